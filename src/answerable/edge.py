@@ -191,7 +191,7 @@ class RandomMint:
 
 
 class SeededMint:
-    """A mint that gives the same draws for the same seed on any machine: for tests and simulation, never for service."""
+    """A mint that gives the same draws for the same seed anywhere: for tests and simulation, never for service."""
 
     def __init__(self, seed: int) -> None:
         """Take the seed."""

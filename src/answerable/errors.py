@@ -14,7 +14,8 @@ class AnswerableError(Exception):
 
     def __init__(self, message: str | None = None, *, hint: str | None = None) -> None:
         """Take the message shown to the operator and a hint on what to do next."""
-        # args holds exactly what __init__ takes by position, so that pickling restores the error; hint travels in __dict__.
+        # args holds exactly what __init__ takes by position, so that pickling restores the error; the hint travels
+        # in __dict__.
         super().__init__(message if message is not None else default_message(type(self)))
         self.hint = hint
 
