@@ -1,0 +1,79 @@
+"""Entries: the envelope of a fact and its bytes, which are the record.
+
+Law: what `encode` writes, `verify.parse_entry` takes, byte for byte; nothing else is ever hashed.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from answerable.edge import rfc3339
+from answerable.errors import BadInput, Corrupt, TooLarge
+from answerable.ledger.verify import MAX_ENTRY, Malformed, check_entry, check_profile, parse_entry
+
+VERSION = 1
+# Within the profile of `canonical` this gives the same bytes eight times faster; tests hold the two together.
+_to_bytes = msgspec.json.Encoder(order="sorted").encode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envelope:
+    """One fact on its place in one stream.
+
+    `seq` counts from 1; `prev` is the hex leaf hash of the stream's entry before, "" for the first; `at` is aware, UTC.
+    """
+
+    stream: str
+    seq: int
+    prev: str
+    act: str
+    at: datetime
+    by: str
+    kind: str
+    body: dict[str, Any]
+
+
+def encode(envelope: Envelope, origin: str) -> bytes:
+    """Return the entry's canonical bytes; BadInput outside the format, TooLarge over 16 KiB."""
+    entry = {
+        "v": VERSION,
+        "log": origin,
+        "stream": envelope.stream,
+        "seq": envelope.seq,
+        "prev": envelope.prev,
+        "act": envelope.act,
+        "at": rfc3339(envelope.at),
+        "by": envelope.by,
+        "kind": envelope.kind,
+        "body": envelope.body,
+    }
+    try:
+        check_profile(check_entry(entry))
+        data = _to_bytes(entry)
+    except Malformed as fault:
+        raise BadInput(f"an entry {fault}") from fault
+    except UnicodeEncodeError as fault:
+        raise BadInput("an entry has half a surrogate pair in its text") from fault
+    if len(data) > MAX_ENTRY:
+        raise TooLarge(f"an entry is {len(data)} bytes long, {MAX_ENTRY} are the limit")
+    return data
+
+
+def decode(data: bytes) -> Envelope:
+    """Read stored bytes back; Corrupt unless they are exactly what `encode` writes."""
+    try:
+        entry = parse_entry(data)
+    except Malformed as fault:
+        raise Corrupt(f"a stored entry {fault}") from fault
+    return Envelope(
+        stream=entry["stream"],
+        seq=entry["seq"],
+        prev=entry["prev"],
+        act=entry["act"],
+        at=datetime.fromisoformat(entry["at"]).astimezone(UTC),
+        by=entry["by"],
+        kind=entry["kind"],
+        body=entry["body"],
+    )
