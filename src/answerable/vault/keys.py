@@ -33,7 +33,7 @@ class Keyring:
 
     @property
     def mark(self) -> str:
-        """Return what tells this keyring from another; the record notes it, so that a wrong keyring is seen at start."""
+        """Return what tells this keyring from another; the record notes it, so that a wrong one is seen at start."""
         return hmac.new(self.index, self.kek, hashlib.sha256).hexdigest()[:32]
 
 
