@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Literal, cast
+from typing import Literal
 
 from answerable_gate import strict
 from answerable_gate.measures import Level, Limit, Shield, Standing
@@ -20,9 +20,6 @@ SHIELDS_MAX = 64
 TERMS_MAX = 64
 NAMES_MAX = 1024
 NAME_LENGTH_MAX = 200
-
-# The id under which a lift names the freeze of plan, models and tools; no item may bear it.
-FROZEN = "frozen"
 
 Kind = Literal["measure", "default"]
 
@@ -129,7 +126,6 @@ def _assert_within_limits(entry: Entry) -> None:
     # What is written beyond these would be refused by every reader, and its subject would lose protection.
     assert len(entry.items) <= ITEMS_MAX, "too many items"
     assert len(entry.aliases) <= ALIASES_MAX, "too many aliases"
-    assert all(item.id != FROZEN for item in entry.items), "the id of the freeze is taken"
 
 
 def _sorted(names: tuple[str, ...] | None) -> list[str] | None:
@@ -158,8 +154,6 @@ def _item_from(value: object, received: datetime | None) -> Item:
     kind = read["kind"]
     if kind not in ("measure", "default"):
         raise Malformed(f"{kind!r:.80} is no kind of item")
-    if read["id"] == FROZEN:
-        raise Malformed("the id of the freeze is taken")
     effective = strict.moment(read["effective"])
     if "left_ms" in read:
         left = strict.whole(read["left_ms"])
@@ -169,7 +163,7 @@ def _item_from(value: object, received: datetime | None) -> Item:
         of=strict.token(read["of"]),
         standing=decode_standing(read["standing"]),
         effective=effective,
-        kind=cast(Kind, kind),
+        kind=kind,
         review_by=None if read["review_by"] is None else strict.moment(read["review_by"]),
     )
 
