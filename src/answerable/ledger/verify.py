@@ -340,7 +340,7 @@ def parse_note(data: bytes) -> Note:
 
 
 def note_signers(note: Note, keys: Sequence[VerifierKey]) -> frozenset[str]:
-    """Return the names of the keys that signed; unknown keys do not count, a known key's false signature is Malformed."""
+    """Return the names of the keys that signed; others do not count, a known key's false one is Malformed."""
     signers = set()
     for name, identity, signature in note.signatures:
         for key in keys:
