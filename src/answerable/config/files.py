@@ -1,0 +1,114 @@
+"""Reading answerable.toml: whole, checked whole, or refused with file, line and key.
+
+Law: what runs is what the file says; paths are taken from the file's own folder, wherever the program was started.
+"""
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from answerable.config.rules import Complaint, KeyPath, complaints
+from answerable.config.tables import Config
+from answerable.errors import ConfigError
+
+FILE_BYTES_MAX = 1 << 20
+
+
+def load(path: Path) -> Config:
+    """Read and check a configuration; raise ConfigError naming file, line and key."""
+    try:
+        content = path.read_bytes()
+        source = content.decode("utf-8")
+        raw = tomllib.loads(source)
+    except FileNotFoundError as error:
+        raise ConfigError(f"there is no {path}", hint="answerable init writes one to begin with") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read as text: {error}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path} is not TOML: {error}") from error
+    if len(content) > FILE_BYTES_MAX:
+        raise ConfigError(f"{path} is larger than {FILE_BYTES_MAX} bytes")
+    try:
+        config = msgspec.convert(raw, Config, dec_hook=_path_from)
+    except msgspec.ValidationError as error:
+        message, key = _located(str(error))
+        raise _complaint(path, source, (key, message)) from error
+    for complaint in complaints(config):
+        raise _complaint(path, source, complaint)
+    return _absolute(config, path.resolve().parent)
+
+
+def resolved(config: Config) -> dict[str, Any]:
+    """Return every key with the value that holds, as plain values, for showing."""
+    shown: dict[str, Any] = msgspec.to_builtins(config, enc_hook=str)
+    return shown
+
+
+def _path_from(kind: type, value: object) -> Path:
+    assert kind is Path, f"no key is of type {kind}"
+    if not isinstance(value, str) or not value or "\0" in value:
+        raise ValueError("Expected a path")
+    return Path(value)
+
+
+def _absolute(config: Config, home: Path) -> Config:
+    """Return the configuration with every path taken from the file's own folder, wherever the program was started."""
+    replace = msgspec.structs.replace
+    return replace(
+        config,
+        record=replace(config.record, path=home / config.record.path),
+        keys=replace(config.keys, path=home / config.keys.path),
+        policy=replace(config.policy, file=_under(home, config.policy.file)),
+        ports=replace(config.ports, folder=_under(home, config.ports.folder)),
+        clock=replace(config.clock, offset_file=_under(home, config.clock.offset_file)),
+    )
+
+
+def _under(home: Path, path: Path | None) -> Path | None:
+    return None if path is None else home / path
+
+
+_PLACE = re.compile(r"(?P<message>.*?)(?: - at `\$(?P<path>[^`]*)`)?", re.DOTALL)
+_STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]")
+_FIELD = re.compile(r"(unknown|required) field `([^`]*)`")
+
+
+def _located(error: str) -> tuple[str, KeyPath]:
+    """Take a message of msgspec apart into what is wrong and the key it is about."""
+    found = _PLACE.fullmatch(error)
+    assert found is not None, "the pattern takes any text"
+    steps: list[str | int] = [name or int(place) for name, place in _STEP.findall(found["path"] or "")]
+    field = _FIELD.search(found["message"])
+    return found["message"], (*steps, field[2]) if field else tuple(steps)
+
+
+def _complaint(path: Path, source: str, complaint: Complaint) -> ConfigError:
+    key, message = complaint
+    spelled = "".join(f"[{step + 1}]" if isinstance(step, int) else f".{step}" for step in key).lstrip(".")
+    line = line_of(source, key)
+    return ConfigError(f"{path}{f', line {line}' if line else ''}: {spelled or 'the file'}: {message}")
+
+
+_HEADER = re.compile(r"\s*(\[\[?)\s*([A-Za-z0-9_.-]+)\s*\]")
+_KEY = re.compile(r"\s*([A-Za-z0-9_-]+)\s*=")
+
+
+def line_of(source: str, key: KeyPath) -> int | None:
+    """Return the line of a key, or of the nearest table around it, in a file written in the usual manner."""
+    lines: dict[KeyPath, int] = {}
+    tables: dict[str, int] = {}
+    table: KeyPath = ()
+    for number, line in enumerate(source.splitlines(), start=1):
+        if header := _HEADER.match(line):
+            name = header[2]
+            tables[name] = tables.get(name, -1) + 1
+            table = (name, tables[name]) if header[1] == "[[" else (name,)
+            lines.setdefault((name,), number)
+            lines.setdefault(table, number)
+        elif found := _KEY.match(line):
+            lines.setdefault((*table, found[1]), number)
+    around = (key[:length] for length in range(len(key), 0, -1))
+    return next((lines[part] for part in around if part in lines), None)

@@ -1,0 +1,141 @@
+"""What no single key of the configuration shows: the rules between keys.
+
+Law: a house in which two people share a token, or in which nobody could countersign, never starts (L4).
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from urllib.parse import urlsplit
+
+from answerable.config.tables import Config, Staff
+from answerable.core.roster import DECIDING
+
+KeyPath = tuple[str | int, ...]
+Complaint = tuple[KeyPath, str]
+
+
+def complaints(config: Config) -> Iterator[Complaint]:
+    """Yield what no single key shows, each with the key to look at."""
+    for rule in _RULES:
+        yield from rule(config)
+
+
+def _one_policy(config: Config) -> Iterator[Complaint]:
+    if (config.policy.name is None) == (config.policy.file is None):
+        yield ("policy",), "give either name or file"
+
+
+def _addresses(config: Config) -> Iterator[Complaint]:
+    for key in ("api", "gateway"):
+        if host_port(getattr(config.serve, key))[1] > 65_535:
+            yield ("serve", key), "a port is at most 65535"
+    # Port 0 means any free port, so two of them are two addresses.
+    if config.serve.api == config.serve.gateway and host_port(config.serve.api)[1] != 0:
+        yield ("serve", "gateway"), "api and gateway need an address each"
+
+
+def _upstream(config: Config) -> Iterator[Complaint]:
+    if config.upstream is None:
+        return
+    try:
+        parts = urlsplit(config.upstream.url)
+        is_base = parts.scheme in {"http", "https"} and bool(parts.hostname) and not (parts.query or parts.fragment)
+        is_base = is_base and parts.port != 0
+    except ValueError:
+        is_base = False
+    if not is_base or "@" in config.upstream.url:
+        yield (
+            ("upstream", "url"),
+            "the base address of the model, as https://host/v1, without a name, key or query in it",
+        )
+
+
+def _staff_ids(config: Config) -> Iterator[Complaint]:
+    ids = [person.id for person in config.staff]
+    for place, person in enumerate(config.staff):
+        if person.id in ids[:place]:
+            yield ("staff", place, "id"), f"{person.id} is there twice"
+        if person.superior is not None and person.superior not in ids:
+            yield ("staff", place, "superior"), f"there is no {person.superior} among the staff"
+        if person.id in superiors(config, person):
+            yield ("staff", place, "superior"), f"{person.id} would be above {person.id}"
+        if person.duty and person.role not in DECIDING:
+            yield ("staff", place, "duty"), f"a {person.role.value} role decides nothing and takes no duty (R12)"
+
+
+def _operators(config: Config) -> Iterator[Complaint]:
+    ids = [operator.id for operator in config.operators]
+    for place, operator in enumerate(config.operators):
+        if operator.id in ids[:place] or operator.id in {person.id for person in config.staff}:
+            yield ("operators", place, "id"), f"{operator.id} is there twice"
+        if operator.token_hash is None and operator.webhook_secret_env is None:
+            yield ("operators", place), "give token_hash, webhook_secret_env or both"
+        if not operator.scopes:
+            yield ("operators", place, "scopes"), "an operator without a scope can send nothing"
+
+
+def _own_tokens(config: Config) -> Iterator[Complaint]:
+    """Two holders of one token would be one person who signs twice (L4)."""
+    held: list[tuple[KeyPath, str | None]] = [
+        *((("staff", place, "token_hash"), person.token_hash) for place, person in enumerate(config.staff)),
+        *((("operators", place, "token_hash"), each.token_hash) for place, each in enumerate(config.operators)),
+        (("gate", "token_hash"), config.gate.token_hash),
+    ]
+    yield from _repeated(
+        ((key, token) for key, token in held if token is not None), "everybody has a token of their own"
+    )
+
+
+def _own_emails(config: Config) -> Iterator[Complaint]:
+    written = ((place, person, email) for place, person in enumerate(config.staff) for email in person.emails)
+    addresses = ((("staff", place, "emails"), email.casefold()) for place, _, email in written)
+    yield from _repeated(addresses, "two of the staff share an e-mail address, or one is there twice")
+
+
+def _repeated(pairs: Iterable[Complaint], message: str) -> Iterator[Complaint]:
+    seen: set[str] = set()
+    for key, value in pairs:
+        if value in seen:
+            yield key, message
+        seen.add(value)
+
+
+def _two_can_sign(config: Config) -> Iterator[Complaint]:
+    deciding = [person for person in config.staff if person.role in DECIDING]
+    if len(deciding) < 2:
+        yield ("staff",), "at least two people must be able to decide; the second may be an outside partner"
+    elif all(_in_one_line(config, one, other) for one in deciding for other in deciding if one is not other):
+        # L4: the second signature is never above or below the first; with one line of command nothing could be lifted.
+        yield ("staff",), "no two people could countersign: every two stand above and below each other; add a partner"
+
+
+def _in_one_line(config: Config, one: Staff, other: Staff) -> bool:
+    return other.id in superiors(config, one) or one.id in superiors(config, other)
+
+
+def superiors(config: Config, person: Staff) -> list[str]:
+    """Return the ids above a person, nearest first, ending where a loop closes."""
+    above = {each.id: each.superior for each in config.staff}
+    chain: list[str] = []
+    at = person.superior
+    while at is not None and at not in chain:
+        chain.append(at)
+        at = above.get(at)
+    return chain
+
+
+_RULES: tuple[Callable[[Config], Iterator[Complaint]], ...] = (
+    _one_policy,
+    _addresses,
+    _upstream,
+    _staff_ids,
+    _operators,
+    _own_tokens,
+    _own_emails,
+    _two_can_sign,
+)
+
+
+def host_port(address: str) -> tuple[str, int]:
+    """Split an address of the file, as 127.0.0.1:8700 or [::1]:8700."""
+    host, _, port = address.rpartition(":")
+    return host.strip("[]"), int(port)

@@ -1,0 +1,130 @@
+"""The tables and keys of answerable.toml, each with its type, bounds and default.
+
+Law: a key that nobody reads is an error, for somebody relied on it; docs/configuration.md tells each key's danger.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from answerable.core.facts import Role
+
+Token = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
+TokenHash = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
+Variable = Annotated[str, Meta(pattern=r"^[A-Z_][A-Z0-9_]{0,63}$")]
+HostPort = Annotated[str, Meta(pattern=r"^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):[0-9]{1,5}$")]
+Email = Annotated[str, Meta(pattern=r"^[^\s@]+@[^\s@]+$", max_length=254)]
+Bytes = Annotated[int, Meta(ge=1024, le=1 << 30)]
+Fallback = Literal["allow", "guarded", "refuse"]
+Scope = Literal["signals", "notices"]
+
+
+class Table(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One table of the file; a key that nobody reads is an error, for somebody relied on it."""
+
+
+class Record(Table, frozen=True, kw_only=True):
+    """Where the record lives."""
+
+    path: Path
+    origin: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9./-]{0,63}$")] = "answerable/record"
+
+
+class Keys(Table, frozen=True, kw_only=True):
+    """Where the keys live."""
+
+    path: Path
+
+
+class PolicyChoice(Table, frozen=True, kw_only=True):
+    """Which policy runs: one that is shipped, by name, or the operator's own file."""
+
+    name: Literal["startup", "staffed", "platform"] | None = None
+    file: Path | None = None
+
+
+class Serve(Table, frozen=True, kw_only=True):
+    """Where the inlets listen."""
+
+    api: HostPort = "127.0.0.1:8700"
+    gateway: HostPort = "127.0.0.1:8701"
+
+
+class Upstream(Table, frozen=True, kw_only=True):
+    """The model behind the gateway."""
+
+    url: str
+    key_env: Variable | None = None
+
+
+class Staff(Table, frozen=True, kw_only=True):
+    """A person who answers."""
+
+    id: Token
+    name: Annotated[str, Meta(min_length=1, max_length=200)]
+    role: Role
+    token_hash: TokenHash
+    superior: Token | None = None
+    duty: bool = False
+    emails: tuple[Email, ...] = ()
+
+
+class Operator(Table, frozen=True, kw_only=True):
+    """A machine that sends signals and notices."""
+
+    id: Token
+    scopes: tuple[Scope, ...]
+    token_hash: TokenHash | None = None
+    webhook_secret_env: Variable | None = None
+
+
+class Ports(Table, frozen=True, kw_only=True):
+    """The stand-ins for the operator's own systems."""
+
+    folder: Path | None = None
+    phone_region: Annotated[str, Meta(pattern=r"^[A-Z]{2}$")] | None = None
+
+
+class ClockFile(Table, frozen=True, kw_only=True):
+    """The shared clock of a rehearsal."""
+
+    offset_file: Path | None = None
+
+
+class GateTable(Table, frozen=True, kw_only=True):
+    """What gates do, above all where they do not know."""
+
+    token_hash: TokenHash | None = None
+    token_env: Variable | None = None
+    on_stale: Fallback = "guarded"
+    on_cold_start: Fallback = "refuse"
+    on_no_identity: Fallback = "guarded"
+    lease_s: Annotated[int, Meta(ge=1, le=600)] = 60
+    identity_header: Annotated[str, Meta(pattern=r"^[a-z0-9-]{1,64}$")] = "x-answerable-user"
+
+
+class Limits(Table, frozen=True, kw_only=True):
+    """How large what comes in may be."""
+
+    body_bytes: Bytes = 1 << 20
+    bulk_bytes: Bytes = 64 << 20
+    gateway_body_bytes: Bytes = 8 << 20
+    notice_bytes: Bytes = 64 << 10
+    identifiers: Annotated[int, Meta(ge=1, le=100)] = 10
+
+
+class Config(Table, frozen=True, kw_only=True):
+    """The whole file, its paths made absolute."""
+
+    record: Record
+    keys: Keys
+    policy: PolicyChoice
+    serve: Serve = Serve()
+    upstream: Upstream | None = None
+    staff: tuple[Staff, ...]
+    operators: tuple[Operator, ...] = ()
+    ports: Ports = Ports()
+    clock: ClockFile = ClockFile()
+    gate: GateTable = GateTable()
+    limits: Limits = Limits()
