@@ -1,0 +1,254 @@
+"""The files: one case per subject and protected person, with everything known; owned by their fold, read by the verbs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from answerable.core.deadlines import Deadline
+from answerable.core.facts import (
+    UNKNOWN,
+    ActorId,
+    CaseId,
+    DeadlineId,
+    DeadlineKind,
+    DecisionTaken,
+    DefaultArmed,
+    EntitlementsFrozen,
+    ExposureSealed,
+    Hazard,
+    ItemId,
+    LinkId,
+    LookBackResult,
+    LoweringProposed,
+    MeasureSet,
+    NoticeId,
+    NoticeReceived,
+    PersonId,
+    ProposalId,
+    Recorded,
+    SignalId,
+    SignalRaised,
+    StaffId,
+    SubjectId,
+    Tier,
+)
+from answerable_gate import Item
+
+
+@dataclass(slots=True, kw_only=True)
+class Signal:
+    """A flag and what became of it. `answered_at` is set only by an answer that judged it harmless."""
+
+    fact: SignalRaised
+    at: datetime
+    answered: bool = False
+    discounted_at: datetime | None = None
+    refuted: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class Notice:
+    """A warning and what became of it."""
+
+    fact: NoticeReceived
+    at: datetime
+    answered: bool = False
+    lapsed: bool = False
+    withdrawn: bool = False
+    confirmed_at: datetime | None = None
+    crossed_with: CaseId | None = None
+    refuted: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class Held:
+    """An item of the case: a measure or an armed default, and how it stopped counting, if it did.
+
+    `fell` is the durable mark that a default was due once; `lift` is the releasing entry, which counts only once its
+    leaf is inside a signed checkpoint (L1, L4).
+    """
+
+    item: Item
+    fact: DefaultArmed | MeasureSet
+    settled: bool = False
+    fell: bool = False
+    lift: Recorded | None = None
+
+    @property
+    def is_live(self) -> bool:
+        """Tell whether no decision and no lift has named it."""
+        return not self.settled and self.lift is None
+
+    @property
+    def is_default(self) -> bool:
+        """Tell whether it was armed rather than decided."""
+        return isinstance(self.fact, DefaultArmed)
+
+
+@dataclass(slots=True, kw_only=True)
+class Signature:
+    """One signature under a proposal, on one digest of the evidence."""
+
+    staff: StaffId
+    digest: str
+    at: datetime
+    waives: bool
+
+
+@dataclass(slots=True, kw_only=True)
+class Proposal:
+    """A proposal to lower something, its second person, its signatures, and whether it was carried out or voided."""
+
+    fact: LoweringProposed
+    at: datetime
+    drawn: StaffId | None = None
+    drawn_at: datetime | None = None
+    signatures: list[Signature] = field(default_factory=list)
+    performed_at: datetime | None = None
+    voided: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class LookBack:
+    """A look into retained history on account of one notice."""
+
+    started_at: datetime
+    result: LookBackResult | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Case:
+    """One subject and one protected person: everything known, and what is owed."""
+
+    id: CaseId
+    subject: SubjectId
+    person: PersonId
+    tier: Tier
+    opened_at: datetime
+    seq: int = 0
+    is_open: bool = True
+    closed_at: datetime | None = None
+    hazards: set[Hazard] = field(default_factory=set)
+    policies: list[str] = field(default_factory=list)
+    owner: StaffId | None = None
+    deputy: StaffId | None = None
+    rung: int = 0
+    raised_for_notice: bool = False
+    signals: dict[SignalId, Signal] = field(default_factory=dict)
+    notices: dict[NoticeId, Notice] = field(default_factory=dict)
+    deadlines: dict[DeadlineId, Deadline] = field(default_factory=dict)
+    held: dict[ItemId, Held] = field(default_factory=dict)
+    opened_by: dict[StaffId, set[str]] = field(default_factory=dict)
+    decisions: list[tuple[datetime, DecisionTaken]] = field(default_factory=list)
+    proposals: dict[ProposalId, Proposal] = field(default_factory=dict)
+    look_backs: dict[NoticeId, LookBack] = field(default_factory=dict)
+    acts_recorded: set[str] = field(default_factory=set)
+    refuted: set[str] = field(default_factory=set)
+    dissents: dict[str, tuple[datetime, StaffId]] = field(default_factory=dict)
+    overridden: set[str] = field(default_factory=set)
+    barred: set[StaffId] = field(default_factory=set)
+    confirmed: dict[ItemId, set[str]] = field(default_factory=dict)
+    bounded: set[NoticeId] = field(default_factory=set)
+
+    @property
+    def names_nobody(self) -> bool:
+        """Tell whether the protected person is not known."""
+        return self.person == UNKNOWN
+
+    @property
+    def evidence(self) -> tuple[str, ...]:
+        """Every id that a signer must have opened: signals, notices, dissents."""
+        return (*self.signals, *self.notices, *self.dissents)
+
+    def running(self, kind: DeadlineKind) -> Deadline | None:
+        """Return the running deadline of a kind that falls due first."""
+        found = [one for one in self.deadlines.values() if one.kind is kind and one.is_running]
+        return min(found, key=lambda one: one.due, default=None)
+
+    def live(self) -> Iterator[Held]:
+        """Yield the items that no decision and no lift has named."""
+        return (held for held in self.held.values() if held.is_live)
+
+    def live_defaults(self) -> Iterator[Held]:
+        """Yield the armed defaults that still stand, due or not."""
+        return (held for held in self.live() if held.is_default)
+
+
+@dataclass(slots=True, kw_only=True)
+class Link:
+    """A link to another account; `withdrawal` counts like a lift, once its entry is inside a signed checkpoint."""
+
+    id: LinkId
+    other: SubjectId
+    strong: bool
+    at: datetime
+    identifiers: tuple[str, ...]
+    confirmed: bool = False
+    withdrawal: Recorded | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Subject:
+    """One account: its cases, its links, what it could use, and what it was served."""
+
+    id: SubjectId
+    seq: int = 0
+    found: bool = False
+    links: dict[LinkId, Link] = field(default_factory=dict)
+    cases: dict[CaseId, Case] = field(default_factory=dict)
+    frozen: EntitlementsFrozen | None = None
+    exposures: list[tuple[datetime, ExposureSealed]] = field(default_factory=list)
+    raise_refused_by: list[ActorId] = field(default_factory=list)
+
+    @property
+    def has_open_case(self) -> bool:
+        """Tell whether any case of this account is open."""
+        return any(case.is_open for case in self.cases.values())
+
+
+@dataclass(slots=True)
+class Files:
+    """The subjects locked for one act, with all their cases. A holder is a connected component within them."""
+
+    subjects: dict[SubjectId, Subject] = field(default_factory=dict)
+
+    def subject(self, subject: SubjectId) -> Subject:
+        """Return an account's file, an empty one where nothing was ever recorded."""
+        if subject not in self.subjects:
+            self.subjects[subject] = Subject(id=subject)
+        return self.subjects[subject]
+
+    def case(self, case: CaseId) -> Case:
+        """Return a loaded case. Raise `KeyError` where it is not among the locked files."""
+        for subject in self.subjects.values():
+            if case in subject.cases:
+                return subject.cases[case]
+        raise KeyError(case)
+
+    def cases(self) -> Iterator[Case]:
+        """Yield every loaded case, in a fixed order."""
+        for subject in sorted(self.subjects):
+            yield from self.subjects[subject].cases.values()
+
+    def holder(self, subject: SubjectId, *, confirmed_only: bool = False) -> tuple[Subject, ...]:
+        """Return the connected component of strong links around an account, itself first (L2).
+
+        A withdrawn link holds until the withdrawal is inside a signed checkpoint; `standing` looks at that, so here
+        it still connects: the interlock and the yardstick err towards the larger holder.
+        """
+        found = [self.subject(subject)]
+        seen = {subject}
+        for account in found:
+            for link in account.links.values():
+                ties = link.strong or link.confirmed
+                if ties and link.other not in seen and (link.confirmed or not confirmed_only):
+                    seen.add(link.other)
+                    found.append(self.subject(link.other))
+        return tuple(found)
+
+    def holder_cases(self, subject: SubjectId) -> Iterator[Case]:
+        """Yield the cases of the whole holder."""
+        for account in self.holder(subject):
+            yield from account.cases.values()

@@ -1,0 +1,152 @@
+"""Decisions: a named person decides; at or above the yardstick by one, below it never (L3, L4)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from answerable.core import defaults
+from answerable.core.cases import Case
+from answerable.core.facts import (
+    ActRefused,
+    CaseId,
+    DeadlineKind,
+    DecisionId,
+    DecisionTaken,
+    Dissented,
+    ItemId,
+    MeasureSet,
+    Overridden,
+    Refused,
+    Role,
+    StaffId,
+    TextRef,
+)
+from answerable.core.journal import Journal
+from answerable.core.standing import yardstick
+from answerable_gate import Level, Limit, Shield, Standing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """The measure a person asks for. `scope` names the service or product it covers; `proportionality` says why not less."""
+
+    level: Level
+    limits: frozenset[Limit]
+    shields: frozenset[Shield]
+    scope: str
+    proportionality: TextRef | None
+    reason: TextRef
+
+
+def decide(journal: Journal, case_id: CaseId, wanted: Wanted, *, staff: StaffId) -> Refused | None:
+    """Set a measure at or above the yardstick of the holder; below it, refuse and record the attempt.
+
+    Limits and shields that stand are kept: a decision adds to them, a lift takes them away.
+    """
+    case = journal.files.case(case_id)
+    refused = may_act(journal, case, staff)
+    if refused is not None:
+        return refused
+    floor = yardstick(journal.files, case.subject, sealed=journal.sealed, now=journal.now)
+    if wanted.level < floor.level:
+        return refuse(
+            journal, case, staff, "decide", "below_the_armed_default",
+            f"This is below {floor.level.word}, which stands or is armed. Lowering needs a proposal and a second person.",
+        )
+    if not case.is_open:
+        return Refused("case_closed", "The case is closed.")
+    standing = Standing(wanted.level, wanted.limits | floor.limits, wanted.shields | floor.shields)
+    settles = tuple(held.item.id for held in case.live_defaults())
+    take(journal, case, staff=staff, settles=settles, reason=wanted.reason)
+    set_measure(journal, case, standing, staff=staff, scope=wanted.scope, proportionality=wanted.proportionality)
+    return None
+
+
+def may_act(journal: Journal, case: Case, staff: StaffId) -> Refused | None:
+    """Refuse whoever is not on the roster, may not decide, or is barred from the case (L6, R12)."""
+    if staff in case.barred:
+        return Refused("not_found", "There is no such case.")
+    if not journal.roster.may_decide(staff):
+        return Refused("not_authorised", "Your role cannot decide.")
+    return None
+
+
+def refuse(journal: Journal, case: Case, staff: StaffId, verb: str, code: str, reason: str) -> Refused:
+    """Refuse an attempt to go below what stands, and keep the attempt in the record (R1)."""
+    journal.write(ActRefused(subject=case.subject, case=case.id, staff=staff, verb=verb, code=code))
+    return Refused(code, reason)
+
+
+def take(journal: Journal, case: Case, *, staff: StaffId, settles: tuple[str, ...], reason: TextRef) -> None:
+    """Record that a person decided: the one thing that stops a protective clock (L3)."""
+    journal.write(
+        DecisionTaken(
+            subject=case.subject,
+            case=case.id,
+            decision=DecisionId(journal.mint.token("dc")),
+            staff=staff,
+            settles=tuple(ItemId(item) for item in settles),
+            reason=reason,
+            policy=journal.roster.policy,
+        )
+    )
+
+
+def set_measure(
+    journal: Journal, case: Case, standing: Standing, *, staff: StaffId, scope: str, proportionality: TextRef | None
+) -> None:
+    """Put a measure in force, with the date by which it must be decided again; it has no other end (L4)."""
+    policy = journal.policy_of(case)
+    before = any(not held.is_default for held in case.held.values())
+    review = journal.now + (policy.measure_review_next if before else policy.measure_review_first)
+    journal.write(
+        MeasureSet(
+            subject=case.subject,
+            case=case.id,
+            item=ItemId(journal.mint.token("it")),
+            standing=standing,
+            staff=staff,
+            scope=scope,
+            proportionality=proportionality,
+            review=review,
+        )
+    )
+    if standing.level > Level.NONE:
+        defaults.set_deadline_at(journal, case, DeadlineKind.MEASURE_REVIEW, due=review)
+
+
+def original_deciders(case: Case) -> frozenset[StaffId]:
+    """Return everybody who set a measure in this case."""
+    return frozenset(held.fact.staff for held in case.held.values() if isinstance(held.fact, MeasureSet))
+
+
+def dissent(journal: Journal, case_id: CaseId, *, staff: StaffId, text: TextRef) -> str | Refused:
+    """Record a written disagreement; anyone on the roster but commercial staff may, and it cannot be taken back (R12)."""
+    case = journal.files.case(case_id)
+    refused = may_act(journal, case, staff)
+    if refused is not None:
+        return refused
+    dissent_id = journal.mint.token("ds")
+    journal.write(Dissented(subject=case.subject, case=case.id, dissent=dissent_id, staff=staff, text=text))
+    return dissent_id
+
+
+def override(
+    journal: Journal, case_id: CaseId, dissent_id: str, *, staff: StaffId, text: TextRef
+) -> Refused | datetime:
+    """Override a dissent as a named senior, with a reason; return when the second look is due, 72 h later at most."""
+    case = journal.files.case(case_id)
+    refused = may_act(journal, case, staff)
+    if refused is not None:
+        return refused
+    if dissent_id not in case.dissents:
+        return Refused("not_found", "This case has no such dissent.")
+    _, author = case.dissents[dissent_id]
+    senior = journal.roster.staff[staff].role in (Role.LEAD, Role.EXECUTIVE)
+    if staff == author or not senior:
+        return Refused("not_senior", "Only a lead or an executive who did not write it can override a dissent.")
+    journal.write(Overridden(subject=case.subject, case=case.id, dissent=dissent_id, staff=staff, text=text))
+    due = journal.now + journal.policy_of(case).default_review
+    defaults.set_deadline_at(journal, case, DeadlineKind.DEFAULT_REVIEW, due=due, about=dissent_id)
+    return due

@@ -1,0 +1,165 @@
+"""Armed defaults: what happens by itself if nobody decides, fixed at arming by the evidence of that moment (L1, L3, L13)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from answerable.core import evidence
+from answerable.core.cases import Case
+from answerable.core.deadlines import further_due
+from answerable.core.facts import (
+    DeadlineId,
+    DeadlineKind,
+    DeadlineSet,
+    DefaultArmed,
+    EffectsBounded,
+    Grade,
+    ItemId,
+    NoticeId,
+    Tier,
+    TierRaised,
+)
+from answerable.core.journal import Journal
+from answerable.core.policy import asks_for_referral, default_standing
+from answerable_gate import NOTHING, Standing, covers
+
+
+def raise_tier(journal: Journal, case: Case, tier: Tier, cause: str) -> None:
+    """Make a case more urgent, never less; clocks that run may become shorter with it."""
+    if tier < case.tier:
+        journal.write(TierRaised(subject=case.subject, case=case.id, tier=tier, cause=cause))
+        for notice in case.notices.values():
+            if not notice.answered and not notice.lapsed:
+                set_deadline(journal, case, DeadlineKind.ANSWER, about=notice.fact.notice)
+
+
+def set_deadline(journal: Journal, case: Case, kind: DeadlineKind, *, about: str | None = None) -> datetime | None:
+    """Set a deadline of a kind by the case's tier; a running one of the kind can only be undercut (L3).
+
+    Return its due time, or None where the tier owes nothing of the kind or a running one is due as soon.
+    """
+    limit = journal.policy_of(case).within(case.tier, kind, now=journal.now)
+    if limit is None:
+        return None
+    running = [d for d in case.deadlines.values() if d.kind is kind and d.about == about and d.is_running]
+    due = further_due(min((d.due for d in running), default=None), now=journal.now, limit=limit)
+    if any(deadline.due <= due for deadline in running):
+        return None
+    deadline = DeadlineId(journal.mint.token("dl"))
+    journal.write(DeadlineSet(subject=case.subject, case=case.id, deadline=deadline, kind=kind, due=due, about=about))
+    return due
+
+
+def set_deadline_at(
+    journal: Journal, case: Case, kind: DeadlineKind, *, due: datetime, about: str | None = None
+) -> None:
+    """Set a deadline whose due time the caller knows, such as a measure's review."""
+    deadline = DeadlineId(journal.mint.token("dl"))
+    journal.write(DeadlineSet(subject=case.subject, case=case.id, deadline=deadline, kind=kind, due=due, about=about))
+
+
+def arm(
+    journal: Journal,
+    case: Case,
+    *,
+    notice: NoticeId | None,
+    from_look_back: bool = False,
+    least: Grade = Grade.E0,
+) -> None:
+    """Arm what the evidence of this moment allows, unless what stands armed already reaches as far.
+
+    `notice` is the notice on whose account this happens, None for a signal. `least` is the grade counted at least:
+    E1 where history is not known and there is danger now (DESIGN section 5, grades).
+    """
+    grade = max(evidence.grade(case), least)
+    policy = journal.policy_of(case)
+    running = case.running(DeadlineKind.DECIDE)
+    limit = policy.decide_within(case.tier, now=journal.now)
+    due = further_due(running.due if running else None, now=journal.now, limit=limit)
+    expiry = default_standing(policy, case.tier, grade, hazards=frozenset(case.hazards), at_once=False)
+    if any(covers(one.item.standing, expiry) and one.item.effective <= due for one in case.live_defaults()):
+        # What stands armed reaches as far and as soon; a person still owes a look and a decision on the new evidence.
+        if running is None:
+            _set_duties(journal, case)
+        return
+    if notice is not None and _is_bounded(journal, case, grade, notice, least):
+        _set_duties(journal, case)
+        return
+    _set_duties(journal, case)
+    at_once = _at_once_due(journal, case, due, from_look_back)
+    _arm_one(journal, case, grade, at_once=True, due=at_once, by_notice=notice is not None)
+    _arm_one(journal, case, grade, at_once=False, due=due, by_notice=notice is not None)
+
+
+def arm_again(journal: Journal, case: Case) -> None:
+    """Arm at once what a voided lift's evidence, without the notice, allows (DESIGN section 5, F12)."""
+    grade = evidence.grade(case, with_notices=False)
+    if grade > Grade.E0:
+        _arm_one(journal, case, grade, at_once=True, due=journal.now, by_notice=False)
+
+
+def shorten(journal: Journal, case: Case) -> None:
+    """Arm again, sooner, every default that a stricter policy would have made due sooner (L3)."""
+    limit = journal.policy_of(case).decide_within(case.tier, now=journal.now)
+    for held in list(case.live_defaults()):
+        fact = held.fact
+        sooner = journal.now + limit
+        if isinstance(fact, DefaultArmed) and not held.fell and fact.due > sooner:
+            journal.write(replace(fact, item=ItemId(journal.mint.token("it")), due=sooner, policy=case.policies[-1]))
+
+
+def _set_duties(journal: Journal, case: Case) -> None:
+    set_deadline(journal, case, DeadlineKind.LOOK)
+    set_deadline(journal, case, DeadlineKind.DECIDE)
+    if asks_for_referral(journal.policy_of(case), frozenset(case.hazards)):
+        set_deadline(journal, case, DeadlineKind.REFER)
+
+
+def _is_bounded(journal: Journal, case: Case, grade: Grade, notice: NoticeId, least: Grade) -> bool:
+    """Tell whether the hourly bound forbids an automatic effect that rests on a notice without E2 (L13)."""
+    if evidence.grade(case, with_notices=False) > Grade.E0 or (grade >= Grade.E2 and least < Grade.E2):
+        return False
+    if journal.effects_left > 0:
+        journal.effects_left -= 1
+        return False
+    if notice not in case.bounded:
+        journal.write(EffectsBounded(subject=case.subject, case=case.id, notice=notice))
+    return True
+
+
+def _at_once_due(journal: Journal, case: Case, limit: datetime, from_look_back: bool) -> datetime:
+    """Return when "at once" is: now, or for a look-back a minted moment before the limit (no oracle of timing, L11)."""
+    danger = any(one.fact.danger_now for one in case.notices.values())
+    if not from_look_back or danger or case.tier is Tier.CRITICAL:
+        return journal.now
+    span = (limit - journal.now) / timedelta(seconds=1)
+    return journal.now + timedelta(seconds=int(span * journal.mint.fraction()))
+
+
+def _arm_one(
+    journal: Journal, case: Case, grade: Grade, *, at_once: bool, due: datetime, by_notice: bool
+) -> None:
+    standing = default_standing(
+        journal.policy_of(case), case.tier, grade, hazards=frozenset(case.hazards), at_once=at_once
+    )
+    if standing == NOTHING or (at_once and _stands(journal, case, standing, due)):
+        return
+    journal.write(
+        DefaultArmed(
+            subject=case.subject,
+            case=case.id,
+            item=ItemId(journal.mint.token("it")),
+            standing=standing,
+            due=due,
+            tier=case.tier,
+            grade=grade,
+            policy=case.policies[-1],
+            by_notice=by_notice and grade < Grade.E2,
+        )
+    )
+
+
+def _stands(journal: Journal, case: Case, standing: Standing, due: datetime) -> bool:
+    """Tell whether the case already holds as much, at least as early."""
+    return any(held.item.effective <= due and covers(held.item.standing, standing) for held in case.live())

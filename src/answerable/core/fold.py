@@ -1,0 +1,353 @@
+"""The fold: one arm per fact, from facts to files; what the read tables hold is exactly this (L7)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, get_args
+
+from answerable.core import facts as f
+from answerable.core.cases import Case, Files, Held, Link, LookBack, Notice, Proposal, Signal, Signature, Subject
+from answerable.core.deadlines import Deadline
+from answerable_gate import Item
+
+SubjectArm = Callable[[Subject, Any, f.Recorded], None]
+CaseArm = Callable[[Case, Any, f.Recorded], None]
+
+
+def evolve(files: Files, recorded: f.Recorded) -> None:
+    """Fold one fact of a subject or case stream into the files. The streams must come in their own order."""
+    fact = recorded.fact
+    assert not isinstance(fact, f.SystemFact), "the system stream folds into the roster"
+    subject = files.subject(fact.subject)
+    if isinstance(fact, f.SubjectFact):
+        assert recorded.seq == subject.seq + 1, f"a fact of {recorded.stream} is missing"
+        subject.seq = recorded.seq
+        _SUBJECT_ARMS[type(fact)](subject, fact, recorded)
+        return
+    if isinstance(fact, f.CaseOpened):
+        assert fact.case not in subject.cases, "a case opens once"
+        subject.cases[fact.case] = _opened(fact, recorded)
+    case = subject.cases[fact.case]
+    assert recorded.seq == case.seq + 1, f"a fact of {recorded.stream} is missing"
+    case.seq = recorded.seq
+    _CASE_ARMS[type(fact)](case, fact, recorded)
+
+
+def fold(recorded: Iterable[f.Recorded]) -> Files:
+    """Fold facts of any number of subjects; the system stream is passed over."""
+    files = Files()
+    for one in recorded:
+        if not isinstance(one.fact, f.SystemFact):
+            evolve(files, one)
+    return files
+
+
+def _opened(fact: f.CaseOpened, recorded: f.Recorded) -> Case:
+    return Case(
+        id=fact.case,
+        subject=fact.subject,
+        person=fact.person,
+        tier=fact.tier,
+        opened_at=recorded.at,
+        hazards={fact.hazard},
+        policies=[fact.policy],
+    )
+
+
+def _meet(case: Case, *kinds: f.DeadlineKind, about: str | None = None) -> None:
+    for deadline in case.deadlines.values():
+        if deadline.kind in kinds and (about is None or deadline.about == about):
+            deadline.met = True
+
+
+# --- subject arms ----------------------------------------------------------------------------------------------
+
+
+def _subject_seen(subject: Subject, fact: f.SubjectSeen, _: f.Recorded) -> None:
+    subject.found = subject.found or fact.found
+
+
+def _entitlements_frozen(subject: Subject, fact: f.EntitlementsFrozen, _: f.Recorded) -> None:
+    subject.frozen = fact
+
+
+def _raise_refused(subject: Subject, _: f.EntitlementRaiseRefused, recorded: f.Recorded) -> None:
+    subject.raise_refused_by.append(recorded.by)
+
+
+def _linked(subject: Subject, fact: f.AccountsLinked, recorded: f.Recorded) -> None:
+    subject.links[fact.link] = Link(
+        id=fact.link, other=fact.other, strong=fact.strong, at=recorded.at, identifiers=fact.identifiers
+    )
+
+
+def _link_confirmed(subject: Subject, fact: f.LinkConfirmed, _: f.Recorded) -> None:
+    subject.links[fact.link].confirmed = True
+
+
+def _link_withdrawn(subject: Subject, fact: f.LinkWithdrawn, recorded: f.Recorded) -> None:
+    subject.links[fact.link].withdrawal = recorded
+
+
+def _exposure_sealed(subject: Subject, fact: f.ExposureSealed, recorded: f.Recorded) -> None:
+    subject.exposures.append((recorded.at, fact))
+
+
+# --- case arms -------------------------------------------------------------------------------------------------
+
+
+def _nothing(_file: Subject | Case, _fact: f.Fact, _: f.Recorded) -> None:
+    """The fact is for the record; no later verb reads it from the files."""
+
+
+def _person_named(case: Case, fact: f.PersonNamed, _: f.Recorded) -> None:
+    assert case.names_nobody, "a case that names somebody keeps its person"
+    case.person = fact.person
+
+
+def _hazard_added(case: Case, fact: f.HazardAdded, _: f.Recorded) -> None:
+    case.hazards.add(fact.hazard)
+
+
+def _reopened(case: Case, fact: f.CaseReopened, _: f.Recorded) -> None:
+    assert not case.is_open, "only a closed case reopens"
+    case.is_open, case.closed_at, case.tier, case.raised_for_notice = True, None, fact.tier, False
+
+
+def _assigned(case: Case, fact: f.CaseAssigned, _: f.Recorded) -> None:
+    case.owner, case.deputy = fact.owner, fact.deputy
+
+
+def _escalated(case: Case, fact: f.Escalated, _: f.Recorded) -> None:
+    case.rung = fact.rung
+
+
+def _tier_raised(case: Case, fact: f.TierRaised, _: f.Recorded) -> None:
+    assert fact.tier <= case.tier, "raising never makes a case less urgent"
+    case.tier = fact.tier
+    case.raised_for_notice = case.raised_for_notice or fact.cause == "flag_and_notice"
+
+
+def _tier_lowered(case: Case, fact: f.TierLowered, _: f.Recorded) -> None:
+    case.tier = fact.tier
+
+
+def _policy_applied(case: Case, fact: f.PolicyApplied, _: f.Recorded) -> None:
+    case.policies.append(fact.policy)
+
+
+def _signal_raised(case: Case, fact: f.SignalRaised, recorded: f.Recorded) -> None:
+    case.signals[fact.signal] = Signal(fact=fact, at=recorded.at)
+
+
+def _signal_answered(case: Case, fact: f.SignalAnswered, recorded: f.Recorded) -> None:
+    signal = case.signals[fact.signal]
+    signal.answered = True
+    if fact.outcome in (f.Outcome.HARMLESS, f.Outcome.NOT_UPHELD):
+        signal.discounted_at = recorded.at
+
+
+def _notice_received(case: Case, fact: f.NoticeReceived, recorded: f.Recorded) -> None:
+    case.notices[fact.notice] = Notice(fact=fact, at=recorded.at)
+    case.barred.update(fact.barred)
+
+
+def _notice_withdrawn(case: Case, fact: f.NoticeWithdrawn, _: f.Recorded) -> None:
+    case.notices[fact.notice].withdrawn = True
+
+
+def _notice_confirmed(case: Case, fact: f.NoticeConfirmed, recorded: f.Recorded) -> None:
+    case.notices[fact.notice].confirmed_at = recorded.at
+
+
+def _notices_crossed(case: Case, fact: f.NoticesCrossed, _: f.Recorded) -> None:
+    case.notices[fact.notice].crossed_with = fact.other
+
+
+def _notice_answered(case: Case, fact: f.NoticeAnswered, _: f.Recorded) -> None:
+    case.notices[fact.notice].answered = True
+    _meet(case, f.DeadlineKind.ANSWER, about=fact.notice)
+
+
+def _answer_lapsed(case: Case, fact: f.AnswerLapsed, _: f.Recorded) -> None:
+    case.notices[fact.notice].lapsed = True
+
+
+def _refuted(case: Case, fact: f.EvidenceRefuted, _: f.Recorded) -> None:
+    case.refuted.add(fact.evidence)
+    case.acts_recorded.discard(fact.evidence)
+    for found in (case.signals.get(f.SignalId(fact.evidence)), case.notices.get(f.NoticeId(fact.evidence))):
+        if found is not None:
+            found.refuted = True
+
+
+def _act_recorded(case: Case, fact: f.ActRecorded, _: f.Recorded) -> None:
+    case.acts_recorded.add(fact.evidence)
+
+
+def _look_back_started(case: Case, fact: f.LookBackStarted, recorded: f.Recorded) -> None:
+    case.look_backs[fact.notice] = LookBack(started_at=recorded.at)
+
+
+def _look_back_ended(case: Case, fact: f.LookBackEnded, _: f.Recorded) -> None:
+    case.look_backs[fact.notice].result = fact.result
+
+
+def _bounded(case: Case, fact: f.EffectsBounded, _: f.Recorded) -> None:
+    case.bounded.add(fact.notice)
+
+
+def _deadline_set(case: Case, fact: f.DeadlineSet, recorded: f.Recorded) -> None:
+    assert fact.deadline not in case.deadlines, "a deadline is set once and never edited (L3)"
+    case.deadlines[fact.deadline] = Deadline(
+        id=fact.deadline, kind=fact.kind, set_at=recorded.at, due=fact.due, about=fact.about
+    )
+    if fact.kind is f.DeadlineKind.LOOK:
+        case.rung = 0
+
+
+def _deadline_missed(case: Case, fact: f.DeadlineMissed, _: f.Recorded) -> None:
+    case.deadlines[fact.deadline].missed = True
+
+
+def _default_armed(case: Case, fact: f.DefaultArmed, _: f.Recorded) -> None:
+    assert fact.item not in case.held, "an armed default is never edited (L1)"
+    item = Item(
+        id=fact.item, of=fact.subject, standing=fact.standing, effective=fact.due, kind="default", review_by=None
+    )
+    case.held[fact.item] = Held(item=item, fact=fact)
+
+
+def _took_effect(case: Case, fact: f.DefaultTookEffect, _: f.Recorded) -> None:
+    case.held[fact.item].fell = True
+
+
+def _viewed(case: Case, fact: f.CaseViewed, _: f.Recorded) -> None:
+    case.opened_by.setdefault(fact.staff, set()).update(fact.opened)
+    _meet(case, f.DeadlineKind.LOOK)
+
+
+def _decided(case: Case, fact: f.DecisionTaken, recorded: f.Recorded) -> None:
+    case.decisions.append((recorded.at, fact))
+    for item in fact.settles:
+        case.held[item].settled = True
+    _meet(case, f.DeadlineKind.LOOK, f.DeadlineKind.DECIDE, f.DeadlineKind.DEFAULT_REVIEW, f.DeadlineKind.MEASURE_REVIEW)
+
+
+def _measure_set(case: Case, fact: f.MeasureSet, recorded: f.Recorded) -> None:
+    item = Item(
+        id=fact.item,
+        of=fact.subject,
+        standing=fact.standing,
+        effective=recorded.at,
+        kind="measure",
+        review_by=fact.review,
+    )
+    case.held[fact.item] = Held(item=item, fact=fact)
+
+
+def _confirmed(case: Case, fact: f.MeasureConfirmed, _: f.Recorded) -> None:
+    case.confirmed.setdefault(fact.item, set()).add(fact.gate)
+
+
+def _proposed(case: Case, fact: f.LoweringProposed, recorded: f.Recorded) -> None:
+    case.proposals[fact.proposal] = Proposal(fact=fact, at=recorded.at)
+
+
+def _drawn(case: Case, fact: f.CountersignerDrawn, recorded: f.Recorded) -> None:
+    proposal = case.proposals[fact.proposal]
+    proposal.drawn, proposal.drawn_at = fact.staff, recorded.at
+
+
+def _signed(case: Case, fact: f.ProposalSigned, recorded: f.Recorded) -> None:
+    case.proposals[fact.proposal].signatures.append(
+        Signature(staff=fact.staff, digest=fact.digest, at=recorded.at, waives=fact.waives)
+    )
+
+
+def _lifted(case: Case, fact: f.MeasureLifted, recorded: f.Recorded) -> None:
+    for item in fact.lifts:
+        case.held[item].lift = recorded
+    if fact.proposal is not None:
+        case.proposals[fact.proposal].performed_at = recorded.at
+
+
+def _lift_voided(case: Case, fact: f.LiftVoided, _: f.Recorded) -> None:
+    proposal = case.proposals[fact.proposal]
+    assert proposal.performed_at is not None, "only a lift that took place can be voided"
+    proposal.voided = True
+    for signal in case.signals.values():
+        if signal.at <= proposal.performed_at:
+            signal.answered, signal.discounted_at = False, None
+
+
+def _dissented(case: Case, fact: f.Dissented, recorded: f.Recorded) -> None:
+    case.dissents[fact.dissent] = (recorded.at, fact.staff)
+
+
+def _overridden(case: Case, fact: f.Overridden, _: f.Recorded) -> None:
+    case.overridden.add(fact.dissent)
+
+
+def _closed(case: Case, _: f.CaseClosed, recorded: f.Recorded) -> None:
+    case.is_open, case.closed_at = False, recorded.at
+    for deadline in case.deadlines.values():
+        # The duty to answer hangs on the notice, not on the case (L5): closing meets every other deadline.
+        if deadline.kind is not f.DeadlineKind.ANSWER:
+            deadline.met = True
+
+
+_SUBJECT_ARMS: dict[type, SubjectArm] = {
+    f.SubjectSeen: _subject_seen,
+    f.EntitlementsFrozen: _entitlements_frozen,
+    f.EntitlementRaiseRefused: _raise_refused,
+    f.AccountsLinked: _linked,
+    f.LinkConfirmed: _link_confirmed,
+    f.LinkWithdrawn: _link_withdrawn,
+    f.ExposureSealed: _exposure_sealed,
+    f.ExposureGap: _nothing,
+}
+_CASE_ARMS: dict[type, CaseArm] = {
+    f.CaseOpened: _nothing,
+    f.PersonNamed: _person_named,
+    f.HazardAdded: _hazard_added,
+    f.CaseReopened: _reopened,
+    f.CaseAssigned: _assigned,
+    f.Escalated: _escalated,
+    f.TierRaised: _tier_raised,
+    f.TierLowered: _tier_lowered,
+    f.PolicyApplied: _policy_applied,
+    f.SignalRaised: _signal_raised,
+    f.SignalAnswered: _signal_answered,
+    f.NoticeReceived: _notice_received,
+    f.NoticeWithdrawn: _notice_withdrawn,
+    f.NoticeConfirmed: _notice_confirmed,
+    f.NoticesCrossed: _notices_crossed,
+    f.ReplySent: _nothing,
+    f.NoticeAnswered: _notice_answered,
+    f.AnswerLapsed: _answer_lapsed,
+    f.EvidenceRefuted: _refuted,
+    f.ActRecorded: _act_recorded,
+    f.LookBackStarted: _look_back_started,
+    f.LookBackEnded: _look_back_ended,
+    f.EffectsBounded: _bounded,
+    f.DeadlineSet: _deadline_set,
+    f.DeadlineMissed: _deadline_missed,
+    f.DefaultArmed: _default_armed,
+    f.DefaultTookEffect: _took_effect,
+    f.CaseViewed: _viewed,
+    f.DecisionTaken: _decided,
+    f.MeasureSet: _measure_set,
+    f.MeasureConfirmed: _confirmed,
+    f.LoweringProposed: _proposed,
+    f.CountersignerDrawn: _drawn,
+    f.ProposalSigned: _signed,
+    f.MeasureLifted: _lifted,
+    f.LiftVoided: _lift_voided,
+    f.ActRefused: _nothing,
+    f.Dissented: _dissented,
+    f.Overridden: _overridden,
+    f.CaseClosed: _closed,
+}
+assert set(_SUBJECT_ARMS) == set(get_args(f.SubjectFact)), "a subject fact has no arm"
+assert set(_CASE_ARMS) == set(get_args(f.CaseFact)), "a case fact has no arm"

@@ -1,0 +1,85 @@
+"""Identities: accounts come to be seen and linked; nothing is merged, and a household is not a person (L2, F19)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from answerable.core.facts import (
+    AccountsLinked,
+    EntitlementRaiseRefused,
+    LinkConfirmed,
+    LinkId,
+    Refused,
+    StaffId,
+    SubjectId,
+    SubjectSeen,
+)
+from answerable.core.journal import Journal, Plan
+
+VERIFIED_WITHIN = timedelta(days=365)
+STRONG_AT = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Match:
+    """An identifier that two accounts share: its kind, when the operator verified it, and whether it may link at all.
+
+    `is_protected` says that it belongs to a protected person or a reporter: such an identifier never links.
+    """
+
+    kind: str
+    verified_at: datetime | None
+    is_protected: bool
+
+
+def see(journal: Journal, subject: SubjectId, *, commit: str, found: bool) -> None:
+    """Record an account on first sight, or that one so far only spoken of has been found."""
+    known = journal.files.subject(subject)
+    if known.seq == 0 or (found and not known.found):
+        journal.write(SubjectSeen(subject=subject, commit=commit, found=found))
+
+
+def is_strong(matches: Sequence[Match], *, now: datetime) -> bool:
+    """Tell whether two accounts share two exact, independent identifiers, verified within 12 months (DESIGN section 5)."""
+    kinds = {
+        match.kind
+        for match in matches
+        if not match.is_protected and match.verified_at is not None and now - match.verified_at <= VERIFIED_WITHIN
+    }
+    return len(kinds) >= STRONG_AT
+
+
+def link(journal: Journal, one: SubjectId, other: SubjectId, matches: Sequence[Match]) -> LinkId | None:
+    """Link two accounts in both their streams; None where nothing may link them or they are linked already."""
+    usable = tuple(sorted({match.kind for match in matches if not match.is_protected}))
+    strong = is_strong(matches, now=journal.now)
+    standing_links = journal.files.subject(one).links.values()
+    already = any(known.other == other and known.withdrawal is None and known.strong >= strong for known in standing_links)
+    if one == other or not usable or already:
+        return None
+    link_id = LinkId(journal.mint.token("ln"))
+    for here, there in ((one, other), (other, one)):
+        journal.write(AccountsLinked(subject=here, other=there, link=link_id, strong=strong, identifiers=usable))
+    return link_id
+
+
+def confirm(journal: Journal, subject: SubjectId, link_id: LinkId, *, staff: StaffId) -> Refused | None:
+    """Confirm a link as a person: from here on standing joins fully."""
+    known = journal.files.subject(subject).links.get(link_id)
+    if known is None or known.withdrawal is not None:
+        return Refused("not_found", "This account has no such link.")
+    if not journal.roster.may_decide(staff):
+        return Refused("not_authorised", "You cannot confirm a link.")
+    for here, there in ((subject, known.other), (known.other, subject)):
+        journal.write(LinkConfirmed(subject=here, other=there, link=link_id))
+    return None
+
+
+def raise_entitlement(journal: Journal, subject: SubjectId, plan: Plan) -> Refused | None:
+    """Refuse a higher plan for an account with an open case; the gate goes on with what was frozen (F4, R1)."""
+    if not any(one.has_open_case for one in journal.files.holder(subject)):
+        return None
+    journal.write(EntitlementRaiseRefused(subject=subject, models=plan.models, tools=plan.tools))
+    return Refused("case_open", "This account has an open case; its plan changes only through the case.")

@@ -1,0 +1,85 @@
+"""Opening and joining: every flag and every notice finds the one case of its pair, with an owner, at once (R4, R10)."""
+
+from __future__ import annotations
+
+from answerable.core.cases import Case
+from answerable.core.facts import (
+    UNKNOWN,
+    CaseAssigned,
+    CaseId,
+    CaseOpened,
+    CaseReopened,
+    EntitlementsFrozen,
+    Hazard,
+    HazardAdded,
+    PersonId,
+    PersonNamed,
+    SubjectId,
+    Tier,
+)
+from answerable.core.journal import Journal, Plan
+
+
+def case_for(
+    journal: Journal, subject: SubjectId, person: PersonId, hazard: Hazard, tier: Tier, *, names: bool
+) -> Case:
+    """Return the case that evidence belongs to: the pair's own, else one it names, else a new one.
+
+    `names` says that the evidence is a notice: only a notice names the person of a case that knew none.
+    """
+    case = find(journal, subject, person, names=names)
+    if case is None:
+        return open_case(journal, subject, person, hazard, tier)
+    if not case.is_open:
+        journal.write(CaseReopened(subject=subject, case=case.id, tier=tier))
+        assign(journal, case)
+        freeze(journal, case)
+    if case.names_nobody and person != UNKNOWN:
+        journal.write(PersonNamed(subject=subject, case=case.id, person=person))
+    if hazard not in case.hazards:
+        journal.write(HazardAdded(subject=subject, case=case.id, hazard=hazard))
+    return case
+
+
+def find(journal: Journal, subject: SubjectId, person: PersonId, *, names: bool) -> Case | None:
+    """Return the pair's case; or, for a notice that names somebody, the case of this subject that knew nobody yet."""
+    cases = journal.files.subject(subject).cases.values()
+    for case in cases:
+        if case.person == person:
+            return case
+    if not names or person == UNKNOWN:
+        return None
+    nameless = [case for case in cases if case.names_nobody]
+    return min((case for case in nameless), key=lambda case: (not case.is_open, case.opened_at), default=None)
+
+
+def open_case(journal: Journal, subject: SubjectId, person: PersonId, hazard: Hazard, tier: Tier) -> Case:
+    """Open a case, give it an owner, and freeze what the account may use."""
+    case_id = CaseId(journal.mint.token("case"))
+    journal.write(
+        CaseOpened(
+            subject=subject, case=case_id, person=person, hazard=hazard, tier=tier, policy=journal.roster.policy
+        )
+    )
+    case = journal.files.case(case_id)
+    assign(journal, case)
+    freeze(journal, case)
+    return case
+
+
+def assign(journal: Journal, case: Case) -> None:
+    """Make one person answerable: the duty reviewer, else the lead, never one who is barred (L6)."""
+    chosen = journal.roster.owner(frozenset(case.barred))
+    if chosen is not None and (case.owner, case.deputy) != chosen:
+        owner, deputy = chosen
+        journal.write(CaseAssigned(subject=case.subject, case=case.id, owner=owner, deputy=deputy))
+
+
+def freeze(journal: Journal, case: Case) -> None:
+    """Freeze models and tools as they are at opening; a later rise goes through the interlock (F4, R1)."""
+    account = journal.files.subject(case.subject)
+    others = any(one.is_open for one in account.cases.values() if one.id != case.id)
+    if account.frozen is not None and others:
+        return
+    plan = journal.plans.get(case.subject, Plan(None, None))
+    journal.write(EntitlementsFrozen(subject=case.subject, case=case.id, models=plan.models, tools=plan.tools))

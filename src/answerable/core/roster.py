@@ -1,0 +1,97 @@
+"""Who may act: the fold of the system stream into staff, roles and adopted policy versions (R12, R28)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from answerable.core.facts import PolicyAdopted, Recorded, Role, StaffEnrolled, StaffId, StaffLeft
+
+DECIDING = frozenset({Role.REVIEWER, Role.LEAD, Role.EXECUTIVE, Role.PARTNER})
+"""Roles that may decide and sign; commercial staff are never among them (R12)."""
+
+
+@dataclass(slots=True)
+class Roster:
+    """The people and the policy versions that the system stream has named so far; owned by its fold."""
+
+    staff: dict[StaffId, StaffEnrolled] = field(default_factory=dict)
+    left: set[StaffId] = field(default_factory=set)
+    policies: list[str] = field(default_factory=list)
+    seq: int = 0
+
+    @property
+    def policy(self) -> str:
+        """The version in force. There is always one after genesis."""
+        assert self.policies, "no policy was adopted: the record has no genesis"
+        return self.policies[-1]
+
+    def is_active(self, staff: StaffId) -> bool:
+        """Tell whether the person is enrolled and has not left."""
+        return staff in self.staff and staff not in self.left
+
+    def may_decide(self, staff: StaffId) -> bool:
+        """Tell whether the person may decide and sign."""
+        return self.is_active(staff) and self.staff[staff].role in DECIDING
+
+    def deciders(self) -> list[StaffId]:
+        """Return everybody who may decide, in a fixed order."""
+        return sorted(person for person in self.staff if self.may_decide(person))
+
+    def superiors(self, staff: StaffId) -> list[StaffId]:
+        """Return the chain above a person, nearest first; a loop in the data ends it."""
+        chain: list[StaffId] = []
+        above = self.staff[staff].superior if staff in self.staff else None
+        while above is not None and above not in chain and above != staff:
+            chain.append(above)
+            above = self.staff[above].superior if above in self.staff else None
+        return chain
+
+    def are_in_one_line(self, one: StaffId, other: StaffId) -> bool:
+        """Tell whether one of the two stands above the other."""
+        return other in self.superiors(one) or one in self.superiors(other)
+
+    def owner(self, barred: frozenset[StaffId]) -> tuple[StaffId, StaffId | None] | None:
+        """Choose owner and deputy: duty reviewers first, then leads, then executives; None where nobody is left."""
+        free = [person for person in self.deciders() if person not in barred]
+        ranked = sorted(free, key=lambda person: (self._rank(person), person))
+        if not ranked:
+            return None
+        return ranked[0], ranked[1] if len(ranked) > 1 else None
+
+    def _rank(self, staff: StaffId) -> int:
+        person = self.staff[staff]
+        if person.duty and person.role is Role.REVIEWER:
+            return 0
+        return {Role.LEAD: 1, Role.EXECUTIVE: 2, Role.REVIEWER: 3, Role.PARTNER: 4}[person.role]
+
+    def ladder(self, owner: StaffId, deputy: StaffId | None) -> list[StaffId]:
+        """Return who is paged when nobody looks: owner, deputy, lead, executive; the last rung for ever."""
+        leads = [person for person in self.deciders() if self.staff[person].role is Role.LEAD]
+        executives = [person for person in self.deciders() if self.staff[person].role is Role.EXECUTIVE]
+        rungs = [owner, *([deputy] if deputy else []), *leads, *executives]
+        return list(dict.fromkeys(rungs))
+
+
+def evolve(roster: Roster, recorded: Recorded) -> None:
+    """Fold one fact of the system stream into the roster."""
+    assert recorded.seq == roster.seq + 1, "a fact of the system stream is missing"
+    roster.seq = recorded.seq
+    match recorded.fact:
+        case StaffEnrolled(staff=staff):
+            roster.staff[staff] = recorded.fact
+            roster.left.discard(staff)
+        case StaffLeft(staff=staff):
+            roster.left.add(staff)
+        case PolicyAdopted(version=version):
+            roster.policies.append(version)
+        case _:
+            pass
+
+
+def fold(facts: Iterable[Recorded]) -> Roster:
+    """Fold the system stream."""
+    roster = Roster()
+    for recorded in facts:
+        evolve(roster, recorded)
+    return roster

@@ -1,0 +1,308 @@
+"""The one protocol of every store: memory (the executable specification), SQLite, PostgreSQL.
+
+An act is one transaction over locked subjects; what it returns is durable, what it raises left no trace (L7, L17).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from answerable.core.cases import Files
+from answerable.core.facts import ActorId, CaseId, PersonId, Recorded, SubjectId
+from answerable.core.roster import Roster
+from answerable.vault.texts import AuthorKey, SealedText
+from answerable_gate import Entry, Release
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alias:
+    """An identifier of an account or a person, as a keyed hash: how a notice, a flag and a request find their token."""
+
+    blind: str
+    kind: str
+    token: str
+    verified_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outgoing:
+    """An effect outside, written in the same transaction as its fact; `idem` makes a second delivery harmless.
+
+    The body holds tokens and enums only; whoever sends it looks up what may be said (L12).
+    """
+
+    idem: str
+    topic: str
+    body: dict[str, str]
+    not_before: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimed:
+    """An outgoing message under lease; `attempts` counts this one."""
+
+    outgoing: Outgoing
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseRow:
+    """A case as lists show it: no content (L6). `wake_at` is when time alone will next change it."""
+
+    case: CaseId
+    subject: SubjectId
+    person: PersonId
+    tier: int
+    is_open: bool
+    owner: str | None
+    deputy: str | None
+    opened_at: datetime
+    decide_due: datetime | None
+    wake_at: datetime | None
+    level: int
+    barred: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpointed:
+    """A signed checkpoint and the size it covers."""
+
+    size: int
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedLine:
+    """One subject's entry as it stands, at a place in the feed; `releases` prove whatever it no longer holds."""
+
+    seq: int
+    entry: Entry
+    releases: tuple[Release, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """One exchange as the gateway saw it; `id` is deterministic, so that a second delivery changes nothing.
+
+    `answer` is allow, limit or refuse; `level` the standing by which it was judged; `digest` the SHA-256 of what was
+    served; `complete` is false where the client left or the stream was cut.
+    """
+
+    id: str
+    subject: SubjectId
+    at: datetime
+    gate: str
+    conversation: str | None
+    model: str | None
+    answer: str
+    level: int
+    standing: int
+    tokens: int
+    digest: str
+    complete: bool
+
+
+class Tx(Protocol):
+    """One act under way. Reads see what it has written; everything is undone together."""
+
+    def high_water(self) -> datetime | None:
+        """Return the latest time this record has seen, so that no reader goes back behind it."""
+        ...
+
+    def roster(self) -> Roster:
+        """Return the fold of the system stream; the caller owns it."""
+        ...
+
+    def files(self, subjects: Sequence[SubjectId]) -> Files:
+        """Lock these subjects and everybody linked to them, in sorted order, and return the fold of all their streams."""
+        ...
+
+    def subject_of(self, case: CaseId) -> SubjectId | None:
+        """Return whose case it is."""
+        ...
+
+    def sealed_size(self) -> int:
+        """Return the size of the newest signed checkpoint, 0 where there is none."""
+        ...
+
+    def append(self, written: Sequence[Recorded]) -> None:
+        """Add facts to their streams and the tree, and bring the read tables, the feed and the high water along.
+
+        Raise `Conflict` where a stream has moved on since it was read.
+        """
+        ...
+
+    def post(self, outgoing: Outgoing) -> None:
+        """Put a message into the outbox; a known `idem` changes nothing."""
+        ...
+
+    def effects_since(self, since: datetime) -> list[datetime]:
+        """Return the times of automatic effects that rested on notices without E2, oldest first (the hourly bound)."""
+        ...
+
+    def put_text(self, sealed: SealedText) -> None:
+        """Keep a sealed text."""
+        ...
+
+    def text(self, token: str) -> SealedText | None:
+        """Return a sealed text."""
+        ...
+
+    def put_author_key(self, key: AuthorKey) -> None:
+        """Keep the wrapped key of one author in one case."""
+        ...
+
+    def author_key(self, case: str, author: str) -> AuthorKey | None:
+        """Return the wrapped key, None where it was destroyed or never made."""
+        ...
+
+    def put_blob(self, content: bytes) -> str:
+        """Keep bytes under their SHA-256 and return that address."""
+        ...
+
+    def blob(self, address: str) -> bytes | None:
+        """Return the bytes of an address."""
+        ...
+
+    def put_alias(self, space: str, alias: Alias) -> None:
+        """Keep an alias in a space (`subject` or `person`); the same alias for the same token only renews its date."""
+        ...
+
+    def find_alias(self, space: str, blind: str) -> tuple[Alias, ...]:
+        """Return every token of a space that carries this identifier."""
+        ...
+
+    def aliases_of(self, space: str, token: str) -> tuple[Alias, ...]:
+        """Return every identifier that a token carries."""
+        ...
+
+    def gate_aliases(self, subject: SubjectId, aliases: Sequence[str]) -> None:
+        """Add to the hashes under which gates know a subject; the feed carries them."""
+        ...
+
+    def remember(self, source: str, key: str, answer: bytes) -> None:
+        """Keep the answer given to an idempotency key, in the same transaction as what it answered."""
+        ...
+
+    def remembered(self, source: str, key: str) -> bytes | None:
+        """Return the answer given to an idempotency key before."""
+        ...
+
+
+class Store(Protocol):
+    """A record with its bulk rows."""
+
+    @property
+    def origin(self) -> str:
+        """Return the log's origin line."""
+        ...
+
+    def act(self) -> AbstractContextManager[Tx]:
+        """Open one act: a transaction, or inside `batch` a savepoint. Leaving it by an exception undoes it."""
+        ...
+
+    def batch(self) -> AbstractContextManager[None]:
+        """Open one transaction for many acts (group commit); only after it has closed are they durable."""
+        ...
+
+    def due(self, now: datetime, limit: int) -> list[SubjectId]:
+        """Return subjects with a case whose `wake_at` has come, the longest overdue first."""
+        ...
+
+    def cases(
+        self, *, after: CaseId | None, limit: int, only_open: bool = True, hidden_from: ActorId | None = None
+    ) -> list[CaseRow]:
+        """Return a page of cases by tier and decide_due, keyset after a case; never one that a person is barred from."""
+        ...
+
+    def case_row(self, case: CaseId) -> CaseRow | None:
+        """Return one case's row."""
+        ...
+
+    def look_backs(self, limit: int) -> list[tuple[SubjectId, CaseId, str]]:
+        """Return look-backs that have started and not ended: subject, case, notice."""
+        ...
+
+    def claim(self, now: datetime, lease_until: datetime, limit: int) -> list[Claimed]:
+        """Take outgoing messages under lease; a lease that ran out is taken again (at least once)."""
+        ...
+
+    def settle_outgoing(self, idem: str, *, done: bool, retry_at: datetime | None) -> None:
+        """Record a delivery or plan the next attempt."""
+        ...
+
+    def size(self) -> int:
+        """Return how many entries are in the tree."""
+        ...
+
+    def root(self) -> bytes:
+        """Return the root over all entries."""
+        ...
+
+    def entries(self, start: int, stop: int) -> Iterator[bytes]:
+        """Yield the entries' bytes, `start` included, `stop` not."""
+        ...
+
+    def node(self, level: int, index: int) -> bytes:
+        """Return the hash of a complete subtree: 2**level leaves from index * 2**level on."""
+        ...
+
+    def checkpoints(self) -> Iterator[Checkpointed]:
+        """Yield the signed checkpoints, smallest first."""
+        ...
+
+    def newest_checkpoint(self) -> Checkpointed | None:
+        """Return the newest signed checkpoint."""
+        ...
+
+    def put_checkpoint(self, checkpoint: Checkpointed) -> None:
+        """Keep a signed checkpoint and bring every subject whose release it seals to the head of the feed."""
+        ...
+
+    def feed(self, after: int, limit: int) -> list[FeedLine]:
+        """Return subjects' entries whose place in the feed is beyond `after`, in order, each subject once."""
+        ...
+
+    def feed_head(self) -> int:
+        """Return the last place in the feed."""
+        ...
+
+    def high_water(self) -> datetime | None:
+        """Return the latest time this record has seen."""
+        ...
+
+    def wait_for_change(self, since: int, timeout_s: float) -> bool:
+        """Wait until the feed's head has passed `since`, in this process or another; False on time-out."""
+        ...
+
+    def put_exchanges(self, exchanges: Sequence[Exchange]) -> int:
+        """Keep exchange rows in the bulk; return how many were new."""
+        ...
+
+    def exchanges(self, subject: SubjectId, *, since: datetime | None = None) -> Iterator[Exchange]:
+        """Yield a subject's exchanges in order of time."""
+        ...
+
+    def unsealed(self, limit: int) -> dict[SubjectId, list[Exchange]]:
+        """Return exchanges not yet in a sealed block, by subject, in order of time."""
+        ...
+
+    def mark_sealed(self, subject: SubjectId, ids: Sequence[str], root: str) -> None:
+        """Note which block the exchanges went into."""
+        ...
+
+    def tables(self) -> dict[str, list[tuple[object, ...]]]:
+        """Return the read tables, sorted, for comparison with the fold of all facts (L7)."""
+        ...
+
+    def all_recorded(self) -> Iterator[Recorded]:
+        """Yield every fact in the order of the tree."""
+        ...
+
+    def close(self) -> None:
+        """Close the files; the store cannot be used afterwards."""
+        ...
