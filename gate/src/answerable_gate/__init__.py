@@ -1,11 +1,64 @@
-"""The pure gate of Answerable: what is in force for an account, decided without a network."""
+"""The pure gate of Answerable: measures, standing, verdicts, and the feed that keeps them in force.
 
-from answerable_gate.entry import Entry, Frozen, Item
-from answerable_gate.judge import GatePolicy
+Law: nothing here reads a clock, a file or a network, but for the adapters in `answerable_gate.io`.
+"""
+
+from answerable_gate.admission import Admitted, Held, admit
+from answerable_gate.clock import Clock, ClockSuspect, adopt, tick
+from answerable_gate.entry import Entry, Frozen, Item, decode, encode
+from answerable_gate.feed import EntryLine, Heartbeat, Hello, Lines, alias, entry_line, heartbeat_line, hello_line
+from answerable_gate.gate import FeedBehind, Gate, NotOurFeed, Pinned, Received, Saved, Status
+from answerable_gate.judge import GatePolicy, Request, Verdict, judge
 from answerable_gate.measures import NOTHING, Level, Limit, Shield, Standing, cap, covers, join
-from answerable_gate.standing import standing
+from answerable_gate.release import Release, ReleasingEntry, Verify, proven
+from answerable_gate.standing import standing, uncovered
+from answerable_gate.strict import Malformed
 
 __all__ = [
-    "NOTHING", "Entry", "Frozen", "GatePolicy", "Item", "Level", "Limit", "Shield", "Standing",
-    "cap", "covers", "join", "standing",
+    "NOTHING",
+    "Admitted",
+    "Clock",
+    "ClockSuspect",
+    "Entry",
+    "EntryLine",
+    "FeedBehind",
+    "Frozen",
+    "Gate",
+    "GatePolicy",
+    "Heartbeat",
+    "Held",
+    "Hello",
+    "Item",
+    "Level",
+    "Limit",
+    "Lines",
+    "Malformed",
+    "NotOurFeed",
+    "Pinned",
+    "Received",
+    "Release",
+    "ReleasingEntry",
+    "Request",
+    "Saved",
+    "Shield",
+    "Standing",
+    "Status",
+    "Verdict",
+    "Verify",
+    "admit",
+    "adopt",
+    "alias",
+    "cap",
+    "covers",
+    "decode",
+    "encode",
+    "entry_line",
+    "heartbeat_line",
+    "hello_line",
+    "join",
+    "judge",
+    "proven",
+    "standing",
+    "tick",
+    "uncovered",
 ]

@@ -69,10 +69,11 @@ def mark(held: Held, *, now: datetime) -> Held:
 def _same(held: Iterable[Item], received: Iterable[Item]) -> dict[str, Item]:
     # Items do not change; where two copies differ all the same, the stricter of each part holds.
     known = {item.id: item for item in held}
-    return {item.id: _stricter(known[item.id], item) if item.id in known else item for item in received}
+    return {item.id: stricter(known[item.id], item) if item.id in known else item for item in received}
 
 
-def _stricter(held: Item, received: Item) -> Item:
+def stricter(held: Item, received: Item) -> Item:
+    """Join two copies of one item: of standing and time the stricter, the rest from the one received."""
     if held == received:
         return held
     return replace(
@@ -104,12 +105,14 @@ def _freeze(held: Entry, received: Entry, items: dict[str, Item]) -> Frozen | No
     # What the account could use when its case opened widens only once no case is open and nothing stands.
     if held.frozen is None or not (received.open or items):
         return received.frozen
-    if received.frozen is None:
-        return held.frozen
-    return Frozen(
-        models=_meet(held.frozen.models, received.frozen.models),
-        tools=_meet(held.frozen.tools, received.frozen.tools),
-    )
+    return meet(held.frozen, received.frozen)
+
+
+def meet(a: Frozen | None, b: Frozen | None) -> Frozen | None:
+    """Give the narrower of two freezes: what both allow, where both are known."""
+    if a is None or b is None:
+        return a if b is None else b
+    return Frozen(models=_meet(a.models, b.models), tools=_meet(a.tools, b.tools))
 
 
 def _meet(a: tuple[str, ...] | None, b: tuple[str, ...] | None) -> tuple[str, ...] | None:

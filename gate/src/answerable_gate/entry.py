@@ -14,6 +14,7 @@ from answerable_gate import strict
 from answerable_gate.measures import Level, Limit, Shield, Standing
 from answerable_gate.strict import LARGEST, Malformed
 
+ALIAS_BYTES = 16
 ITEMS_MAX = 1024
 ALIASES_MAX = 1024
 SHIELDS_MAX = 64
@@ -23,7 +24,7 @@ NAME_LENGTH_MAX = 200
 
 Kind = Literal["measure", "default"]
 
-_ALIAS = re.compile(r"[0-9a-f]{32}")
+_ALIAS = re.compile(rf"[0-9a-f]{{{2 * ALIAS_BYTES}}}")
 _LATEST = datetime.max.replace(tzinfo=UTC)
 
 

@@ -118,7 +118,7 @@ def encode_policy(policy: GatePolicy) -> dict[str, object]:
 
 
 def _rule(value: object) -> Unknown:
-    if value == "allow" or value == "guarded" or value == "refuse":
+    if value in ("allow", "guarded", "refuse"):
         return value
     raise Malformed(f"{value!r:.80} is neither allow nor guarded nor refuse")
 

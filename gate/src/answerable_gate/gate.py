@@ -1,0 +1,341 @@
+"""The gate: the one mutable holder of what applies to whom, and the place where an exchange is judged.
+
+Laws: "due" is looked up at each exchange, never awaited (L1); only a proof lowers; now never goes back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from functools import reduce
+from heapq import heappop, heappush
+
+from answerable_gate.admission import Held, admit, mark, meet, stricter
+from answerable_gate.clock import Clock, ClockSuspect, adopt, tick
+from answerable_gate.contact import Contact, heard
+from answerable_gate.entry import Item
+from answerable_gate.feed import EntryLine, Heartbeat, Hello, read_line
+from answerable_gate.feed import alias as alias_of
+from answerable_gate.judge import Contact as Reach
+from answerable_gate.judge import GatePolicy, Request, Verdict, judge
+from answerable_gate.measures import Standing, covers, join
+from answerable_gate.packed import Summary, pack, pack_token, summary, unpack
+from answerable_gate.release import Verify
+from answerable_gate.table import Table
+
+_NEVER = datetime.max.replace(tzinfo=UTC)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_SLOT = 0xFFFF_FFFF
+_BEFORE_REFERENCE = Verdict._fields.index("reason_ref")
+
+
+class NotOurFeed(ValueError):
+    """The feed belongs to another log, key or gate key than this gate was given."""
+
+
+class FeedBehind(ValueError):
+    """The store knows less than this gate was told before: it was set back, and must not be believed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pinned:
+    """What a gate is given once and checks at each connection: the log, its public key, and how it verifies notes.
+
+    Without `verify` the gate never lowers.
+    """
+
+    origin: str
+    key: str
+    verify: Verify | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Received:
+    """What came of a line: items kept because their leaving was not proven, and a time that was not adopted."""
+
+    refused: tuple[Item, ...] = ()
+    suspect: ClockSuspect | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saved:
+    """What a snapshot keeps: `check` is the alias of "" under the gate key, `records` are packed and sorted."""
+
+    after: int
+    size: int
+    high_water: datetime
+    policy: GatePolicy
+    check: str
+    records: list[bytes]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """Where the gate stands; `in_force` says that it has had contact within its lease."""
+
+    in_force: bool
+    reach: Reach
+    subjects: int
+    after: int
+    policy_version: int
+    now: datetime
+    suspect: ClockSuspect | None
+
+
+class Gate:
+    """Holds the entries and judges exchanges. `wall` is an aware UTC time, `monotonic` the process's seconds.
+
+    One thread owns it: no method waits, and none may run beside another.
+    """
+
+    def __init__(
+        self, *, gate_key: bytes, pinned: Pinned, policy: GatePolicy, wall: datetime, monotonic: float
+    ) -> None:
+        """Begin with nothing held, cold; `policy` applies until the feed brings one."""
+        self.pinned = pinned
+        self.policy = policy
+        self.after = 0
+        self._gate_key = gate_key
+        self._clock = Clock(wall, monotonic)
+        self._contact: Contact | None = None
+        self._until = float("-inf")
+        self._is_cold = True
+        self._size = 0
+        self._suspect: ClockSuspect | None = None
+        self._table = Table()
+        # A heap of microseconds << 32 | slot, since an int is half the size of a tuple.
+        self._due: list[int] = []
+        self._next_due = _NEVER
+        self._watched: dict[bytes, int] = {}
+        self._risen: set[bytes] = set()
+        self._verdicts: dict[tuple[tuple[int, int] | None, Reach, bool], Verdict] = {}
+
+    # --- judging
+
+    def check(self, request: Request, *, wall: datetime, monotonic: float, alias: bytes | None = None) -> Verdict:
+        """Judge an exchange; an inlet that has worked out the identity's alias before may pass it."""
+        now = self.tick(wall, monotonic)
+        reach = self._reach(monotonic)
+        if not request.identity:
+            return judge(None, request, now, self.policy, contact=reach)
+        found = self._table.find(alias or self.alias(request.identity))
+        if not found:
+            return self._remembered(None, -1, request, now, reach)
+        if len(found) == 1:
+            head = summary(*self._table.place(found[0]))
+            if head.plain:
+                known = self._remembered(head, found[0], request, now, reach)
+                return Verdict._make((*known[:_BEFORE_REFERENCE], head.reason_ref, head.review_by))
+        held = merge([self._held(slot) for slot in found])
+        return judge(held.entry, request, now, self.policy, contact=reach, fallen=held.fallen)
+
+    def _remembered(
+        self, head: Summary | None, slot: int, request: Request, now: datetime, reach: Reach
+    ) -> Verdict:
+        # Without freeze and shields a verdict depends on nothing else, so it is judged once and then looked up.
+        key = (head and (head.level, head.limits), reach, request.tools is None)
+        verdict = self._verdicts.get(key)
+        if verdict is None:
+            held = head and self._held(slot)
+            entry, fallen = (held.entry, held.fallen) if held else (None, frozenset[str]())
+            verdict = judge(entry, request, now, self.policy, contact=reach, fallen=fallen)
+            self._verdicts[key] = verdict
+        return verdict
+
+    def alias(self, identity: str) -> bytes:
+        """Give the alias of an identity under this gate's key."""
+        return alias_of(self._gate_key, identity)
+
+    # --- time and contact
+
+    def tick(self, wall: datetime, monotonic: float) -> datetime:
+        """Let time pass, mark what has become due, and give the time now."""
+        self._clock, now = tick(self._clock, wall, monotonic)
+        while self._next_due <= now:
+            slot = heappop(self._due) & _SLOT
+            self._next_due = _due_at(self._due)
+            held = self._held(slot)
+            self._put(held, mark(held, now=now))
+        return now
+
+    @property
+    def next_due(self) -> datetime | None:
+        """Give the time at which standing rises next by itself."""
+        return None if self._next_due == _NEVER else self._next_due
+
+    def status(self, *, wall: datetime, monotonic: float) -> Status:
+        """Say where the gate stands."""
+        now, reach = self.tick(wall, monotonic), self._reach(monotonic)
+        return Status(
+            in_force=reach == "fresh",
+            reach=reach,
+            subjects=len(self._table),
+            after=self.after,
+            policy_version=self.policy.version,
+            now=now,
+            suspect=self._suspect,
+        )
+
+    def _reach(self, monotonic: float) -> Reach:
+        if monotonic <= self._until:
+            return "fresh"
+        return "cold" if self._is_cold else "stale"
+
+    # --- running streams
+
+    def watch(self, identity: str) -> bytes:
+        """Watch a running stream's identity and give its alias; each watch is ended by one unwatch."""
+        alias = self.alias(identity)
+        self._watched[alias] = self._watched.get(alias, 0) + 1
+        return alias
+
+    def unwatch(self, alias: bytes) -> None:
+        """End one watch of an alias."""
+        left = self._watched.pop(alias) - 1
+        if left:
+            self._watched[alias] = left
+        else:
+            self._risen.discard(alias)
+
+    def risen(self) -> frozenset[bytes]:
+        """Give the watched aliases whose entry was tightened since the last call; their streams are checked anew.
+
+        What rises by time is found by `tick`, so call that first and at least once a second.
+        """
+        risen, self._risen = frozenset(self._risen), set()
+        return risen
+
+    # --- the feed
+
+    def receive(self, line: bytes, *, wall: datetime, monotonic: float) -> Received:
+        """Take in one line of the feed; raise Malformed, NotOurFeed or FeedBehind, and then nothing has changed."""
+        now = self.tick(wall, monotonic)
+        message = read_line(line, received=now)
+        match message:
+            case Hello():
+                self._greet(message)
+                return Received()
+            case EntryLine():
+                return self._admit(message, now)
+            case Heartbeat():
+                return self._hear(message, wall, monotonic)
+
+    def _greet(self, hello: Hello) -> None:
+        if (hello.origin, hello.key) != (self.pinned.origin, self.pinned.key):
+            raise NotOurFeed(f"this is the feed of {hello.origin!r:.80}, another log or key than the pinned one")
+        if hello.check != self.alias("").hex():
+            raise NotOurFeed("the store has another gate key, so that no identity would ever be found")
+        self._contact = None
+        if hello.policy.version >= self.policy.version:
+            self._adopt_policy(hello.policy)
+
+    def _adopt_policy(self, policy: GatePolicy) -> None:
+        self.policy = policy
+        self._verdicts.clear()
+
+    def _admit(self, line: EntryLine, now: datetime) -> Received:
+        slot = self._table.slot(pack_token(line.entry.subject))
+        held = None if slot is None else self._held(slot)
+        admitted = admit(held, line.entry, line.releases, self.pinned.verify, now=now)
+        self._put(held, admitted.held)
+        self.after = max(self.after, line.seq)
+        return Received(refused=admitted.refused)
+
+    def _hear(self, heartbeat: Heartbeat, wall: datetime, monotonic: float) -> Received:
+        if heartbeat.seq < self.after or heartbeat.size < self._size:
+            raise FeedBehind(f"the store is at {heartbeat.seq}, this gate was at {self.after} before")
+        self._size = heartbeat.size
+        self._clock, self._suspect = adopt(self._clock, heartbeat.now, wall, monotonic)
+        if heartbeat.seq == self.after:  # else something is still on its way
+            self._contact = heard(self._contact, heartbeat.now, monotonic)
+            self._until = self._contact.at + self.policy.lease_s
+            self._is_cold = False
+        return Received(suspect=self._suspect)
+
+    # --- what is held
+
+    def held(self, subject: str) -> Held | None:
+        """Give what is held of a subject."""
+        slot = self._table.slot(pack_token(subject))
+        return None if slot is None else self._held(slot)
+
+    def _held(self, slot: int) -> Held:
+        return unpack(self._table.record(slot))
+
+    def _put(self, before: Held | None, after: Held) -> None:
+        if before == after:
+            return
+        entry = after.entry
+        aliases = tuple(bytes.fromhex(alias) for alias in entry.aliases)
+        slot = self._table.put(pack_token(entry.subject), aliases, pack(after))
+        due = _next(after)
+        if due is not None and (before is None or due != _next(before)):
+            heappush(self._due, (due - _EPOCH) // _MICROSECOND << 32 | slot)
+            self._next_due = _due_at(self._due)
+        if self._watched and _tightens(before, after):
+            self._risen.update(alias for alias in aliases if alias in self._watched)
+
+    # --- snapshots
+
+    def save(self) -> Saved:
+        """Give everything that a snapshot keeps; equal gates give equal values."""
+        return Saved(
+            after=self.after,
+            size=self._size,
+            high_water=self._clock.high_water,
+            policy=self.policy,
+            check=self.alias("").hex(),
+            records=sorted(self._table.record(slot) for slot in range(len(self._table))),
+        )
+
+    def restore(self, saved: Saved, *, wall: datetime, monotonic: float) -> None:
+        """Take up a snapshot in a gate that holds nothing yet; raise NotOurFeed where its gate key was another."""
+        assert not len(self._table), "a snapshot is restored first"
+        if saved.check != self.alias("").hex():
+            raise NotOurFeed("the snapshot was written under another gate key")
+        now = self.tick(wall, monotonic)
+        if saved.high_water > now:
+            self._clock = Clock(saved.high_water, monotonic)
+        self.after, self._size, self._is_cold = saved.after, saved.size, False
+        if saved.policy.version >= self.policy.version:
+            self._adopt_policy(saved.policy)
+        for record in saved.records:
+            self._put(None, unpack(record))
+        self.tick(wall, monotonic)
+
+
+def merge(held: list[Held]) -> Held:
+    """Join what is held of several subjects who share an alias: the stricter of everything."""
+    return reduce(_merge, held)
+
+
+def _merge(a: Held, b: Held) -> Held:
+    items = {item.id: item for item in a.entry.items}
+    items |= {item.id: stricter(items[item.id], item) if item.id in items else item for item in b.entry.items}
+    entry = replace(
+        a.entry,
+        items=tuple(items.values()),
+        frozen=meet(a.entry.frozen, b.entry.frozen),
+        open=a.entry.open or b.entry.open,
+        reason_ref=a.entry.reason_ref or b.entry.reason_ref,
+    )
+    return Held(entry=entry, fallen=a.fallen | b.fallen)
+
+
+def _next(held: Held) -> datetime | None:
+    return min((item.effective for item in held.entry.items if item.id not in held.fallen), default=None)
+
+
+def _due_at(due: list[int]) -> datetime:
+    return _EPOCH + timedelta(microseconds=due[0] >> 32) if due else _NEVER
+
+
+def _in_force(held: Held) -> Standing:
+    return join(*(item.standing for item in held.entry.items if item.id in held.fallen))
+
+
+def _tightens(before: Held | None, after: Held) -> bool:
+    if before is None or before.entry.aliases != after.entry.aliases or before.entry.frozen != after.entry.frozen:
+        return True
+    return not covers(_in_force(before), _in_force(after))

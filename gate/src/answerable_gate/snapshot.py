@@ -1,0 +1,78 @@
+"""A snapshot: everything a gate must not forget over a restart, in one sealed file.
+
+Law: due once stays due over a restart, and the time never goes back behind the snapshot's high water.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Callable
+
+from answerable_gate import strict
+from answerable_gate.gate import Gate, Saved
+from answerable_gate.judge import decode_policy, encode_policy
+from answerable_gate.packed import pack, unpack
+from answerable_gate.strict import Malformed
+
+MAGIC = b"answerable-gate-snapshot 1\n"
+
+Seal = Callable[[bytes], bytes]
+Unseal = Callable[[bytes], bytes]
+
+_LENGTH = struct.Struct("<I")
+
+
+def write(gate: Gate, seal: Seal) -> bytes:
+    """Write a gate's snapshot: one line that says what this is, and below it everything under seal."""
+    saved = gate.save()
+    head = {
+        "after": saved.after,
+        "size": saved.size,
+        "high_water": strict.written(saved.high_water),
+        "lease_s": saved.policy.lease_s,
+        "policy": encode_policy(saved.policy),
+        "check": saved.check,
+    }
+    lines = [json.dumps(head, sort_keys=True, separators=(",", ":")).encode("ascii")]
+    lines += saved.records
+    return MAGIC + seal(b"".join(_LENGTH.pack(len(line)) + line for line in lines))
+
+
+def read(snapshot: bytes, unseal: Unseal) -> Saved:
+    """Read a snapshot for `Gate.restore`; raise Malformed, or what `unseal` raises."""
+    if not snapshot.startswith(MAGIC):
+        raise Malformed("this is no snapshot of this version")
+    plain = unseal(snapshot[len(MAGIC) :])
+    try:
+        head, *records = _split(plain)
+        for record in records:
+            if pack(unpack(record)) != record:
+                raise Malformed("a record is not written as this version writes it")
+    except (ValueError, IndexError, struct.error) as error:
+        raise Malformed(f"the snapshot is damaged: {error}") from error
+    return _saved(head, records)
+
+
+def _split(plain: bytes) -> list[bytes]:
+    parts = []
+    at = 0
+    while at < len(plain):
+        ends = at + 4 + _LENGTH.unpack_from(plain, at)[0]
+        if ends > len(plain):
+            raise Malformed("it ends early")
+        parts.append(plain[at + 4 : ends])
+        at = ends
+    return parts
+
+
+def _saved(head: bytes, records: list[bytes]) -> Saved:
+    read = strict.members(strict.parse(head), "after", "size", "high_water", "lease_s", "policy", "check")
+    return Saved(
+        after=strict.whole(read["after"]),
+        size=strict.whole(read["size"]),
+        high_water=strict.moment(read["high_water"]),
+        policy=decode_policy(read["policy"], strict.whole(read["lease_s"], 1)),
+        check=strict.text(read["check"], 64),
+        records=records,
+    )
