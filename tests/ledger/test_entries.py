@@ -27,7 +27,7 @@ PLAIN = Envelope(
 
 @given(st.dictionaries(st.text(st.characters(max_codepoint=127), max_size=8), values, max_size=6))
 def test_bytes_are_those_of_rfc_8785(body: dict[str, Any]) -> None:
-    """The fast encoder, the plain one and an independent RFC 8785 implementation write the same bytes, read back alike."""
+    """Our encoder, the plain one and an independent RFC 8785 implementation write the same bytes."""
     envelope = replace(PLAIN, body=body)
     data = encode(envelope, ORIGIN)
     assert data == canonical(parse(data)) == rfc8785.dumps(parse(data))

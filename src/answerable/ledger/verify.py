@@ -16,6 +16,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -467,17 +468,25 @@ def _read_note(path: Path) -> bytes:
         return file.read(MAX_NOTE + 1)
 
 
+def _names(folder: Path) -> list[str]:
+    if folder.is_symlink():
+        raise OSError(f"{folder.name} is a link")
+    if not folder.is_dir():
+        return []
+    with os.scandir(folder) as found:
+        names = [item.name for item in islice(found, MAX_CHECKPOINTS + 1)]
+    if len(names) > MAX_CHECKPOINTS:
+        raise OSError(f"{folder.name} holds too many files")
+    return names
+
+
 def _list_checkpoints(folder: Path, audit: Audit) -> list[tuple[int, str]]:
     """Return (size, file) of every checkpoint, the largest first."""
     notes: list[tuple[int, str]] = []
     strangers = 0
-    if (folder / "checkpoints").is_symlink():
-        raise OSError("checkpoints is a link")
-    for item in os.scandir(folder / "checkpoints") if (folder / "checkpoints").is_dir() else ():
-        if len(notes) + strangers == MAX_CHECKPOINTS:
-            raise OSError("checkpoints holds too many files")
+    for name in _names(folder / "checkpoints"):
         try:
-            notes.append((parse_number(item.name), f"checkpoints/{item.name}"))
+            notes.append((parse_number(name), f"checkpoints/{name}"))
         except Malformed:
             strangers += 1
     if strangers:
