@@ -49,7 +49,8 @@ class ReleasingEntry:
         """Say whether this lets the item leave the entry of `subject`; a lift does so in linked accounts as well."""
         if self.foreign:
             return subject == self.subject and item.of != subject
-        return item.id in self.lifts and self.subject in (subject, item.of)
+        # What a link carries at a lower level than the account has it bears the item's own id, "^" and the level.
+        return item.id.split("^")[0] in self.lifts and self.subject in (subject, item.of)
 
 
 def encode_release(release: Release) -> dict[str, object]:
