@@ -383,7 +383,6 @@ class Finding:
     what: str
 
     def __str__(self) -> str:
-        """Write the finding as one line for a person."""
         if self.first == self.last:
             return f"line {self.first}: {self.what}" if self.first else self.what
         return f"lines {self.first} to {self.last}: {self.what}"
@@ -434,21 +433,20 @@ class Audit:
     def checkpoint(self, name: str, size: int, data: bytes) -> None:
         """Check a note that must sign the entries read so far."""
         self.checkpoints += 1
-        shown = f"{name}: "
         try:
             note = parse_note(data)
             claim = parse_checkpoint(note.text)
             signers = note_signers(note, self.keys)
         except Malformed as fault:
-            return self.find(0, 0, f"{shown}{fault}")
+            return self.find(0, 0, f"{name}: {fault}")
         if not self.belongs(claim.origin):
-            return self.find(0, 0, f"{shown}belongs to another log")
+            return self.find(0, 0, f"{name}: belongs to another log")
         if self.keys and claim.origin not in signers:
-            return self.find(0, 0, f"{shown}carries no signature of the log under a key that was given")
+            return self.find(0, 0, f"{name}: carries no signature of the log under a key that was given")
         if claim.size != size:
-            return self.find(0, 0, f"{shown}is for another size than its name says")
+            return self.find(0, 0, f"{name}: is for another size than its name says")
         if claim.root != self.tree.root():
-            return self.find(min(self.sealed + 1, size), size, f"{shown}signs other entries than these")
+            return self.find(min(self.sealed + 1, size), size, f"{name}: signs other entries than these")
         self.sealed = size
         return None
 
@@ -582,14 +580,13 @@ def main(argv: Sequence[str]) -> int:
     """Run the command; exit code 0 verified, 1 failed, 2 usage or unreadable, 3 not checked."""
     parser = argparse.ArgumentParser(prog="verify.py", description="Verify a folder of an exported ledger.")
     parser.add_argument("folder", metavar="DIR", type=Path)
-    parser.add_argument("--key", action="append", default=[], metavar="VKEY", help="the log's key, got apart from DIR")
+    parser.add_argument(
+        "--key", type=parse_vkey, action="append", default=[], metavar="VKEY", help="got apart from DIR"
+    )
     parser.add_argument("--json", action="store_true", help="write the report as JSON")
     options = parser.parse_args(argv)
     try:
-        audit = audit_folder(options.folder, [parse_vkey(text) for text in options.key])
-    except Malformed as fault:
-        sys.stderr.write(f"verify.py: the key {fault}\n")
-        return 2
+        audit = audit_folder(options.folder, options.key)
     except OSError as fault:
         sys.stderr.write(f"verify.py: cannot read the folder: {str(fault)!a}\n")
         return 2
