@@ -20,17 +20,14 @@ FILE_BYTES_MAX = 1 << 20
 def load(path: Path) -> Config:
     """Read and check a configuration; raise ConfigError naming file, line and key."""
     try:
-        content = path.read_bytes()
-        source = content.decode("utf-8")
+        source = _read(path)
         raw = tomllib.loads(source)
     except FileNotFoundError as error:
         raise ConfigError(f"there is no {path}", hint="answerable init writes one to begin with") from error
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} cannot be read as text: {error}") from error
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ConfigError(f"{path} is not TOML: {error}") from error
-    if len(content) > FILE_BYTES_MAX:
-        raise ConfigError(f"{path} is larger than {FILE_BYTES_MAX} bytes")
     try:
         config = msgspec.convert(raw, Config, dec_hook=_path_from)
     except msgspec.ValidationError as error:
@@ -38,13 +35,22 @@ def load(path: Path) -> Config:
         raise _complaint(path, source, (key, message)) from error
     for complaint in complaints(config):
         raise _complaint(path, source, complaint)
-    return _absolute(config, path.resolve().parent)
+    # Not resolved: where the file is a link, as in a mounted configuration, its neighbours are those of the link.
+    return _absolute(config, path.absolute().parent)
 
 
 def resolved(config: Config) -> dict[str, Any]:
     """Return every key with the value that holds, as plain values, for showing."""
     shown: dict[str, Any] = msgspec.to_builtins(config, enc_hook=str)
     return shown
+
+
+def _read(path: Path) -> str:
+    with path.open("rb") as file:
+        content = file.read(FILE_BYTES_MAX + 1)
+    if len(content) > FILE_BYTES_MAX:
+        raise ConfigError(f"{path} is larger than {FILE_BYTES_MAX} bytes")
+    return content.decode("utf-8")
 
 
 def _path_from(kind: type, value: object) -> Path:
