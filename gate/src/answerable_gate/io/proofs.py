@@ -78,27 +78,35 @@ def _read_vkey(vkey: str) -> tuple[str, bytes, Ed25519PublicKey]:
 
 
 def _verifier(name: str, key_id: bytes, public: Ed25519PublicKey, origin: str) -> Verify:
+    prefix = f"\u2014 {name} "
+
     def verify(note: str) -> tuple[int, bytes] | None:
         text, _, signatures = note.rpartition("\n\n")
         lines = signatures.split("\n")
-        if len(note) > NOTE_LENGTH_MAX or lines.pop() or not 1 <= len(lines) <= _SIGNATURES_MAX:
+        if len(note) > NOTE_LENGTH_MAX or lines.pop() or len(lines) > _SIGNATURES_MAX:
             return None
-        signed = (text + "\n").encode()
-        ours = [line.removeprefix(f"\u2014 {name} ") for line in lines if line.startswith(f"\u2014 {name} ")]
-        if not any(_is_signed(signature, key_id, public, signed) for signature in ours):
+        decoded = [_decode(line.removeprefix(prefix)) for line in lines if line.startswith(prefix)]
+        ours = [signature[4:] for signature in decoded if signature[:4] == key_id]
+        signed = (text + "\n").encode("utf-8", "surrogatepass")
+        # One wrong signature of a known key condemns the note (C2SP signed-note).
+        if not ours or not all(_is_signed(signature, public, signed) for signature in ours):
             return None
         return _checkpoint(text, origin)
 
     return verify
 
 
-def _is_signed(signature: str, key_id: bytes, public: Ed25519PublicKey, signed: bytes) -> bool:
+def _decode(signature: str) -> bytes:
     try:
-        decoded = base64.b64decode(signature, validate=True)
-        if decoded[:4] != key_id:
-            return False
-        public.verify(decoded[4:], signed)
-    except (binascii.Error, ValueError, InvalidSignature):
+        return base64.b64decode(signature, validate=True)
+    except (binascii.Error, ValueError):
+        return b""
+
+
+def _is_signed(signature: bytes, public: Ed25519PublicKey, signed: bytes) -> bool:
+    try:
+        public.verify(signature, signed)
+    except InvalidSignature:
         return False
     return True
 
@@ -107,8 +115,5 @@ def _checkpoint(text: str, origin: str) -> tuple[int, bytes] | None:
     lines = text.split("\n")
     if len(lines) < 3 or lines[0] != origin or not _NUMBER.fullmatch(lines[1]):
         return None
-    try:
-        root = base64.b64decode(lines[2], validate=True)
-    except (binascii.Error, ValueError):
-        return None
+    root = _decode(lines[2])
     return (int(lines[1]), root) if len(root) == 32 else None
