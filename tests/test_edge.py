@@ -97,6 +97,7 @@ def test_a_deleted_offset_file_turns_no_clock_back(tmp_path: Path) -> None:
     shift_clock(path, Decimal(86_400))
     clock = SystemClock(path)
     forward = clock.now()
+    assert clock.now() >= forward
     path.unlink()
     assert clock.now() >= forward
 

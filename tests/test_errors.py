@@ -45,7 +45,9 @@ def test_a_problem_of_theirs_tells_what_and_how() -> None:
     assert "hint" not in problem(NotFound("no case of this name"))
 
 
-@pytest.mark.parametrize("error", [StoreUnavailable("/srv/secret", hint="/srv"), ConfigError("/srv"), ValueError("/srv")])
+@pytest.mark.parametrize(
+    "error", [StoreUnavailable("/srv/secret", hint="/srv"), ConfigError("/srv"), ValueError("/srv")]
+)
 def test_a_problem_of_ours_leaks_nothing(error: Exception) -> None:
     """What only the operator can mend keeps paths and detail out of the answer."""
     document = problem(error)

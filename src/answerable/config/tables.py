@@ -8,13 +8,13 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from answerable.core.facts import Role
+from answerable.core.words import Role
 
-Token = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
-TokenHash = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
-Variable = Annotated[str, Meta(pattern=r"^[A-Z_][A-Z0-9_]{0,63}$")]
-HostPort = Annotated[str, Meta(pattern=r"^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):[0-9]{1,5}$")]
-Email = Annotated[str, Meta(pattern=r"^[^\s@]+@[^\s@]+$", max_length=254)]
+Token = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}\Z")]
+TokenHash = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
+Variable = Annotated[str, Meta(pattern=r"^[A-Z_][A-Z0-9_]{0,63}\Z")]
+HostPort = Annotated[str, Meta(pattern=r"^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):[0-9]{1,5}\Z")]
+Email = Annotated[str, Meta(pattern=r"^[^\s@]+@[^\s@]+\Z", max_length=254)]
 Bytes = Annotated[int, Meta(ge=1024, le=1 << 30)]
 Fallback = Literal["allow", "guarded", "refuse"]
 Scope = Literal["signals", "notices"]
@@ -28,7 +28,7 @@ class Record(Table, frozen=True, kw_only=True):
     """Where the record lives."""
 
     path: Path
-    origin: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9./-]{0,63}$")] = "answerable/record"
+    origin: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9./-]{0,63}\Z")] = "answerable/record"
 
 
 class Keys(Table, frozen=True, kw_only=True):
@@ -83,7 +83,7 @@ class Ports(Table, frozen=True, kw_only=True):
     """The stand-ins for the operator's own systems."""
 
     folder: Path | None = None
-    phone_region: Annotated[str, Meta(pattern=r"^[A-Z]{2}$")] | None = None
+    phone_region: Annotated[str, Meta(pattern=r"^[A-Z]{2}\Z")] | None = None
 
 
 class ClockFile(Table, frozen=True, kw_only=True):
@@ -101,7 +101,7 @@ class GateTable(Table, frozen=True, kw_only=True):
     on_cold_start: Fallback = "refuse"
     on_no_identity: Fallback = "guarded"
     lease_s: Annotated[int, Meta(ge=1, le=600)] = 60
-    identity_header: Annotated[str, Meta(pattern=r"^[a-z0-9-]{1,64}$")] = "x-answerable-user"
+    identity_header: Annotated[str, Meta(pattern=r"^[a-z0-9-]{1,64}\Z")] = "x-answerable-user"
 
 
 class Limits(Table, frozen=True, kw_only=True):

@@ -111,11 +111,13 @@ def _visible(raw: str) -> str:
 def _email(text: str) -> Canonical | None:
     try:
         # No network, and reserved domains pass: what a warning names is compared, never written to from here.
-        parts = validate_email(text, check_deliverability=False, globally_deliverable=False)
+        # Folded first: a letter may fold to a space or an @. The local part is case-sensitive by RFC 5321 and by no
+        # provider we know of.
+        parts = validate_email(fold(text), check_deliverability=False, globally_deliverable=False)
     except EmailNotValidError:
         return None
-    # The local part is case-sensitive by RFC 5321 and by no provider we know of; the domain's ASCII form is unique.
-    local, domain = fold(parts.local_part), (parts.ascii_domain or parts.domain).lower()
+    # The ASCII form of a domain is its only one; the Unicode form has several.
+    local, domain = parts.local_part, parts.ascii_domain
     plain = local.split("+", 1)[0] or local
     if domain in _GMAIL:
         plain, folded = plain.replace(".", "") or plain, "gmail.com"

@@ -99,13 +99,15 @@ def _read_private(path: Path) -> bytes:
         if not stat.S_ISREG(found.st_mode) or stat.S_IMODE(found.st_mode) & 0o077:
             reason = f"the keys must be a file that only its owner reads: {path} has mode {found.st_mode:o}"
             raise KeyFault(reason, hint="chmod 600, and think who may have read them")
-        return file.read(_FILE_BYTES_MAX)
+        return file.read(_FILE_BYTES_MAX + 1)
 
 
 def _decode(content: bytes, path: Path) -> Keyring:
+    if len(content) > _FILE_BYTES_MAX:
+        raise KeyFault(f"not a keyring, by its size: {path}")
     try:
         document = json.loads(content)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise KeyFault(f"not a keyring: {path}") from error
     if not isinstance(document, dict) or document.get("v") != 1 or set(document) != {"v", *_NAMES}:
         raise KeyFault(f"not a keyring of version 1: {path}", hint="restore it from your backup; it is never made anew")
