@@ -23,7 +23,6 @@ DOCSTRING_LINES = 3
 # What is longer, and may only become shorter. Nothing is added here without a reason beside it.
 LONG_FUNCTIONS: dict[str, int] = {}
 LONG_FILES: dict[str, int] = {
-    "src/answerable/core/facts.py": 825,  # the closed union of all facts: a vocabulary, without control flow
     "src/answerable/ledger/verify.py": 600,  # one file by design: it is handed to strangers and runs alone
 }
 

@@ -1,4 +1,4 @@
-"""The files: one case per subject and protected person, with everything known; owned by their fold, read by the verbs."""
+"""The files: one case per subject and protected person, with all that is known; kept by their fold."""
 
 from __future__ import annotations
 

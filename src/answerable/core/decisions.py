@@ -29,7 +29,7 @@ from answerable_gate import Level, Limit, Shield, Standing
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """The measure a person asks for. `scope` names the service or product it covers; `proportionality` says why not less."""
+    """The measure a person asks for: `scope` is the service it covers, `proportionality` says why not less."""
 
     level: Level
     limits: frozenset[Limit]
@@ -52,7 +52,7 @@ def decide(journal: Journal, case_id: CaseId, wanted: Wanted, *, staff: StaffId)
     if wanted.level < floor.level:
         return refuse(
             journal, case, staff, "decide", "below_the_armed_default",
-            f"This is below {floor.level.word}, which stands or is armed. Lowering needs a proposal and a second person.",
+            f"This is below {floor.level.word}, which stands or is armed. To lower it, propose it to a second person.",
         )
     if not case.is_open:
         return Refused("case_closed", "The case is closed.")
@@ -122,7 +122,7 @@ def original_deciders(case: Case) -> frozenset[StaffId]:
 
 
 def dissent(journal: Journal, case_id: CaseId, *, staff: StaffId, text: TextRef) -> str | Refused:
-    """Record a written disagreement; anyone on the roster but commercial staff may, and it cannot be taken back (R12)."""
+    """Record a written disagreement; anyone who may decide may, and it cannot be taken back (R12)."""
     case = journal.files.case(case_id)
     refused = may_act(journal, case, staff)
     if refused is not None:

@@ -1,4 +1,4 @@
-"""Armed defaults: what happens by itself if nobody decides, fixed at arming by the evidence of that moment (L1, L3, L13)."""
+"""Armed defaults: what happens by itself if nobody decides, fixed by the evidence at arming (L1, L3, L13)."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def _arm_one(
     standing = default_standing(
         journal.policy_of(case), case.tier, grade, hazards=frozenset(case.hazards), at_once=at_once
     )
-    if standing == NOTHING or (at_once and _stands(journal, case, standing, due)):
+    if standing == NOTHING or (at_once and _stands(case, standing, due)):
         return
     journal.write(
         DefaultArmed(
@@ -160,6 +160,6 @@ def _arm_one(
     )
 
 
-def _stands(journal: Journal, case: Case, standing: Standing, due: datetime) -> bool:
+def _stands(case: Case, standing: Standing, due: datetime) -> bool:
     """Tell whether the case already holds as much, at least as early."""
     return any(held.item.effective <= due and covers(held.item.standing, standing) for held in case.live())

@@ -27,7 +27,7 @@ def _is_discounted(signal: Signal, newest_notice: datetime | None) -> bool:
 
 
 def grade(case: Case, *, with_notices: bool = True) -> Grade:
-    """Return the grade of a case's evidence; without its notices where a voided lift asks for that (DESIGN section 5)."""
+    """Return the grade of a case's evidence; without its notices where a voided lift asks for that."""
     if case.acts_recorded:
         return Grade.E3
     notices = [notice for notice in case.notices.values() if not notice.refuted] if with_notices else []

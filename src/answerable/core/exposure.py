@@ -47,7 +47,7 @@ def seal(journal: Journal, block: ExposureSealed) -> Refused | None:
 
 
 def after(account: Subject, since: datetime) -> Exposure:
-    """Sum the blocks of an account that lie wholly after a moment; blocks are cut at every notice, so none straddles."""
+    """Sum the blocks of an account that lie after a moment; blocks are cut at every notice, so none straddles."""
     total = Exposure()
     for _, block in account.exposures:
         if block.since >= since:

@@ -231,7 +231,8 @@ def _decided(case: Case, fact: f.DecisionTaken, recorded: f.Recorded) -> None:
     case.decisions.append((recorded.at, fact))
     for item in fact.settles:
         case.held[item].settled = True
-    _meet(case, f.DeadlineKind.LOOK, f.DeadlineKind.DECIDE, f.DeadlineKind.DEFAULT_REVIEW, f.DeadlineKind.MEASURE_REVIEW)
+    kinds = f.DeadlineKind
+    _meet(case, kinds.LOOK, kinds.DECIDE, kinds.DEFAULT_REVIEW, kinds.MEASURE_REVIEW)
 
 
 def _measure_set(case: Case, fact: f.MeasureSet, recorded: f.Recorded) -> None:

@@ -42,7 +42,7 @@ def see(journal: Journal, subject: SubjectId, *, commit: str, found: bool) -> No
 
 
 def is_strong(matches: Sequence[Match], *, now: datetime) -> bool:
-    """Tell whether two accounts share two exact, independent identifiers, verified within 12 months (DESIGN section 5)."""
+    """Tell whether two accounts share two exact, independent identifiers, verified within 12 months."""
     kinds = {
         match.kind
         for match in matches
@@ -55,8 +55,8 @@ def link(journal: Journal, one: SubjectId, other: SubjectId, matches: Sequence[M
     """Link two accounts in both their streams; None where nothing may link them or they are linked already."""
     usable = tuple(sorted({match.kind for match in matches if not match.is_protected}))
     strong = is_strong(matches, now=journal.now)
-    standing_links = journal.files.subject(one).links.values()
-    already = any(known.other == other and known.withdrawal is None and known.strong >= strong for known in standing_links)
+    known = [link for link in journal.files.subject(one).links.values() if link.other == other]
+    already = any(link.withdrawal is None and link.strong >= strong for link in known)
     if one == other or not usable or already:
         return None
     link_id = LinkId(journal.mint.token("ln"))

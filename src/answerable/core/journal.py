@@ -40,7 +40,7 @@ class Plan:
 
 @dataclass(slots=True, kw_only=True)
 class Journal:
-    """One act under way. `sealed` is the size of the newest signed checkpoint; `effects_left` the hourly bound's rest."""
+    """One act under way. `sealed` is the newest signed tree size, `effects_left` the rest of the hourly bound."""
 
     act: ActId
     by: ActorId

@@ -23,7 +23,7 @@ from answerable.core.journal import Journal
 
 
 def settle(journal: Journal) -> None:
-    """Write what is due for every loaded case. Every verb does this first, so a late decision finds the lapse recorded."""
+    """Write what is due for every loaded case. Every verb does it first: a late decision finds the lapse."""
     for case in list(journal.files.cases()):
         _settle_defaults(journal, case)
         _settle_look_backs(journal, case)
@@ -46,10 +46,9 @@ def next_wake(case: Case, *, look_back_limit: timedelta) -> datetime | None:
 def _settle_defaults(journal: Journal, case: Case) -> None:
     for held in list(case.live_defaults()):
         if held.item.effective <= journal.now and not held.fell:
-            journal.write(
-                DefaultTookEffect(subject=case.subject, case=case.id, item=held.fact.item, effective=held.item.effective)
-            )
-            defaults.set_deadline(journal, case, DeadlineKind.DEFAULT_REVIEW, about=held.fact.item)
+            item, effective = held.fact.item, held.item.effective
+            journal.write(DefaultTookEffect(subject=case.subject, case=case.id, item=item, effective=effective))
+            defaults.set_deadline(journal, case, DeadlineKind.DEFAULT_REVIEW, about=item)
 
 
 def _settle_look_backs(journal: Journal, case: Case) -> None:

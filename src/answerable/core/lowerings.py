@@ -52,7 +52,8 @@ def propose(
 ) -> ProposalId | Refused:
     """Propose a lowering, sign it on the evidence of this moment, and have the system draw the second person."""
     case = journal.files.case(case_id)
-    refused = decisions.may_act(journal, case, staff) or _unfit(journal, case, wanted) or _unopened(journal, case, staff)
+    refused = decisions.may_act(journal, case, staff) or _unfit(journal, case, wanted)
+    refused = refused or _unopened(journal, case, staff)
     if refused is not None:
         return decisions.refuse(journal, case, staff, "propose", refused.code, refused.reason)
     proposal = ProposalId(journal.mint.token("pr"))
@@ -85,7 +86,8 @@ def _unfit(journal: Journal, case: Case, wanted: Wanted) -> Refused | None:
     """Refuse what no two people could bring about in one step."""
     match wanted.kind:
         case LoweringKind.LIFT | LoweringKind.CLOSE:
-            return _unfit_step(journal, case, wanted.to, has_end=wanted.kind is LoweringKind.LIFT or wanted.end is not None)
+            has_end = wanted.kind is LoweringKind.LIFT or wanted.end is not None
+            return _unfit_step(journal, case, wanted.to, has_end=has_end)
         case LoweringKind.RETIER:
             fits = wanted.tier is not None and wanted.tier == case.tier + 1
             return None if fits else Refused("one_step", "A tier goes down one step at a time.")
@@ -99,19 +101,20 @@ def _unfit(journal: Journal, case: Case, wanted: Wanted) -> Refused | None:
 
 
 def _unfit_step(journal: Journal, case: Case, to: Standing, *, has_end: bool) -> Refused | None:
-    now_holds = case_yardstick(case)
+    level = case_yardstick(case).level
     if not has_end:
         return Refused("bad_input", "Say how the case closes.")
-    if to.level > now_holds.level or to.level < now_holds.level - 1:
-        return Refused("one_level", f"One level at a time: {now_holds.level.word} may go down one level, not to {to.level.word}.")
-    if to.level < Level.GUARDED <= now_holds.level and not _was_guarded_long_enough(journal, case):
+    if not level - 1 <= to.level <= level:
+        return Refused("one_level", f"One level at a time: {level.word} does not go straight to {to.level.word}.")
+    if to.level < Level.GUARDED <= level and not _was_guarded_long_enough(journal, case):
         return Refused("guarded_too_short", "An account that was above guarded stays guarded for at least 7 days.")
     return None
 
 
 def _was_guarded_long_enough(journal: Journal, case: Case) -> bool:
     """Tell whether a case that once held more than guarded has since been at guarded for the policy's minimum."""
-    above = [held for held in case.held.values() if held.item.standing.level > Level.GUARDED and _has_counted(held, journal.now)]
+    high = [held for held in case.held.values() if held.item.standing.level > Level.GUARDED]
+    above = [held for held in high if _has_counted(held, journal.now)]
     lifted = [held.lift.at for held in above if held.lift is not None]
     if len(lifted) < len(above):
         return False
@@ -135,7 +138,7 @@ def _unopened(journal: Journal, case: Case, staff: StaffId) -> Refused | None:
 def draw(journal: Journal, case: Case, proposal: ProposalId, first: StaffId) -> StaffId | None:
     """Draw the second person: never the first, an original decider, one of the first's line, or one who is barred (L4).
 
-    The draw is a hash over the proposal's random token, so that neither of the two can steer it and anyone can repeat it.
+    The draw is a hash over the proposal's random token, so neither of the two can steer it and all can repeat it.
     """
     barred = {person for one in journal.files.holder_cases(case.subject) for person in one.barred}
     deciders = decisions.original_deciders(case)
@@ -163,7 +166,8 @@ def redraw(journal: Journal, case_id: CaseId, proposal_id: ProposalId, *, staff:
     if journal.roster.is_active(proposal.drawn) and not waited:
         return Refused("wait", "The second person drawn still has time to sign.")
     others = [p for p in journal.roster.deciders() if p != proposal.drawn]
-    second = draw(journal, case, ProposalId(f"{proposal_id}:{len(proposal.signatures)}:{proposal.drawn}"), proposal.fact.staff)
+    again = ProposalId(f"{proposal_id}:{len(proposal.signatures)}:{proposal.drawn}")
+    second = draw(journal, case, again, proposal.fact.staff)
     if second is None or second not in others:
         return Refused("no_second_person", "Nobody else on the roster may sign.")
     journal.write(CountersignerDrawn(subject=case.subject, case=case.id, proposal=proposal_id, staff=second))
@@ -190,8 +194,9 @@ def _wrong_person(proposal: Proposal, staff: StaffId) -> Refused | None:
     if staff == proposal.drawn:
         return None
     if staff == proposal.fact.staff:
-        current = proposal.signatures[-1]
-        return None if current.staff != staff else Refused("second_person_needed", "The second signature is another person's.")
+        if proposal.signatures[-1].staff != staff:
+            return None
+        return Refused("second_person_needed", "The second signature is another person's.")
     return Refused("not_drawn", "The system drew somebody else to countersign.")
 
 
@@ -320,7 +325,9 @@ def _perform(journal: Journal, case: Case, proposal: Proposal, staff: StaffId) -
     if fact.kind is LoweringKind.REFUTE and fact.evidence is not None:
         journal.write(EvidenceRefuted(subject=case.subject, case=case.id, evidence=fact.evidence, signed_by=signers))
     if closes and fact.end is not None:
-        journal.write(CaseClosed(subject=case.subject, case=case.id, end=fact.end, proposal=fact.proposal, sampled=False))
+        journal.write(
+            CaseClosed(subject=case.subject, case=case.id, end=fact.end, proposal=fact.proposal, sampled=False)
+        )
     if fact.kind is LoweringKind.WITHDRAW_LINK and fact.link is not None:
         _withdraw(journal, case, fact.link, fact.proposal)
 
@@ -341,7 +348,7 @@ def _withdraw(journal: Journal, case: Case, link_id: LinkId, proposal: ProposalI
 
 
 def close(journal: Journal, case_id: CaseId, end: EndState, *, staff: StaffId, reason: TextRef) -> Refused | None:
-    """Close a case as one person, where nothing above an unverified claim stands, or one machine's word on nobody (L4)."""
+    """Close a case as one person, where only unverified claims stand, or a machine's word that names nobody (L4)."""
     case = journal.files.case(case_id)
     refused = decisions.may_act(journal, case, staff) or _unopened(journal, case, staff) or _unanswered(journal, case)
     refused = refused or _needs_two(case)
@@ -360,8 +367,9 @@ def close(journal: Journal, case_id: CaseId, end: EndState, *, staff: StaffId, r
 
 
 def _needs_two(case: Case) -> Refused | None:
-    only_claims = evidence.grade(case) is Grade.E0 and not case.signals
-    only_signals = not case.notices and case.tier is Tier.CONCERN and case.names_nobody and evidence.grade(case) <= Grade.E1
+    grade = evidence.grade(case)
+    only_claims = grade is Grade.E0 and not case.signals
+    only_signals = not case.notices and case.tier is Tier.CONCERN and case.names_nobody and grade <= Grade.E1
     mild = case_yardstick(case).level <= Level.WATCH
     if case.is_open and mild and (only_claims or only_signals):
         return None

@@ -1,4 +1,4 @@
-"""Policy is data: limits, ceilings and plays, versioned; a policy that breaks a rule of DESIGN section 5 does not load."""
+"""Policy is data: limits, ceilings and plays, versioned; one that breaks a rule of the house does not load."""
 
 from __future__ import annotations
 
@@ -39,7 +39,13 @@ LIMIT_MAX = {
     Tier.SERIOUS: {"look": timedelta(hours=12), "decide": timedelta(hours=48), "answer": timedelta(days=3)},
     Tier.CONCERN: {"look": timedelta(days=4), "decide": timedelta(days=14), "answer": timedelta(days=14)},
 }
-COOLING_OFF_MIN = {Tier.CRITICAL: timedelta(hours=72), Tier.SERIOUS: timedelta(hours=24), Tier.CONCERN: timedelta(hours=24)}
+COOLING_OFF_MIN = {
+    Tier.CRITICAL: timedelta(hours=72),
+    Tier.SERIOUS: timedelta(hours=24),
+    Tier.CONCERN: timedelta(hours=24),
+}
+CARE_HAZARDS = (Hazard.SELF_HARM, Hazard.CRISIS, Hazard.PSYCHOSIS)
+ACT_HAZARDS = (Hazard.STALKING, Hazard.THREAT, Hazard.INTIMATE_IMAGES, Hazard.IMPERSONATION, Hazard.MASS_CASUALTY)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,16 +157,16 @@ def _ceiling_problems(policy: Policy) -> list[str]:
         for grade in Grade
         if policy.ceilings[grade] > CEILING_MAX[grade]
     ]
-    if policy.care_default.level > Level.NONE or policy.care_default.limits - {Limit.CARE} or policy.care_default.shields:
-        found.append("the default of self-harm, crisis and psychosis may be care and nothing more")
+    if policy.care_default != CARE_ONLY:
+        found.append("the default of self-harm, crisis and psychosis is care and nothing more")
     found += [
         f"hazard {hazard} must have the play care"
-        for hazard in (Hazard.SELF_HARM, Hazard.CRISIS, Hazard.PSYCHOSIS)
+        for hazard in CARE_HAZARDS
         if policy.plays[hazard] is not Play.CARE
     ]
     found += [
         f"hazard {hazard} may not have the play care, which would never protect anybody else"
-        for hazard in (Hazard.STALKING, Hazard.THREAT, Hazard.INTIMATE_IMAGES, Hazard.IMPERSONATION, Hazard.MASS_CASUALTY)
+        for hazard in ACT_HAZARDS
         if policy.plays[hazard] is Play.CARE
     ]
     return found
@@ -253,7 +259,9 @@ def _stricter(one: TierRule, other: TierRule) -> TierRule:
     )
 
 
-def default_standing(policy: Policy, tier: Tier, grade: Grade, *, hazards: frozenset[Hazard], at_once: bool) -> Standing:
+def default_standing(
+    policy: Policy, tier: Tier, grade: Grade, *, hazards: frozenset[Hazard], at_once: bool
+) -> Standing:
     """Return what a default armed now would put in force: the tier's level under the ceiling of the evidence.
 
     Where every hazard of the case asks for care only, it is care and never a level (DESIGN section 5, hazards).
@@ -308,7 +316,7 @@ def _policy(raw: Mapping[str, Any]) -> Policy:
         effects_factor=int(bounds["effects_factor"]),
         close_sample=float(review["close_sample"]),
         night=(int(night["from_hour"]), int(night["to_hour"])) if night else None,
-        gate=_gate(str(raw["version"]), raw["gate"]),
+        gate=_gate(raw["gate"]),
     )
 
 
@@ -328,7 +336,7 @@ def _standing(raw: Mapping[str, Any]) -> Standing:
     return Standing(Level.of(raw["level"]), frozenset(Limit(word) for word in raw["limits"]))
 
 
-def _gate(version: str, raw: Mapping[str, Any]) -> GatePolicy:
+def _gate(raw: Mapping[str, Any]) -> GatePolicy:
     return GatePolicy(
         version=0,
         preamble=str(raw["preamble"]),

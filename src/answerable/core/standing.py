@@ -1,4 +1,4 @@
-"""Standing on the server: the join over everything in force for a holder, releases counted only when sealed (L2, L4)."""
+"""Standing on the server: the join over all in force for a holder; a release counts only when sealed (L2, L4)."""
 
 from __future__ import annotations
 
