@@ -116,9 +116,9 @@ class Log:
 
     def lift(self, *lifts: str, subject: str = "subject_a") -> Release:
         """Lift items, with some other entries around."""
-        self.append("Noise", subject=subject)
+        self.append("Noise", subject=subject, number=len(self.leaves))
         index = self.append("MeasureLifted", subject=subject, lifts=list(lifts), case="case_a")
-        self.append("Noise", subject=subject)
+        self.append("Noise", subject=subject, number=len(self.leaves))
         return self.release(index)
 
 
