@@ -171,7 +171,8 @@ def _write_standing(standing: Standing) -> object:
         decode_standing(written)
     except Malformed as fault:
         raise BadInput(f"no gate would read this standing: {fault}") from fault
-    return written
+    # Enum members become plain words: the ledger's profile takes exactly str, not what behaves like it.
+    return {**written, "limits": sorted(limit.value for limit in standing.limits)}
 
 
 def _read_standing(value: object) -> Standing:
