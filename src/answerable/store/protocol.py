@@ -291,8 +291,16 @@ class Store(Protocol):
         """Return exchanges not yet in a sealed block, by subject, in order of time."""
         ...
 
-    def mark_sealed(self, subject: SubjectId, ids: Sequence[str], root: str) -> None:
-        """Note which block the exchanges went into."""
+    def assign_block(self, subject: SubjectId, ids: Sequence[str], root: str) -> None:
+        """Assign exchanges to a block that is about to be sealed; an exchange belongs to one block for ever."""
+        ...
+
+    def pending_blocks(self) -> dict[str, list[Exchange]]:
+        """Return blocks assigned and not yet marked as sealed, by root, their exchanges in order of time."""
+        ...
+
+    def block_sealed(self, root: str) -> None:
+        """Mark a block whose fact stands in the record."""
         ...
 
     def tables(self) -> dict[str, list[tuple[object, ...]]]:

@@ -1,0 +1,174 @@
+"""One act after another on the record: lock, settle what is due, let the core write, append; all or nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from statistics import median
+
+from answerable.app.effects import outgoing
+from answerable.core import lapses
+from answerable.core import policy as policies
+from answerable.core.facts import (
+    AUTOMATIC,
+    ActId,
+    ActorId,
+    CaseId,
+    ClockSuspected,
+    SubjectId,
+    TextRef,
+)
+from answerable.core.journal import Journal, Plan
+from answerable.core.policy import Policy
+from answerable.core.roster import Roster
+from answerable.edge import Clock, Mint
+from answerable.errors import NotFound
+from answerable.store.protocol import Store, Tx
+from answerable.vault.keys import Keyring
+from answerable.vault.texts import Erased, make_author_key, seal, unseal
+from answerable_gate import clock as time_rule
+
+BOUND_WINDOW = timedelta(hours=1)
+MEDIAN_WINDOW = timedelta(days=30)
+
+
+@dataclass(slots=True)
+class Act:
+    """One act under way: the transaction it is in and the journal that the core writes."""
+
+    tx: Tx
+    journal: Journal
+    keyring: Keyring
+    mint: Mint
+
+    @property
+    def now(self) -> datetime:
+        """Return the one time of this act."""
+        return self.journal.now
+
+    def keep(self, text: str | bytes, *, subject: str, author: str, slot: str) -> TextRef:
+        """Seal a text of an author in a subject's files and return its token; the commitment lies beside it."""
+        return TextRef(self.seal(text, subject=subject, author=author, slot=slot)[0])
+
+    def seal(self, text: str | bytes, *, subject: str, author: str, slot: str) -> tuple[str, str]:
+        """Seal a text and return its token and commitment.
+
+        The key is one per author in one subject's files: erasing him keeps what she wrote about him (DESIGN section 7).
+        """
+        key = self.tx.author_key(subject, author)
+        if key is None:
+            key = make_author_key(case=subject, author=author, keyring=self.keyring, mint=self.mint)
+            self.tx.put_author_key(key)
+        content = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
+        sealed = seal(content, author_key=key, slot=slot, keyring=self.keyring, mint=self.mint)
+        self.tx.put_text(sealed)
+        return sealed.token, sealed.commit
+
+    def open(self, token: str) -> bytes | None:
+        """Return a sealed text, or None where it was erased or never kept."""
+        sealed = self.tx.text(token)
+        if sealed is None:
+            return None
+        opened = unseal(sealed, self.tx.author_key(sealed.case, sealed.author), self.keyring)
+        return None if isinstance(opened, Erased) else opened
+
+
+@dataclass(slots=True, kw_only=True)
+class Acts:
+    """Opens acts on one record. `clock` keeps the rule of DESIGN section 6: never backwards, never slower than time."""
+
+    store: Store
+    keyring: Keyring
+    clock: Clock
+    mint: Mint
+    _time: time_rule.Clock | None = None
+    _suspected: bool = False
+    _typical: tuple[datetime, int] | None = None
+    _policies: dict[str, Policy] = field(default_factory=dict)
+
+    def now(self, high_water: datetime | None) -> datetime:
+        """Return the time of an act: this process's clock under the time rule, never behind the record's own."""
+        wall, monotonic = self.clock.now(), self.clock.monotonic()
+        self._time, now = time_rule.tick(self._time or time_rule.Clock(wall, monotonic), wall, monotonic)
+        if high_water is not None and high_water > now:
+            self._time, now = time_rule.Clock(high_water, monotonic), high_water
+        return now
+
+    @contextmanager
+    def open(
+        self, by: str, subjects: Sequence[SubjectId] = (), *, plans: Mapping[SubjectId, Plan] | None = None
+    ) -> Iterator[Act]:
+        """Open an act over subjects and everybody linked to them; leaving it by an exception undoes everything."""
+        with self.store.act() as tx:
+            high_water = tx.high_water()
+            now = self.now(high_water)
+            roster = tx.roster()
+            journal = Journal(
+                act=ActId(self.mint.token("act")),
+                by=ActorId(by),
+                now=now,
+                files=tx.files(subjects),
+                roster=roster,
+                policies=self._adopted(tx, roster),
+                mint=self.mint,
+                sealed=tx.sealed_size(),
+                effects_left=self._effects_left(tx, roster, now),
+                plans=plans or {},
+            )
+            self._suspect(journal, high_water)
+            lapses.settle(journal)
+            yield Act(tx, journal, self.keyring, self.mint)
+            tx.append(journal.written)
+            for message in outgoing(journal):
+                tx.post(message)
+
+    @contextmanager
+    def on_case(self, case: CaseId, by: str) -> Iterator[Act]:
+        """Open an act over the subject of a case. Raise `NotFound` where there is no such case."""
+        with self.store.act() as tx:
+            subject = tx.subject_of(case)
+        if subject is None:
+            raise NotFound("there is no such case")
+        with self.open(by, (subject,)) as act:
+            yield act
+
+    def _adopted(self, tx: Tx, roster: Roster) -> Mapping[str, Policy]:
+        """Return every policy version ever adopted, read from its own bytes, so that any past one can be reproduced."""
+        for version in roster.policies:
+            if version not in self._policies:
+                content = tx.blob(roster.digests[version])
+                assert content is not None, f"the text of policy {version} is missing from the record"
+                self._policies[version] = policies.load(content.decode())
+        return self._policies
+
+    def _effects_left(self, tx: Tx, roster: Roster, now: datetime) -> int:
+        if not roster.policies:
+            return 0
+        hour = now.replace(minute=0, second=0, microsecond=0)
+        if self._typical is None or self._typical[0] != hour:
+            self._typical = (hour, _median_per_hour(tx.effects_since(now - MEDIAN_WINDOW)))
+        recent = len(tx.effects_since(now - BOUND_WINDOW))
+        return max(0, self._policies[roster.policy].effects_bound(self._typical[1]) - recent)
+
+    def _suspect(self, journal: Journal, high_water: datetime | None) -> None:
+        """Say once per process where its clock is more than five minutes behind the record's (DESIGN section 6)."""
+        wall = self.clock.now().astimezone(UTC)
+        behind = high_water is not None and high_water - wall > time_rule.SUSPECT_AFTER
+        if behind and not self._suspected and journal.roster.policies:
+            journal.write(ClockSuspected(reader="server", offered=wall))
+        self._suspected = behind
+
+
+def _median_per_hour(times: Sequence[datetime]) -> int:
+    """Return the median number of effects in the hours that had any."""
+    hours = Counter(at.replace(minute=0, second=0, microsecond=0) for at in times)
+    return int(median(hours.values())) if hours else 0
+
+
+def settle(acts: Acts, subject: SubjectId) -> None:
+    """Write what time has brought for one subject: opening an act does it."""
+    with acts.open(AUTOMATIC, (subject,)):
+        pass

@@ -1,0 +1,59 @@
+"""Effects outside: which facts make a message leave the house, and with nothing in it but tokens (L11, L12)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from answerable.core import facts as f
+from answerable.core.journal import Journal
+from answerable.store.protocol import Outgoing
+
+PAGE = "page"
+ANSWER = "answer"
+RECEIPT = "receipt"
+
+
+def outgoing(journal: Journal) -> Iterator[Outgoing]:
+    """Yield one message for each written fact that somebody outside must hear of; its idem is stream and place."""
+    for recorded in journal.written:
+        found = _effect(journal, recorded.fact)
+        if found is not None:
+            topic, body = found
+            yield Outgoing(
+                idem=f"{recorded.stream}:{recorded.seq}", topic=topic, body=body, not_before=recorded.at
+            )
+
+
+def _effect(journal: Journal, fact: f.Fact) -> tuple[str, dict[str, str]] | None:
+    match fact:
+        case f.CaseAssigned(case=case, owner=owner):
+            return PAGE, {"to": owner, "why": "case_assigned", "case": case}
+        case f.Escalated(case=case, to=to, rung=rung):
+            return PAGE, {"to": to, "why": "nobody_looked", "case": case, "rung": str(rung)}
+        case f.DefaultTookEffect(case=case, item=item):
+            return PAGE, {"to": _owner(journal, case), "why": "default_took_effect", "case": case, "item": item}
+        case f.DeadlineMissed(case=case, deadline=deadline):
+            return PAGE, {"to": _owner(journal, case), "why": "deadline_missed", "case": case, "deadline": deadline}
+        case f.CountersignerDrawn(case=case, proposal=proposal, staff=staff):
+            return PAGE, {"to": staff, "why": "countersign", "case": case, "proposal": proposal}
+        case f.EffectsBounded(case=case):
+            return PAGE, {"to": _lead(journal), "why": "effects_bounded", "case": case}
+        case f.ClockSuspected():
+            return PAGE, {"to": _lead(journal), "why": "clock_suspected"}
+        case f.NoticeReceived(case=case, notice=notice):
+            return RECEIPT, {"notice": notice, "case": case}
+        case f.NoticeAnswered(case=case, notice=notice, outcome=outcome):
+            return ANSWER, {"notice": notice, "case": case, "outcome": outcome}
+        case f.AnswerLapsed(case=case, notice=notice):
+            return ANSWER, {"notice": notice, "case": case, "outcome": "lapsed"}
+        case _:
+            return None
+
+
+def _owner(journal: Journal, case: f.CaseId) -> str:
+    return journal.files.case(case).owner or _lead(journal)
+
+
+def _lead(journal: Journal) -> str:
+    chosen = journal.roster.owner(frozenset())
+    return chosen[0] if chosen else "nobody"

@@ -1,0 +1,147 @@
+"""Identifying: from what people and machines write down to tokens; a name alone never picks an account (L10, L13)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from answerable.app.acts import Act
+from answerable.core import identities
+from answerable.core.facts import PersonId, StaffId, SubjectId
+from answerable.ports.directory import Directory, OneAccount
+from answerable.store.protocol import Alias, Tx
+from answerable.vault.identifiers import Identifier, IdentifierKind, canonical
+from answerable.vault.index import blind
+from answerable.vault.keys import Keyring
+from answerable_gate import alias as gate_alias
+
+SUBJECT = "subject"
+PERSON = "person"
+ACCOUNT_TEXT = "account_of"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blind:
+    """An identifier as a keyed hash."""
+
+    kind: IdentifierKind
+    key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Index:
+    """Turns identifiers into keyed hashes, and those into tokens."""
+
+    keyring: Keyring
+    region: str | None = None
+
+    def blinds(self, identifiers: Sequence[Identifier], *, names_within: str | None = None) -> list[Blind]:
+        """Return the hashes of identifiers that are well formed; names only within one subject's files.
+
+        Two people of one name are two people: a name identifies nobody except beside an account (L13).
+        """
+        found = []
+        for identifier in identifiers:
+            spelled = canonical(identifier, region=self.region)
+            if spelled is None or (identifier.kind is IdentifierKind.NAME and names_within is None):
+                continue
+            within = f"{names_within}\n" if identifier.kind is IdentifierKind.NAME else ""
+            found.append(Blind(kind=identifier.kind, key=blind(identifier.kind, within + spelled.exact, self.keyring)))
+        return found
+
+    def tokens(self, tx: Tx, space: str, blinds: Sequence[Blind]) -> list[str]:
+        """Return the tokens of a space that carry any of these, each once, in order of the identifiers."""
+        found = [alias.token for one in blinds for alias in tx.find_alias(space, one.key)]
+        return list(dict.fromkeys(found))
+
+    def subject(self, tx: Tx, identifiers: Sequence[Identifier]) -> SubjectId | None:
+        """Return the one subject that these identifiers name, or None where none or several do."""
+        tokens = self.tokens(tx, SUBJECT, self.blinds(identifiers))
+        return SubjectId(tokens[0]) if len(tokens) == 1 else None
+
+    def conversation(self, conversation: str | None) -> str | None:
+        """Return the token of a conversation: a keyed hash, for the operator's own id may say whose it is."""
+        if conversation is None:
+            return None
+        return blind(IdentifierKind.HANDLE, f"conversation\n{conversation}", self.keyring)
+
+
+def account_of(directory: Directory | None, identifiers: Sequence[Identifier]) -> str | None:
+    """Ask the operator's directory, outside any transaction, whose account these identifiers belong to."""
+    given = [one.raw for one in identifiers if one.kind is IdentifierKind.ACCOUNT]
+    if given:
+        return given[0]
+    found = directory.resolve(identifiers) if directory is not None and identifiers else None
+    return found.account if isinstance(found, OneAccount) else None
+
+
+def find_subject(tx: Tx, index: Index, account: str | None, identifiers: Sequence[Identifier]) -> SubjectId | None:
+    """Return the subject already known for an account or its identifiers."""
+    named = [Identifier(IdentifierKind.ACCOUNT, account)] if account is not None else []
+    return index.subject(tx, named) or index.subject(tx, identifiers)
+
+
+def enter_subject(
+    act: Act, index: Index, subject: SubjectId, account: str | None, identifiers: Sequence[Identifier]
+) -> None:
+    """Record a subject on first sight with every exact identifier, and the hash under which gates will know it."""
+    named = [Identifier(IdentifierKind.ACCOUNT, account)] if account is not None else []
+    blinds = index.blinds([*named, *identifiers])
+    for one in blinds:
+        act.tx.put_alias(SUBJECT, Alias(blind=one.key, kind=one.kind, token=subject, verified_at=None))
+    known = act.journal.files.subject(subject)
+    if known.seq and (known.found or account is None):
+        return
+    content = account if account is not None else "\n".join(one.raw for one in identifiers)
+    token, commit = act.seal(content, subject=subject, author=subject, slot="account")
+    identities.see(act.journal, subject, commit=commit, found=account is not None)
+    if account is not None:
+        act.tx.remember(ACCOUNT_TEXT, subject, token.encode())
+        act.tx.gate_aliases(subject, (gate_alias(act.keyring.gate, account).hex(),))
+
+
+def account_text(act: Act, subject: SubjectId) -> str | None:
+    """Return the account's own name, for the ports and nobody else."""
+    token = act.tx.remembered(ACCOUNT_TEXT, subject)
+    opened = act.open(token.decode()) if token is not None else None
+    return opened.decode("utf-8", "surrogatepass") if opened is not None else None
+
+
+def person(act: Act, index: Index, identifiers: Sequence[Identifier], *, within: SubjectId) -> PersonId | None:
+    """Return the token of a protected person or reporter, minted on first sight; None where nothing identifies one."""
+    blinds = index.blinds(identifiers, names_within=within)
+    if not blinds:
+        return None
+    tokens = index.tokens(act.tx, PERSON, blinds)
+    token = tokens[0] if tokens else act.mint.token("person")
+    for one in blinds:
+        act.tx.put_alias(PERSON, Alias(blind=one.key, kind=one.kind, token=token, verified_at=None))
+    return PersonId(token)
+
+
+def matches(
+    act: Act, blinds: Sequence[Blind], verified_at: datetime | None
+) -> dict[str, list[identities.Match]]:
+    """Return, by subject, which identifiers are shared with it and whether each may link (DESIGN section 5)."""
+    found: dict[str, list[identities.Match]] = {}
+    for one in blinds:
+        if one.kind is IdentifierKind.ACCOUNT:
+            continue
+        protected = bool(act.tx.find_alias(PERSON, one.key))
+        for alias in act.tx.find_alias(SUBJECT, one.key):
+            times = [at for at in (alias.verified_at, verified_at) if at is not None]
+            # Both ends must have been verified: a link is as old as its older proof.
+            verified = min(times) if len(times) == 2 else None
+            match = identities.Match(kind=one.kind, verified_at=verified, is_protected=protected)
+            found.setdefault(alias.token, []).append(match)
+    return found
+
+
+def barred_staff(act: Act, blinds: Sequence[Blind], named: Sequence[StaffId]) -> tuple[StaffId, ...]:
+    """Return the staff whom the reporter named or who match an identifier of subject or reporter (L6)."""
+    keys = {one.key for one in blinds}
+    matching = {
+        person for person, enrolled in act.journal.roster.staff.items() if keys.intersection(enrolled.identifiers)
+    }
+    return tuple(sorted(matching | {one for one in named if one in act.journal.roster.staff}))

@@ -1,0 +1,240 @@
+"""Intake: a flag, a notice, an account comes in once, is bound to its case, and is durable before any answer (L17)."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime, timedelta
+
+from answerable.app import identifying
+from answerable.app.acts import Act, Acts
+from answerable.app.identifying import PERSON, SUBJECT, Index
+from answerable.app.incoming import AccountIn, NoticeIn, SignalIn, Taken
+from answerable.core import identities, notices, signals
+from answerable.core.facts import (
+    UNKNOWN,
+    NoticeId,
+    PersonId,
+    Refused,
+    SignalId,
+    StaffId,
+    SubjectId,
+    TextRef,
+)
+from answerable.core.journal import Plan
+from answerable.edge import parse_time, rfc3339
+from answerable.errors import Conflict
+from answerable.ports.directory import Directory
+from answerable.ports.entitlements import Entitlements
+from answerable.ports.entitlements import Plan as PortPlan
+from answerable.store.protocol import Alias
+from answerable.vault.identifiers import Identifier, IdentifierKind
+from answerable.vault.index import fingerprint
+
+_LABEL = re.compile(r"[\x21-\x7e]{1,64}")
+_FUTURE_MAX = timedelta(minutes=5)
+_SEEN_TEXTS = "notice_text"
+
+
+class Intake:
+    """Takes in what comes from outside; the ports are asked before the transaction, never inside it."""
+
+    def __init__(
+        self, acts: Acts, index: Index, *, directory: Directory | None, entitlements: Entitlements | None
+    ) -> None:
+        """Take the acts to write with and the operator's ports."""
+        self._acts = acts
+        self._index = index
+        self._directory = directory
+        self._entitlements = entitlements
+
+    # --- signals
+
+    def signal(self, came: SignalIn) -> Taken:
+        """Bind a flag to its case."""
+        account = [Identifier(IdentifierKind.ACCOUNT, came.user)]
+        subject, new = self._locate(came.user, account)
+        with self._acts.open(came.source, (subject,), plans=self._plans(subject, came.user)) as act:
+            known = _before(act, f"signal:{came.source}", came.id)
+            if known is not None:
+                return known
+            self._still(act, subject, came.user, account)
+            if new:
+                identifying.enter_subject(act, self._index, subject, came.user, account)
+            case = signals.take(act.journal, self._as_signal(act, subject, came))
+            taken = Taken(id=list(case.signals)[-1], case=case.id, at=act.now)
+            return _answer(act, f"signal:{came.source}", came.id, taken)
+
+    def _as_signal(self, act: Act, subject: SubjectId, came: SignalIn) -> signals.Incoming:
+        person = identifying.person(act, self._index, came.person, within=subject)
+        plain = _LABEL.fullmatch(came.label) is not None
+        return signals.Incoming(
+            signal=SignalId(act.mint.token("sig")),
+            subject=subject,
+            person=person or UNKNOWN,
+            kind=came.kind,
+            source=came.source,
+            model=came.model,
+            version=came.version,
+            label=came.label if plain else None,
+            label_text=None if plain else act.keep(came.label, subject=subject, author=came.source, slot="label"),
+            hazard=came.hazard,
+            score=None if came.score is None else round(came.score * 1000),
+            act=False,
+            identified=False,
+            conversation=self._index.conversation(came.conversation),
+            evidence=_kept(act, came.evidence, subject),
+            seen=_seen(came.at, act.now),
+        )
+
+    # --- notices
+
+    def notice(self, came: NoticeIn) -> Taken:
+        """Bind a warning to its case; its receipt is given only once this has returned."""
+        account = identifying.account_of(self._directory, came.subject)
+        subject, new = self._locate(account, came.subject)
+        others = self._reporters_account(came)
+        plans = self._plans(subject, account)
+        with self._acts.open(came.source, (subject, *others), plans=plans) as act:
+            known = _before(act, f"notice:{came.source}", came.id)
+            if known is not None:
+                return known
+            self._still(act, subject, account, came.subject)
+            if new or not act.journal.files.subject(subject).found:
+                identifying.enter_subject(act, self._index, subject, account, came.subject)
+            incoming = self._as_notice(act, subject, came, others)
+            case = notices.receive(act.journal, incoming)
+            act.tx.remember(_SEEN_TEXTS, self._text_key(subject, came), incoming.notice.encode())
+            taken = Taken(id=incoming.notice, case=case.id, at=act.now)
+            return _answer(act, f"notice:{came.source}", came.id, taken)
+
+    def _as_notice(
+        self, act: Act, subject: SubjectId, came: NoticeIn, others: tuple[SubjectId, ...]
+    ) -> notices.Incoming:
+        person = identifying.person(act, self._index, came.person, within=subject)
+        given = came.person if came.reporter_is_person and not came.reporter else came.reporter
+        reporter = identifying.person(act, self._index, given, within=subject)
+        reporter = reporter or PersonId(act.mint.token("person"))
+        person = person or (reporter if came.reporter_is_person else None)
+        blinds = self._index.blinds([*came.subject, *given])
+        text, commit = act.seal(_sealed_notice(came), subject=subject, author=reporter, slot="notice")
+        repeats = act.tx.remembered(_SEEN_TEXTS, self._text_key(subject, came))
+        return notices.Incoming(
+            notice=NoticeId(act.mint.token("nt")),
+            subject=subject,
+            person=person or UNKNOWN,
+            reporter=reporter,
+            hazard=came.hazard,
+            danger_now=came.danger_now,
+            minor_at_risk=came.minor_at_risk,
+            text=TextRef(text),
+            commit=commit,
+            repeats=NoticeId(repeats.decode()) if repeats else None,
+            barred=identifying.barred_staff(act, blinds, [StaffId(one) for one in came.named_staff]),
+            seen=_seen(came.at, act.now),
+            reporter_subject=others[0] if others else None,
+            subject_person=self._person_of(act, subject),
+        )
+
+    def _text_key(self, subject: SubjectId, came: NoticeIn) -> str:
+        return f"{subject}:{fingerprint(came.text, self._index.keyring)}"
+
+    def _reporters_account(self, came: NoticeIn) -> tuple[SubjectId, ...]:
+        """Return the reporter's own account where one is known: crossed reports lock both (L13)."""
+        given = came.person if came.reporter_is_person and not came.reporter else came.reporter
+        with self._acts.store.act() as tx:
+            found = self._index.subject(tx, given)
+        return (found,) if found is not None else ()
+
+    def _person_of(self, act: Act, subject: SubjectId) -> PersonId | None:
+        """Return the token under which a subject is known as a reporter or protected person, if at all."""
+        for alias in act.tx.aliases_of(SUBJECT, subject):
+            for found in act.tx.find_alias(PERSON, alias.blind):
+                return PersonId(found.token)
+        return None
+
+    # --- accounts
+
+    def account(self, came: AccountIn) -> Taken:
+        """Take in a new or changed account and link it to others that share strong identifiers (F19, F23)."""
+        own = Identifier(IdentifierKind.ACCOUNT, came.account)
+        subject, _ = self._locate(came.account, [own])
+        blinds = self._index.blinds(came.identifiers)
+        with self._acts.store.act() as tx:
+            others = [t for t in self._index.tokens(tx, SUBJECT, blinds) if t != subject]
+        with self._acts.open("directory", (subject, *map(SubjectId, others))) as act:
+            identifying.enter_subject(act, self._index, subject, came.account, [own])
+            shared = identifying.matches(act, blinds, came.verified_at)
+            for other, found in sorted(shared.items()):
+                if other != subject:
+                    identities.link(act.journal, subject, SubjectId(other), found)
+            for one in blinds:
+                alias = Alias(blind=one.key, kind=one.kind, token=subject, verified_at=came.verified_at)
+                act.tx.put_alias(SUBJECT, alias)
+            return Taken(id=subject, case=None, at=act.now)
+
+    def entitlement(self, account: str, plan: Plan, *, by: str) -> Refused | None:
+        """Ask whether a plan may rise; on an account with an open case it may not (F4)."""
+        subject, _ = self._locate(account, [Identifier(IdentifierKind.ACCOUNT, account)])
+        with self._acts.open(by, (subject,)) as act:
+            return identities.raise_entitlement(act.journal, subject, plan)
+
+    # --- shared
+
+    def _locate(self, account: str | None, identifiers: Sequence[Identifier]) -> tuple[SubjectId, bool]:
+        """Return the subject's token and whether it is new here."""
+        with self._acts.store.act() as tx:
+            found = identifying.find_subject(tx, self._index, account, identifiers)
+        return (found, False) if found is not None else (SubjectId(self._acts.mint.token("sub")), True)
+
+    def _still(self, act: Act, subject: SubjectId, account: str | None, identifiers: Sequence[Identifier]) -> None:
+        """Raise `Conflict` where another writer named this account since it was looked up; the caller retries."""
+        found = identifying.find_subject(act.tx, self._index, account, identifiers)
+        if found is not None and found != subject:
+            raise Conflict("the account has become known meanwhile")
+
+    def _plans(self, subject: SubjectId, account: str | None) -> dict[SubjectId, Plan]:
+        """Ask what the account may use now; what is not known is not frozen (L10)."""
+        if self._entitlements is None or account is None:
+            return {}
+        found = self._entitlements.of(account)
+        return {subject: Plan(found.models, found.tools)} if isinstance(found, PortPlan) else {}
+
+
+def _before(act: Act, source: str, key: str) -> Taken | None:
+    """Return the answer that a delivery got when it first came."""
+    answer = act.tx.remembered(source, key)
+    if answer is None:
+        return None
+    found = json.loads(answer)
+    return Taken(id=found["id"], case=found["case"], at=parse_time(found["at"]), again=True)
+
+
+def _answer(act: Act, source: str, key: str, taken: Taken) -> Taken:
+    answer = {"id": taken.id, "case": taken.case, "at": rfc3339(taken.at)}
+    act.tx.remember(source, key, json.dumps(answer).encode())
+    return taken
+
+
+def _kept(act: Act, evidence: str | None, subject: SubjectId) -> TextRef | None:
+    """Seal what a flag was raised on: the subject wrote it, so it is erased with the subject's own texts."""
+    return None if evidence is None else act.keep(evidence, subject=subject, author=subject, slot="evidence")
+
+
+def _seen(at: datetime | None, now: datetime) -> datetime:
+    """Return when a source says something happened, never in the future: a far date must not reorder the story."""
+    return now if at is None or at > now + _FUTURE_MAX else at
+
+
+def _sealed_notice(came: NoticeIn) -> str:
+    """Return everything a reporter gave, as one sealed text: the look-back reads the identifiers from it."""
+    given = {name: [asdict(one) for one in getattr(came, name)] for name in ("subject", "person", "reporter")}
+    return json.dumps({"text": came.text, "reporter_is_person": came.reporter_is_person, **given})
+
+
+def given_identifiers(sealed: bytes, *names: str) -> list[Identifier]:
+    """Return the identifiers of a sealed notice, by the parts they were given under."""
+    content = json.loads(sealed)
+    return [Identifier(IdentifierKind(one["kind"]), one["raw"]) for name in names for one in content[name]]

@@ -1,0 +1,234 @@
+"""The verbs of people who answer: lock the subject, let the core write, append; an expected refusal is returned."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from answerable.app import exposures, sealing
+from answerable.app.acts import Act, Acts, settle
+from answerable.app.files import CaseFile, read
+from answerable.app.incoming import AccountIn, NoticeIn, SignalIn, Taken
+from answerable.app.intake import Intake
+from answerable.core import decisions, identities, lowerings, notices, signals, views
+from answerable.core.facts import (
+    CaseId,
+    EndState,
+    ItemId,
+    LinkId,
+    LoweringKind,
+    MeasureConfirmed,
+    NoticeId,
+    Outcome,
+    ProposalId,
+    Refused,
+    SignalId,
+    StaffId,
+    SubjectId,
+    TextRef,
+    Tier,
+)
+from answerable.core.journal import Plan
+from answerable.ports.signer import Signer
+from answerable.store.protocol import Checkpointed, Exchange
+from answerable_gate import NOTHING, Level, Limit, Shield, Standing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasureIn:
+    """The measure that a person asks for, with the reasons in that person's words."""
+
+    level: Level
+    limits: frozenset[Limit] = frozenset()
+    shields: frozenset[Shield] = frozenset()
+    scope: str = "account"
+    reason: str
+    proportionality: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProposalIn:
+    """A lowering that a person proposes; only the field that its kind asks for is read."""
+
+    kind: LoweringKind
+    reason: str
+    to: Standing = NOTHING
+    tier: Tier | None = None
+    end: EndState | None = None
+    link: LinkId | None = None
+    evidence: str | None = None
+    waives: bool = False
+
+
+class Answerable:
+    """Everything that can be done to a record."""
+
+    def __init__(self, acts: Acts, intake: Intake, signer: Signer) -> None:
+        """Take the acts to write with, the intake, and whoever signs checkpoints."""
+        self.acts = acts
+        self.intake = intake
+        self.signer = signer
+
+    # --- what comes in
+
+    def raise_signal(self, came: SignalIn) -> Taken:
+        """Bind a flag to its case."""
+        return self.intake.signal(came)
+
+    def receive_notice(self, came: NoticeIn) -> Taken:
+        """Bind a warning to its case."""
+        return self.intake.notice(came)
+
+    def see_account(self, came: AccountIn) -> Taken:
+        """Take in a new or changed account."""
+        return self.intake.account(came)
+
+    def raise_entitlement(self, account: str, plan: Plan, *, by: str) -> Refused | None:
+        """Ask whether an account's plan may rise."""
+        return self.intake.entitlement(account, plan, by=by)
+
+    def record_exchanges(self, exchanges: Sequence[Exchange]) -> int:
+        """Keep what gates saw; return how many rows were new."""
+        return self.acts.store.put_exchanges(exchanges)
+
+    # --- what people do
+
+    def view_case(self, case: CaseId, *, staff: StaffId, purpose: str) -> CaseFile | Refused:
+        """Open a case file: the fact comes first, the content only with it (L6)."""
+        with self.acts.on_case(case, staff) as act:
+            refused = views.view(act.journal, case, staff=staff, purpose=purpose)
+            return refused if refused is not None else read(act, case)
+
+    def decide(self, case: CaseId, wanted: MeasureIn, *, staff: StaffId) -> Refused | None:
+        """Set a measure."""
+        with self.acts.on_case(case, staff) as act:
+            measure = decisions.Wanted(
+                level=wanted.level,
+                limits=wanted.limits,
+                shields=wanted.shields,
+                scope=wanted.scope,
+                reason=_keep(act, case, staff, "reason", wanted.reason),
+                proportionality=_keep(act, case, staff, "proportionality", wanted.proportionality),
+            )
+            return decisions.decide(act.journal, case, measure, staff=staff)
+
+    def propose(self, case: CaseId, wanted: ProposalIn, *, staff: StaffId) -> ProposalId | Refused:
+        """Propose a lowering; the system draws the second person."""
+        with self.acts.on_case(case, staff) as act:
+            reason = _keep(act, case, staff, "reason", wanted.reason)
+            lowering = lowerings.Wanted(
+                kind=wanted.kind,
+                reason=reason,
+                to=wanted.to,
+                tier=wanted.tier,
+                end=wanted.end,
+                link=wanted.link,
+                evidence=wanted.evidence,
+            )
+            return lowerings.propose(act.journal, case, lowering, staff=staff, waives=wanted.waives)
+
+    def countersign(
+        self, case: CaseId, proposal: ProposalId, *, staff: StaffId, waives: bool = False
+    ) -> Refused | None:
+        """Sign a proposal on the evidence of this moment."""
+        with self.acts.on_case(case, staff) as act:
+            return lowerings.sign(act.journal, case, proposal, staff=staff, waives=waives)
+
+    def redraw(self, case: CaseId, proposal: ProposalId, *, staff: StaffId) -> StaffId | Refused:
+        """Draw another second person."""
+        with self.acts.on_case(case, staff) as act:
+            return lowerings.redraw(act.journal, case, proposal, staff=staff)
+
+    def lift(self, case: CaseId, proposal: ProposalId, *, staff: StaffId) -> Refused | None:
+        """Carry a signed proposal out; it counts once its entry is inside a signed checkpoint."""
+        with self.acts.on_case(case, staff) as act:
+            return lowerings.lift(act.journal, case, proposal, staff=staff)
+
+    def close(self, case: CaseId, end: EndState, *, staff: StaffId, reason: str) -> Refused | None:
+        """Close a mild case as one person."""
+        with self.acts.on_case(case, staff) as act:
+            kept = _keep(act, case, staff, "reason", reason)
+            return lowerings.close(act.journal, case, end, staff=staff, reason=kept)
+
+    def answer_notice(
+        self, case: CaseId, notice: NoticeId, *, staff: StaffId, outcome: Outcome, text: str
+    ) -> Refused | None:
+        """Answer a notice in writing."""
+        with self.acts.on_case(case, staff) as act:
+            kept = _keep(act, case, staff, "answer", text)
+            return notices.answer(act.journal, case, notice, staff=staff, outcome=outcome, text=kept)
+
+    def answer_signal(
+        self, case: CaseId, signal: SignalId, *, staff: StaffId, outcome: Outcome, text: str
+    ) -> Refused | None:
+        """Answer a flag in writing."""
+        with self.acts.on_case(case, staff) as act:
+            kept = _keep(act, case, staff, "answer", text)
+            return signals.answer(act.journal, case, signal, staff=staff, outcome=outcome, text=kept)
+
+    def reply(self, case: CaseId, notice: NoticeId, *, staff: StaffId, text: str) -> Refused | None:
+        """Write to a reporter without deciding; no clock stops for it."""
+        with self.acts.on_case(case, staff) as act:
+            kept = _keep(act, case, staff, "reply", text)
+            return notices.reply(act.journal, case, notice, staff=staff, text=kept)
+
+    def withdraw_notice(self, case: CaseId, notice: NoticeId, *, by: str) -> Refused | None:
+        """Record that a reporter took a notice back; no clock stops for it."""
+        with self.acts.on_case(case, by) as act:
+            return notices.withdraw(act.journal, case, notice)
+
+    def confirm_notice(self, case: CaseId, notice: NoticeId, *, partner: StaffId) -> Refused | None:
+        """Record that a verified partner confirmed a notice."""
+        with self.acts.on_case(case, partner) as act:
+            return notices.confirm(act.journal, case, notice, partner=partner)
+
+    def record_act(self, case: CaseId, evidence: str, *, staff: StaffId, text: str) -> Refused | None:
+        """Record, as a reviewer who opened it, that evidence holds the act."""
+        with self.acts.on_case(case, staff) as act:
+            kept = _keep(act, case, staff, "act", text)
+            return signals.record_act(act.journal, case, evidence, staff=staff, text=kept)
+
+    def dissent(self, case: CaseId, *, staff: StaffId, text: str) -> str | Refused:
+        """Disagree in writing."""
+        with self.acts.on_case(case, staff) as act:
+            return decisions.dissent(act.journal, case, staff=staff, text=_keep(act, case, staff, "dissent", text))
+
+    def override(self, case: CaseId, dissent: str, *, staff: StaffId, text: str) -> Refused | None:
+        """Override a dissent as a named senior."""
+        with self.acts.on_case(case, staff) as act:
+            kept = _keep(act, case, staff, "override", text)
+            found = decisions.override(act.journal, case, dissent, staff=staff, text=kept)
+            return found if isinstance(found, Refused) else None
+
+    def confirm_link(self, subject: SubjectId, link: LinkId, *, staff: StaffId) -> Refused | None:
+        """Confirm that two accounts are one person's."""
+        with self.acts.open(staff, (subject,)) as act:
+            return identities.confirm(act.journal, subject, link, staff=staff)
+
+    # --- what machines do
+
+    def confirm_measure(self, subject: SubjectId, items: Sequence[ItemId], *, gate: str) -> int:
+        """Record that a gate holds these items; return how many it had not confirmed before (L9)."""
+        with self.acts.open(gate, (subject,)) as act:
+            before = len(act.journal.written)
+            for case in list(act.journal.files.subject(subject).cases.values()):
+                for item in items:
+                    if item in case.held and gate not in case.confirmed.get(item, ()):
+                        act.journal.write(MeasureConfirmed(subject=subject, case=case.id, item=item, gate=gate))
+            return len(act.journal.written) - before
+
+    def settle(self, subject: SubjectId) -> None:
+        """Write what time has brought for a subject."""
+        settle(self.acts, subject)
+
+    def seal(self) -> Checkpointed | None:
+        """Sign a checkpoint over everything recorded so far."""
+        return sealing.seal(self.acts.store, self.signer)
+
+    def seal_exposures(self) -> int:
+        """Seal exchange rows into blocks; return how many."""
+        return exposures.seal_blocks(self.acts)
+
+
+def _keep(act: Act, case: CaseId, staff: StaffId, slot: str, text: str) -> TextRef:
+    return act.keep(text, subject=act.journal.files.case(case).subject, author=staff, slot=slot)
