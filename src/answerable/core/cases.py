@@ -232,18 +232,17 @@ class Files:
         for subject in sorted(self.subjects):
             yield from self.subjects[subject].cases.values()
 
-    def holder(self, subject: SubjectId, *, confirmed_only: bool = False) -> tuple[Subject, ...]:
+    def holder(self, subject: SubjectId) -> tuple[Subject, ...]:
         """Return the connected component of strong links around an account, itself first (L2).
 
-        A withdrawn link holds until the withdrawal is inside a signed checkpoint; `standing` looks at that, so here
-        it still connects: the interlock and the yardstick err towards the larger holder.
+        A withdrawn link no longer ties files together; what is in force over it goes on until the withdrawal is inside
+        a signed checkpoint, which is `standing`'s to see.
         """
         found = [self.subject(subject)]
         seen = {subject}
         for account in found:
             for link in account.links.values():
-                ties = link.strong or link.confirmed
-                if ties and link.other not in seen and (link.confirmed or not confirmed_only):
+                if (link.strong or link.confirmed) and link.withdrawal is None and link.other not in seen:
                     seen.add(link.other)
                     found.append(self.subject(link.other))
         return tuple(found)
