@@ -118,6 +118,16 @@ def test_both_readers_agree_on_damaged_bytes(at: int, gone: int, put: bytes) -> 
         assert decode(data).body == expected
 
 
+@pytest.mark.parametrize("body", [b'{"a":1.5}', '{"é":1}'.encode(), b'{"a":9007199254740992}', b'{"a":1,"a":1}'])
+def test_stored_bytes_outside_the_profile_are_corrupt(body: bytes) -> None:
+    """What decodes and encodes to the same bytes is still refused if it could not have been written."""
+    assert decode(SAMPLE).body
+    start = SAMPLE.index(b'"body":') + len(b'"body":')
+    data = SAMPLE[:start] + body + SAMPLE[SAMPLE.index(b',"by"') :]
+    with pytest.raises(Corrupt):
+        decode(data)
+
+
 @pytest.mark.parametrize(
     "data",
     [b"", b"[" * 16_000, b'"\xff"', b'{"a":1e400}', b"1" * 5_000, b'"\\ud800"', b"\xef\xbb\xbf{}", b"null", b"{}"],

@@ -51,7 +51,7 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
     file.write_text("mine")
     link.symlink_to(tmp_path / "nowhere")
     for target in (full, file, link):
-        with pytest.raises(Conflict):
+        with pytest.raises(Conflict, match="not an empty folder"):
             write_export(target, ENTRIES, NOTES)
     assert names(tmp_path) == ["file", "full", "link"]
     assert (full / "letter").read_text() == file.read_text() == "mine"
@@ -78,7 +78,7 @@ def test_a_folder_filled_meanwhile_is_not_overwritten(tmp_path: Path) -> None:
         (target / "letter").write_text("mine")
         yield from ENTRIES
 
-    with pytest.raises(Conflict):
+    with pytest.raises(Conflict, match="meanwhile"):
         write_export(target, slow(), NOTES)
     assert names(tmp_path) == ["export"]
     assert names(target) == ["letter"]

@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 
 from answerable.ledger import verify
-from answerable.ledger.notes import sign_note
-from answerable.ledger.verify import audit_folder, canonical, leaf_hash, main, report
+from answerable.ledger.notes import sign_note, vkey
+from answerable.ledger.verify import audit_folder, canonical, leaf_hash, main, parse_vkey, report
 from tests.ledger.logs import KEY, ORIGIN, OTHER, PRIVATE, VKEY, note_for, plain_root, some_entries, write_folder
 
 STREAMS = ["system", "case:c_1", "subject:s_1", "case:c_1", "case:c_2", "case:c_1", "system"]
@@ -132,6 +132,16 @@ def test_a_fork_that_the_log_itself_signed_is_found(tmp_path: Path) -> None:
     assert result["first_bad"] == [2, 3]
 
 
+@pytest.mark.parametrize("change", [{"prev": "00" * 32}, {"seq": 3}])
+def test_a_broken_chain_that_the_log_itself_signed_is_found(tmp_path: Path, change: dict) -> None:
+    """A link that names another entry, or a gap in the counting, fails though every signature is good."""
+    entries = [ENTRIES[1], ENTRIES[0], canonical({**json.loads(ENTRIES[3]), **change})]
+    result = verdict(write_folder(tmp_path / "export", entries, [3]))
+    assert result["verdict"] == "FAILED"
+    assert result["first_bad"] == [1, 3]
+    assert len(result["findings"]) == 1
+
+
 def test_a_stream_that_starts_in_the_middle_is_found(tmp_path: Path) -> None:
     """The first entry of a stream must have seq 1, whoever signed it."""
     result = verdict(write_folder(tmp_path / "export", [ENTRIES[3]], [1]))
@@ -175,8 +185,16 @@ def test_a_known_key_may_not_sign_for_another_log(folder: Path) -> None:
     foreign = sign_note(note_for(ENTRIES[:3]).decode().split("\n\n")[0].replace(ORIGIN, "x") + "\n", ORIGIN, PRIVATE)
     (folder / "checkpoints" / "3").write_bytes(foreign.encode())
     assert "another log" in verdict(folder)["findings"][0]
+    other = sign_note(note_for(ENTRIES[:3]).decode().split("\n\n")[0] + "\n", "x", OTHER)
+    (folder / "checkpoints" / "3").write_bytes(other.encode())
+    both = report(audit_folder(folder, [KEY, parse_vkey(vkey("x", OTHER.public_key()))]))
+    assert "no signature of the log" in both["findings"][0]
+
+
+def test_an_entry_of_another_log_is_found(folder: Path) -> None:
+    """An entry that names another origin is a fault on its line."""
     mixed = [*ENTRIES[:2], *some_entries(["case:c_7"], "other.example")]
-    assert any("another log" in line for line in put(folder, mixed)["findings"])
+    assert "line 3: belongs to another log" in put(folder, mixed)["findings"]
 
 
 def test_no_checkpoint_at_all_is_not_checked(folder: Path) -> None:
