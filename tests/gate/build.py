@@ -13,10 +13,25 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import strategies as st
 
 from answerable.ledger import notes, tree, verify
-from answerable_gate import Entry, Frozen, Gate, GatePolicy, Heartbeat, Hello, Item, Level, Limit, Release, Shield
-from answerable_gate import NOTHING as NOTHING
-from answerable_gate import Standing, alias, entry_line, heartbeat_line, hello_line
-from answerable_gate.gate import Pinned
+from answerable_gate import (
+    Entry,
+    Frozen,
+    Gate,
+    GatePolicy,
+    Heartbeat,
+    Hello,
+    Item,
+    Level,
+    Limit,
+    Release,
+    Shield,
+    Standing,
+    alias,
+    entry_line,
+    heartbeat_line,
+    hello_line,
+)
+from answerable_gate.gate import Pinned, Received
 from answerable_gate.io.proofs import pin
 
 START = datetime(2026, 8, 1, 12, tzinfo=UTC)
@@ -24,7 +39,8 @@ GATE_KEY = b"g" * 32
 ORIGIN = "example.org/answerable"
 
 levels = st.sampled_from(Level)
-shields = st.builds(Shield, st.sampled_from(["person_a", "person_b"]), st.sampled_from([(), ("Mara",), ("Mara", "Élan")]))
+terms = st.sampled_from([(), ("Mara",), ("Mara", "Élan")])
+shields = st.builds(Shield, st.sampled_from(["person_a", "person_b"]), terms)
 standings = st.builds(
     Standing, levels, st.frozensets(st.sampled_from(Limit), max_size=3), st.frozensets(shields, max_size=2)
 )
@@ -145,17 +161,17 @@ class Bench:
         self.monotonic += seconds
 
     def hello(self, **changes: object) -> bytes:
-        values: dict = {"origin": ORIGIN, "key": self.log.key, "check": alias(GATE_KEY, "").hex(), "policy": self.policy}
-        return hello_line(Hello(**(values | changes)))
+        values: dict = {"origin": ORIGIN, "key": self.log.key, "check": alias(GATE_KEY, "").hex()}
+        return hello_line(Hello(**(values | {"policy": self.policy} | changes)))
 
     def heartbeat(self, seq: int | None = None, now: float | None = None, size: int = 0) -> bytes:
         store_now = after(self.wall if now is None else now)
         return heartbeat_line(Heartbeat(seq=self.gate.after if seq is None else seq, now=store_now, size=size))
 
-    def receive(self, line: bytes):
+    def receive(self, line: bytes) -> Received:
         return self.gate.receive(line.rstrip(b"\n"), **self.times)
 
-    def send(self, entry: Entry, *releases: Release, seq: int | None = None):
+    def send(self, entry: Entry, *releases: Release, seq: int | None = None) -> Received:
         """Send an entry over the feed."""
         return self.receive(entry_line(seq or self.gate.after + 1, entry, releases, now=after(self.wall)))
 

@@ -95,11 +95,11 @@ def test_any_feed_ends_at_the_truth_once_its_newest_line_came(steps: list, data:
 def test_nothing_held_is_lost_without_proof(steps: list, data: st.DataObject) -> None:
     """Without proofs standing never falls, whatever lines come, at that moment or any later one."""
     store = history(steps)
-    held = None
+    held = Held(entry=replace(an_entry(), version=1))
     for step, number in enumerate(data.draw(st.lists(st.sampled_from(range(len(store.lines))), max_size=8))):
         before, now = held, after(step)
         held = admit(held, store.lines[number][0], store.lines[number][1], None, now=now).held
-        for later in (now, after(45), after(120)) if before else ():
+        for later in (now, after(45), after(120)):
             assert covers(
                 standing(held.entry.items, later, held.fallen), standing(before.entry.items, later, before.fallen)
             )
@@ -167,7 +167,9 @@ def test_marks_are_kept_and_only_added() -> None:
     assert mark(held, now=START) is held
 
 
-SOME, FEW, OTHER = Frozen(models=("a", "b"), tools=None), Frozen(models=("a",), tools=None), Frozen(models=None, tools=())
+SOME = Frozen(models=("a", "b"), tools=None)
+FEW = Frozen(models=("a",), tools=None)
+OTHER = Frozen(models=None, tools=())
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from answerable_gate import Frozen, GatePolicy, Level, Limit, Malformed, Request, Shield, Standing, Verdict, judge
-from answerable_gate.judge import decode_policy, encode_policy
+from answerable_gate.judge import Contact, decode_policy, encode_policy
 from tests.gate.build import START, a_policy, after, an_entry, an_item, standings
 
 PLAIN = Request(identity="subject_a", model="m1", tools=("calculator", "search"))
@@ -74,7 +74,8 @@ def test_a_limit_or_shield_alone_limits() -> None:
     shield = Shield("person_a", ("Mara",))
     item = replace(an_item(), standing=Standing(shields=frozenset({shield})))
     verdict = judge(an_entry(item), PLAIN, START, a_policy())
-    assert (verdict.answer, verdict.shields) == ("limit", {shield})
+    assert verdict.answer == "limit"
+    assert verdict.shields == {shield}
 
 
 def test_a_model_outside_the_freeze_is_refused() -> None:
@@ -118,7 +119,7 @@ def test_the_earliest_review_of_what_counts_is_told() -> None:
 
 
 @given(policies, requests, reaches, st.booleans())
-def test_the_unknown_get_their_policy(policy: GatePolicy, request: Request, reach, is_empty: bool) -> None:
+def test_the_unknown_get_their_policy(policy: GatePolicy, request: Request, reach: Contact, is_empty: bool) -> None:
     """Without entry, the strictest of what the policy says of missing identity and contact; and it says which."""
     entry = replace(an_entry(), open=False) if is_empty else None
     verdict = judge(entry, request, START, policy, contact=reach)
@@ -133,7 +134,7 @@ def test_the_unknown_get_their_policy(policy: GatePolicy, request: Request, reac
 
 @given(standings, freezes, requests, reaches, policies)
 def test_a_known_subject_always_gets_his_entry(
-    there: Standing, frozen: Frozen | None, request: Request, reach, policy: GatePolicy
+    there: Standing, frozen: Frozen | None, request: Request, reach: Contact, policy: GatePolicy
 ) -> None:
     """Contact and policy for the unknown change nothing for the known, but that the missing contact is told."""
     entry = an_entry(replace(an_item(), standing=there), frozen=frozen)

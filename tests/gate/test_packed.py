@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -18,7 +19,7 @@ minted = st.builds(lambda seed, prefix: SeededMint(seed).token(prefix), st.integ
 
 
 @given(entries, st.randoms())
-def test_packing_loses_nothing(entry: Entry, chance) -> None:
+def test_packing_loses_nothing(entry: Entry, chance: Random) -> None:
     """Unpacking gives back what was packed, and the head says the truth about it."""
     fallen = frozenset(item.id for item in entry.items if chance.random() < 0.5)
     held = Held(entry=entry, fallen=fallen)

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from answerable_gate import Malformed, Release, proven
+from answerable_gate import Malformed, Release, Verify, proven
 from answerable_gate.release import decode_release, encode_release, root_from_path
 from tests.gate.build import Log, an_item
 
 
-def verifier(log: Log):
+def verifier(log: Log) -> Verify | None:
     """Give the log's verify function."""
     return log.pinned.verify
 
@@ -74,7 +75,7 @@ def test_without_a_verifier_nothing_is_proven() -> None:
         lambda release: replace(release, note=""),
     ],
 )
-def test_a_changed_release_proves_nothing(broken) -> None:
+def test_a_changed_release_proves_nothing(broken: Callable[[Release], Release]) -> None:
     """Whatever is changed about a proof, it fails."""
     log = Log()
     release = log.lift("item_a")

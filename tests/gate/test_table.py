@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -53,7 +54,7 @@ def test_it_is_a_dictionary_by_subject_and_by_alias(steps: list) -> None:
     assert stored.slot(pack_token("nobody")) is None
 
 
-def test_it_grows_and_empties_its_slabs(monkeypatch) -> None:
+def test_it_grows_and_empties_its_slabs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Thousands of changing records stay found, and their waste is given back."""
     monkeypatch.setattr(table, "SLAB_BYTES", 1 << 14)
     monkeypatch.setattr(table, "_WASTE_MAX", 1 << 13)
@@ -69,7 +70,7 @@ def test_it_grows_and_empties_its_slabs(monkeypatch) -> None:
     assert live < sum(len(slab) for slab in stored._slabs) < 3 * live
 
 
-def test_a_record_larger_than_a_slab_has_one_of_its_own(monkeypatch) -> None:
+def test_a_record_larger_than_a_slab_has_one_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     """No entry is too large for the table."""
     monkeypatch.setattr(table, "SLAB_BYTES", 1 << 10)
     stored = Table()

@@ -212,14 +212,12 @@ class Gate:
         """Take in one line of the feed; raise Malformed, NotOurFeed or FeedBehind, and then nothing has changed."""
         now = self.tick(wall, monotonic)
         message = read_line(line, received=now)
-        match message:
-            case Hello():
-                self._greet(message)
-                return Received()
-            case EntryLine():
-                return self._admit(message, now)
-            case Heartbeat():
-                return self._hear(message, wall, monotonic)
+        if isinstance(message, Hello):
+            self._greet(message)
+            return Received()
+        if isinstance(message, EntryLine):
+            return self._admit(message, now)
+        return self._hear(message, wall, monotonic)
 
     def _greet(self, hello: Hello) -> None:
         if (hello.origin, hello.key) != (self.pinned.origin, self.pinned.key):
@@ -278,12 +276,13 @@ class Gate:
 
     # --- snapshots
 
-    def save(self) -> Saved:
+    def save(self, *, wall: datetime, monotonic: float) -> Saved:
         """Give everything that a snapshot keeps; equal gates give equal values."""
+        now = self.tick(wall, monotonic)
         return Saved(
             after=self.after,
             size=self._size,
-            high_water=self._clock.high_water,
+            high_water=now,
             policy=self.policy,
             check=self.alias("").hex(),
             records=sorted(self._table.record(slot) for slot in range(len(self._table))),

@@ -72,7 +72,7 @@ def pack(held: Held) -> bytes:
 
 
 def unpack(record: bytes) -> Held:
-    """Unpack a record; IndexError, ValueError or struct.error where it is none."""
+    """Unpack a record; ValueError, IndexError, OverflowError or struct.error where it is none."""
     flags, _, _, aliases, _, reference = _HEAD.unpack_from(record)
     reader = _Reader(record, HEAD_BYTES)
     names = tuple(reader.take(ALIAS_BYTES).hex() for _ in range(aliases))

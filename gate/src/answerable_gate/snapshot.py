@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Callable
+from datetime import datetime
 
 from answerable_gate import strict
 from answerable_gate.gate import Gate, Saved
@@ -23,9 +24,9 @@ Unseal = Callable[[bytes], bytes]
 _LENGTH = struct.Struct("<I")
 
 
-def write(gate: Gate, seal: Seal) -> bytes:
+def write(gate: Gate, seal: Seal, *, wall: datetime, monotonic: float) -> bytes:
     """Write a gate's snapshot: one line that says what this is, and below it everything under seal."""
-    saved = gate.save()
+    saved = gate.save(wall=wall, monotonic=monotonic)
     head = {
         "after": saved.after,
         "size": saved.size,
@@ -49,7 +50,7 @@ def read(snapshot: bytes, unseal: Unseal) -> Saved:
         for record in records:
             if pack(unpack(record)) != record:
                 raise Malformed("a record is not written as this version writes it")
-    except (ValueError, IndexError, struct.error) as error:
+    except (ValueError, IndexError, OverflowError, struct.error) as error:
         raise Malformed(f"the snapshot is damaged: {error}") from error
     return _saved(head, records)
 

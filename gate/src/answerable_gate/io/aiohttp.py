@@ -52,6 +52,16 @@ class Listener:
     risen: Callable[[frozenset[bytes]], None]
 
 
+def next_wait(wait_s: float, held_s: float) -> float:
+    """Give the wait before the next try, after one that had waited `wait_s` and then held for `held_s`.
+
+    A connection that soon fails again and again is tried ever more seldom, one that held at once.
+    """
+    if held_s > BACKOFF_MAX_S:
+        return BACKOFF_FIRST_S
+    return min(max(BACKOFF_FIRST_S, 2 * wait_s), BACKOFF_MAX_S)
+
+
 class FeedClient:
     """Keeps a gate in contact; one event loop owns both."""
 
@@ -75,17 +85,15 @@ class FeedClient:
         await self._reached.wait()
 
     async def _stay_connected(self, session: ClientSession) -> None:
-        wait = BACKOFF_FIRST_S
+        wait = 0.0
         while True:
             began = self._clocks.monotonic()
             try:
                 await self._follow(session)
             except (ClientError, OSError, FeedRefused, Malformed, NotOurFeed, FeedBehind) as error:
                 self._listener.lost(error)
-            # A connection that soon fails again and again is tried ever more seldom, one that held at once.
-            held = self._clocks.monotonic() - began > BACKOFF_MAX_S
-            await asyncio.sleep(BACKOFF_FIRST_S if held else wait)
-            wait = BACKOFF_FIRST_S if held else min(2 * wait, BACKOFF_MAX_S)
+            wait = next_wait(wait, self._clocks.monotonic() - began)
+            await asyncio.sleep(wait)
 
     async def _follow(self, session: ClientSession) -> None:
         lines = Lines()
