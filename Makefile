@@ -20,7 +20,7 @@ $(READY): requirements.lock pyproject.toml gate/pyproject.toml
 	@echo "== setup"
 	@[ -x $(BIN)/python ] || "$$(.ci/python)" -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e gate -e .
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e ./gate -e .
 	@touch $@
 
 test: lint types contracts coverage tests ## lint, types, contracts, coverage and every quick test
