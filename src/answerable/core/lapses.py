@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from answerable.core import defaults
+from answerable.core import defaults, openings
 from answerable.core.cases import Case, Notice
 from answerable.core.deadlines import Deadline, rung_due, rungs_passed
 from answerable.core.facts import (
@@ -28,6 +28,8 @@ def settle(journal: Journal) -> None:
         _settle_defaults(journal, case)
         _settle_look_backs(journal, case)
         _settle_deadlines(journal, case)
+        if case.is_open:
+            openings.assign(journal, case)
         _escalate(journal, case)
         _apply_policy(journal, case)
 

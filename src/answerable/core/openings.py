@@ -68,7 +68,12 @@ def open_case(journal: Journal, subject: SubjectId, person: PersonId, hazard: Ha
 
 
 def assign(journal: Journal, case: Case) -> None:
-    """Make one person answerable: the duty reviewer, else the lead, never one who is barred (L6)."""
+    """Make one person answerable: the duty reviewer, else the lead, never one who is barred (L6).
+
+    An owner who may still act keeps the case; one who left or is barred is followed at once (R10).
+    """
+    if case.owner is not None and case.owner not in case.barred and journal.roster.may_decide(case.owner):
+        return
     chosen = journal.roster.owner(frozenset(case.barred))
     if chosen is not None and (case.owner, case.deputy) != chosen:
         owner, deputy = chosen

@@ -18,6 +18,7 @@ class Roster:
     staff: dict[StaffId, StaffEnrolled] = field(default_factory=dict)
     left: set[StaffId] = field(default_factory=set)
     policies: list[str] = field(default_factory=list)
+    digests: dict[str, str] = field(default_factory=dict)
     seq: int = 0
 
     @property
@@ -83,8 +84,9 @@ def evolve(roster: Roster, recorded: Recorded) -> None:
             roster.left.discard(staff)
         case StaffLeft(staff=staff):
             roster.left.add(staff)
-        case PolicyAdopted(version=version):
+        case PolicyAdopted(version=version, digest=digest):
             roster.policies.append(version)
+            roster.digests[version] = digest
         case _:
             pass
 
