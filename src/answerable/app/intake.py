@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
 from answerable.app import identifying
@@ -25,17 +25,25 @@ from answerable.core.facts import (
 )
 from answerable.core.journal import Plan
 from answerable.edge import parse_time, rfc3339
-from answerable.errors import Conflict
+from answerable.errors import BadInput, Conflict
 from answerable.ports.directory import Directory
 from answerable.ports.entitlements import Entitlements
 from answerable.ports.entitlements import Plan as PortPlan
 from answerable.store.protocol import Alias
-from answerable.vault.identifiers import Identifier, IdentifierKind
+from answerable.vault.identifiers import Identifier, IdentifierKind, canonical
 from answerable.vault.index import fingerprint
 
 _LABEL = re.compile(r"[\x21-\x7e]{1,64}")
 _FUTURE_MAX = timedelta(minutes=5)
 _SEEN_TEXTS = "notice_text"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the operator's ports said before the transaction: whose account it is, and what it may use now."""
+
+    account: str | None
+    plan: Plan | None
 
 
 class Intake:
@@ -50,13 +58,19 @@ class Intake:
         self._directory = directory
         self._entitlements = entitlements
 
+    def ask(self, identifiers: Sequence[Identifier]) -> Asked:
+        """Ask the ports whose account this is and what it may use; whoever groups acts does this before the group."""
+        account = identifying.account_of(self._directory, identifiers)
+        return Asked(account, self._plan(account))
+
     # --- signals
 
-    def signal(self, came: SignalIn) -> Taken:
-        """Bind a flag to its case."""
-        account = [Identifier(IdentifierKind.ACCOUNT, came.user)]
+    def signal(self, came: SignalIn, asked: Asked | None = None) -> Taken:
+        """Bind a flag to its case. Raise `BadInput` where `user` is no name of an account."""
+        account = [_account(came.user)]
+        asked = asked or self.ask(account)
         subject, new = self._locate(came.user, account)
-        with self._acts.open(came.source, (subject,), plans=self._plans(subject, came.user)) as act:
+        with self._acts.open(came.source, (subject,), plans=_plans(subject, asked)) as act:
             known = _before(act, f"signal:{came.source}", came.id)
             if known is not None:
                 return known
@@ -91,13 +105,13 @@ class Intake:
 
     # --- notices
 
-    def notice(self, came: NoticeIn) -> Taken:
+    def notice(self, came: NoticeIn, asked: Asked | None = None) -> Taken:
         """Bind a warning to its case; its receipt is given only once this has returned."""
-        account = identifying.account_of(self._directory, came.subject)
+        asked = asked or self.ask(came.subject)
+        account = asked.account
         subject, new = self._locate(account, came.subject)
         others = self._reporters_account(came)
-        plans = self._plans(subject, account)
-        with self._acts.open(came.source, (subject, *others), plans=plans) as act:
+        with self._acts.open(came.source, (subject, *others), plans=_plans(subject, asked)) as act:
             known = _before(act, f"notice:{came.source}", came.id)
             if known is not None:
                 return known
@@ -159,7 +173,7 @@ class Intake:
 
     def account(self, came: AccountIn) -> Taken:
         """Take in a new or changed account and link it to others that share strong identifiers (F19, F23)."""
-        own = Identifier(IdentifierKind.ACCOUNT, came.account)
+        own = _account(came.account)
         subject, _ = self._locate(came.account, [own])
         blinds = self._index.blinds(came.identifiers)
         with self._acts.store.act() as tx:
@@ -177,7 +191,7 @@ class Intake:
 
     def entitlement(self, account: str, plan: Plan, *, by: str) -> Refused | None:
         """Ask whether a plan may rise; on an account with an open case it may not (F4)."""
-        subject, _ = self._locate(account, [Identifier(IdentifierKind.ACCOUNT, account)])
+        subject, _ = self._locate(account, [_account(account)])
         with self._acts.open(by, (subject,)) as act:
             return identities.raise_entitlement(act.journal, subject, plan)
 
@@ -195,12 +209,24 @@ class Intake:
         if found is not None and found != subject:
             raise Conflict("the account has become known meanwhile")
 
-    def _plans(self, subject: SubjectId, account: str | None) -> dict[SubjectId, Plan]:
-        """Ask what the account may use now; what is not known is not frozen (L10)."""
+    def _plan(self, account: str | None) -> Plan | None:
         if self._entitlements is None or account is None:
-            return {}
+            return None
         found = self._entitlements.of(account)
-        return {subject: Plan(found.models, found.tools)} if isinstance(found, PortPlan) else {}
+        return Plan(found.models, found.tools) if isinstance(found, PortPlan) else None
+
+
+def _plans(subject: SubjectId, asked: Asked) -> dict[SubjectId, Plan]:
+    """Return what the account may use now; what is not known is not frozen (L10)."""
+    return {} if asked.plan is None else {subject: asked.plan}
+
+
+def _account(name: str) -> Identifier:
+    """Return an account's name; one that cannot be found again would be a new account each time it came."""
+    found = Identifier(IdentifierKind.ACCOUNT, name)
+    if canonical(found) is None:
+        raise BadInput("this is no name of an account", hint="1 to 256 visible letters")
+    return found
 
 
 def _before(act: Act, source: str, key: str) -> Taken | None:

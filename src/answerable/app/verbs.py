@@ -9,7 +9,7 @@ from answerable.app import exposures, sealing
 from answerable.app.acts import Act, Acts, settle
 from answerable.app.files import CaseFile, read
 from answerable.app.incoming import AccountIn, NoticeIn, SignalIn, Taken
-from answerable.app.intake import Intake
+from answerable.app.intake import Asked, Intake
 from answerable.core import decisions, identities, lowerings, notices, signals, views
 from answerable.core.facts import (
     CaseId,
@@ -71,13 +71,13 @@ class Answerable:
 
     # --- what comes in
 
-    def raise_signal(self, came: SignalIn) -> Taken:
+    def raise_signal(self, came: SignalIn, asked: Asked | None = None) -> Taken:
         """Bind a flag to its case."""
-        return self.intake.signal(came)
+        return self.intake.signal(came, asked)
 
-    def receive_notice(self, came: NoticeIn) -> Taken:
+    def receive_notice(self, came: NoticeIn, asked: Asked | None = None) -> Taken:
         """Bind a warning to its case."""
-        return self.intake.notice(came)
+        return self.intake.notice(came, asked)
 
     def see_account(self, came: AccountIn) -> Taken:
         """Take in a new or changed account."""
