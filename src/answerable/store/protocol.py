@@ -51,7 +51,10 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseRow:
-    """A case as lists show it: no content (L6). `wake_at` is when time alone will next change it."""
+    """A case as lists show it: no content (L6). `wake_at` is when time alone will next change it.
+
+    `yardstick` is the highest level that the case holds, due or not; what is in force now, `core.standing` says.
+    """
 
     case: CaseId
     subject: SubjectId
@@ -63,7 +66,7 @@ class CaseRow:
     opened_at: datetime
     decide_due: datetime | None
     wake_at: datetime | None
-    level: int
+    yardstick: int
     barred: tuple[str, ...]
 
 
@@ -118,7 +121,10 @@ class Tx(Protocol):
         ...
 
     def files(self, subjects: Sequence[SubjectId]) -> Files:
-        """Lock these subjects and everybody linked to them, in sorted order, and return the fold of all their streams."""
+        """Lock these subjects and everybody linked to them, in sorted order, and return the fold of all their streams.
+
+        One act has one `Files`: a second call adds to it. Write to no subject that was not asked for here.
+        """
         ...
 
     def subject_of(self, case: CaseId) -> SubjectId | None:
@@ -129,9 +135,10 @@ class Tx(Protocol):
         """Return the size of the newest signed checkpoint, 0 where there is none."""
         ...
 
-    def append(self, written: Sequence[Recorded]) -> None:
+    def append(self, written: Sequence[Recorded]) -> list[Recorded]:
         """Add facts to their streams and the tree, and bring the read tables, the feed and the high water along.
 
+        Return them with their leaf indexes. Facts that the act's `Files` already hold are not folded again.
         Raise `Conflict` where a stream has moved on since it was read.
         """
         ...
@@ -141,7 +148,10 @@ class Tx(Protocol):
         ...
 
     def effects_since(self, since: datetime) -> list[datetime]:
-        """Return the times of automatic effects that rested on notices without E2, oldest first (the hourly bound)."""
+        """Return the times, from `since` on, of automatic effects that rested on notices without E2, oldest first.
+
+        One for each act and case: what the hourly bound counts (L13).
+        """
         ...
 
     def put_text(self, sealed: SealedText) -> None:
@@ -153,7 +163,7 @@ class Tx(Protocol):
         ...
 
     def put_author_key(self, key: AuthorKey) -> None:
-        """Keep the wrapped key of one author in one case."""
+        """Keep the wrapped key of one author in one case. Raise `Conflict` where another stands: it opens texts."""
         ...
 
     def author_key(self, case: str, author: str) -> AuthorKey | None:
@@ -169,7 +179,10 @@ class Tx(Protocol):
         ...
 
     def put_alias(self, space: str, alias: Alias) -> None:
-        """Keep an alias in a space (`subject` or `person`); the same alias for the same token only renews its date."""
+        """Keep an alias in a space (`subject` or `person`); the same alias for the same token only renews its date.
+
+        A date never goes back: the later of the two stays.
+        """
         ...
 
     def find_alias(self, space: str, blind: str) -> tuple[Alias, ...]:
@@ -181,11 +194,14 @@ class Tx(Protocol):
         ...
 
     def gate_aliases(self, subject: SubjectId, aliases: Sequence[str]) -> None:
-        """Add to the hashes under which gates know a subject; the feed carries them."""
+        """Add to the hashes under which gates know a subject; the feed carries them once it carries the subject."""
         ...
 
     def remember(self, source: str, key: str, answer: bytes) -> None:
-        """Keep the answer given to an idempotency key, in the same transaction as what it answered."""
+        """Keep the answer given to an idempotency key, in the same transaction as what it answered.
+
+        Raise `Conflict` where the key has another answer.
+        """
         ...
 
     def remembered(self, source: str, key: str) -> bytes | None:
@@ -210,13 +226,16 @@ class Store(Protocol):
         ...
 
     def due(self, now: datetime, limit: int) -> list[SubjectId]:
-        """Return subjects with a case whose `wake_at` has come, the longest overdue first."""
+        """Return subjects with a case whose `wake_at` has come, the longest overdue first, each once."""
         ...
 
     def cases(
         self, *, after: CaseId | None, limit: int, only_open: bool = True, hidden_from: ActorId | None = None
     ) -> list[CaseRow]:
-        """Return a page of cases by tier and decide_due, keyset after a case; never one that a person is barred from."""
+        """Return a page of cases, open ones first, by tier and decide_due; never one that a person is barred from.
+
+        `after` is the last case of the page before; raise `NotFound` where there is none such.
+        """
         ...
 
     def case_row(self, case: CaseId) -> CaseRow | None:
@@ -224,7 +243,7 @@ class Store(Protocol):
         ...
 
     def look_backs(self, limit: int) -> list[tuple[SubjectId, CaseId, str]]:
-        """Return look-backs that have started and not ended: subject, case, notice."""
+        """Return look-backs that have started and not ended, the oldest first: subject, case, notice."""
         ...
 
     def claim(self, now: datetime, lease_until: datetime, limit: int) -> list[Claimed]:
@@ -232,7 +251,7 @@ class Store(Protocol):
         ...
 
     def settle_outgoing(self, idem: str, *, done: bool, retry_at: datetime | None) -> None:
-        """Record a delivery or plan the next attempt."""
+        """Record a delivery or plan the next attempt; with neither, the message comes again when its lease runs out."""
         ...
 
     def size(self) -> int:
@@ -260,11 +279,17 @@ class Store(Protocol):
         ...
 
     def put_checkpoint(self, checkpoint: Checkpointed) -> None:
-        """Keep a signed checkpoint and bring every subject whose release it seals to the head of the feed."""
+        """Keep a signed checkpoint and bring every subject whose release it seals to the head of the feed.
+
+        Raise `BadInput` where it is not of this log, this size and this root: nothing unproved ever seals a lift (L4).
+        """
         ...
 
     def feed(self, after: int, limit: int) -> list[FeedLine]:
-        """Return subjects' entries whose place in the feed is beyond `after`, in order, each subject once."""
+        """Return subjects' entries whose place in the feed is beyond `after`, in order, each subject once.
+
+        A subject whose facts only a newer program can read is left out: its gates keep what they hold.
+        """
         ...
 
     def feed_head(self) -> int:

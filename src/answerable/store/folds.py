@@ -1,0 +1,117 @@
+"""Folded subjects: loaded from their facts, kept between acts, and never handed to two at once.
+
+Law: a kept fold is used only where its subject's facts still end where the fold ends; whoever fails gives nothing back.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from answerable.core.cases import Files, Subject
+from answerable.core.facts import SubjectId
+from answerable.core.fold import evolve
+from answerable.core.roster import Roster
+from answerable.core.roster import evolve as evolve_roster
+from answerable.errors import Corrupt
+from answerable.ledger.codec import read_entry
+
+KEPT = 4096
+
+
+class Rows(Protocol):
+    """What a fold is loaded from."""
+
+    def end(self, subject: SubjectId | None) -> int:
+        """Return the leaf index + 1 of a subject's last fact, 0 where it has none; None is the system."""
+        ...
+
+    def facts(self, subject: SubjectId | None, since: int) -> Iterable[tuple[int, bytes]]:
+        """Return leaf index and bytes of a subject's facts from an index on, in the order of the tree."""
+        ...
+
+
+@dataclass(slots=True, kw_only=True)
+class Fold:
+    """One subject's fold and where its facts end."""
+
+    subject: Subject
+    end: int
+
+    @property
+    def count(self) -> int:
+        """How many facts went into it."""
+        return self.subject.seq + sum(case.seq for case in self.subject.cases.values())
+
+
+@dataclass(slots=True)
+class Folds:
+    """The folds that nobody has in hand, the least used leaving first."""
+
+    limit: int = KEPT
+    _kept: OrderedDict[SubjectId, Fold] = field(default_factory=OrderedDict)
+    _roster: tuple[Roster, int] = field(default_factory=lambda: (Roster(), 0))
+
+    def take(self, rows: Rows, subject: SubjectId) -> Fold:
+        """Return a subject's fold as of now; it is the caller's until given back."""
+        fold = self._kept.pop(subject, None) or Fold(subject=Subject(id=subject), end=0)
+        end = rows.end(subject)
+        if end < fold.end:  # the file was put back to an earlier state under a running program
+            raise Corrupt(f"the facts of {subject} have become fewer")
+        if end > fold.end:
+            _catch_up(rows, fold)
+        if fold.end != end:
+            raise Corrupt(f"the facts of {subject} do not end where its row says")
+        return fold
+
+    def give(self, fold: Fold) -> None:
+        """Take a fold back."""
+        self._kept[fold.subject.id] = fold
+        if len(self._kept) > self.limit:
+            self._kept.popitem(last=False)
+
+    def roster(self, rows: Rows) -> Roster:
+        """Return a copy of the fold of the system stream."""
+        roster, end = self._roster
+        if rows.end(None) != end:
+            roster = copied(roster)
+            for index, data in rows.facts(None, end):
+                evolve_roster(roster, read_entry(data, index))
+                end = index + 1
+            self._roster = roster, end
+        return copied(roster)
+
+    def clear(self) -> None:
+        """Forget everything, as after a rollback."""
+        self._kept.clear()
+        self._roster = Roster(), 0
+
+
+def _catch_up(rows: Rows, fold: Fold) -> None:
+    files = Files({fold.subject.id: fold.subject})
+    for index, data in rows.facts(fold.subject.id, fold.end):
+        evolve(files, read_entry(data, index))
+        fold.end = index + 1
+
+
+def copied(roster: Roster) -> Roster:
+    """Return a roster that its owner may evolve."""
+    return Roster(staff=dict(roster.staff), left=set(roster.left), policies=list(roster.policies), seq=roster.seq)
+
+
+def tied(subject: Subject) -> Iterator[SubjectId]:
+    """Yield the accounts whose entries depend on this one: over strong or confirmed links, withdrawn ones too."""
+    return (link.other for link in subject.links.values() if link.strong or link.confirmed)
+
+
+def component(files: Files, seeds: Iterable[SubjectId]) -> list[SubjectId]:
+    """Return everybody within the files whose entry depends on one of the seeds, sorted."""
+    found = [seed for seed in dict.fromkeys(seeds) if seed in files.subjects]
+    seen = set(found)
+    for one in found:
+        fresh = [other for other in tied(files.subjects[one]) if other not in seen and other in files.subjects]
+        seen.update(fresh)
+        found += fresh
+    return sorted(found)

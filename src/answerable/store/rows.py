@@ -1,0 +1,190 @@
+"""The read tables, as functions of facts: what one append changes in them, and what they hold over all facts.
+
+Law L7: `tables_of(all facts)` is what every store's tables hold, however it came there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from answerable.core import facts as f
+from answerable.core.cases import Case, Files
+from answerable.core.fold import evolve
+from answerable.core.lapses import next_wake
+from answerable.core.standing import case_yardstick
+from answerable.store.protocol import CaseRow
+from answerable_gate import NOTHING
+
+LOOK_BACK_LIMIT = timedelta(minutes=10)
+"""The longest a policy gives a look-back (DESIGN section 5); by then somebody has to look whether it ended."""
+
+CHANGES_ENTRY = (
+    f.CaseOpened,
+    f.CaseReopened,
+    f.CaseClosed,
+    f.DefaultArmed,
+    f.MeasureSet,
+    f.DecisionTaken,
+    f.EntitlementsFrozen,
+    f.AccountsLinked,
+    f.LinkConfirmed,
+)
+"""Facts after which an account's entry, or that of one linked to it, can differ at once."""
+
+RELEASES = (f.MeasureLifted, f.LinkWithdrawn)
+"""Facts after which an entry differs once a checkpoint holds them."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+LATEST = 2**63 - 1
+
+Table = list[tuple[object, ...]]
+
+
+def micros(at: datetime) -> int:
+    """Return a time as microseconds since 1970, the way tables hold and compare it."""
+    return (at - _EPOCH) // _MICROSECOND
+
+
+def moment(at: int) -> datetime:
+    """Return the time that `micros` wrote."""
+    return _EPOCH + at * _MICROSECOND
+
+
+def case_row(case: Case) -> CaseRow:
+    """Return a case as the lists show it."""
+    decide = case.running(f.DeadlineKind.DECIDE)
+    return CaseRow(
+        case=case.id,
+        subject=case.subject,
+        person=case.person,
+        tier=case.tier.value,
+        is_open=case.is_open,
+        owner=case.owner,
+        deputy=case.deputy,
+        opened_at=case.opened_at,
+        decide_due=decide.due if decide else None,
+        wake_at=next_wake(case, look_back_limit=LOOK_BACK_LIMIT),
+        yardstick=case_yardstick(case).level.value,
+        barred=tuple(sorted(case.barred)),
+    )
+
+
+def place(row: CaseRow) -> tuple[bool, int, int, str]:
+    """Return a case's place in the queue: open first, then the more urgent, then the sooner due."""
+    return not row.is_open, row.tier, LATEST if row.decide_due is None else micros(row.decide_due), row.case
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leaf:
+    """An entry on its way into the tree; `subject` is None in the system stream."""
+
+    index: int
+    subject: f.SubjectId | None
+    data: bytes
+
+
+@dataclass(slots=True, kw_only=True)
+class Delta:
+    """Everything that one append changes; a store writes it down and decides nothing.
+
+    A look-back that is None has ended; an effect that is known stays as it is; `bumped` is in the order of the feed.
+    """
+
+    high_water: datetime
+    leaves: list[Leaf] = field(default_factory=list)
+    nodes: list[tuple[int, int, bytes]] = field(default_factory=list)
+    heads: dict[f.StreamId, tuple[int, bytes]] = field(default_factory=dict)
+    cases: list[CaseRow] = field(default_factory=list)
+    look_backs: dict[tuple[f.CaseId, f.NoticeId], tuple[f.SubjectId, datetime] | None] = field(default_factory=dict)
+    effects: dict[tuple[f.ActId, f.CaseId], datetime] = field(default_factory=dict)
+    releasing: list[tuple[int, f.SubjectId]] = field(default_factory=list)
+    bumped: list[f.SubjectId] = field(default_factory=list)
+
+
+def note(delta: Delta, recorded: f.Recorded) -> None:
+    """Note in a delta what one placed fact changes by itself, apart from its case's row."""
+    fact = recorded.fact
+    match fact:
+        case f.LookBackStarted():
+            delta.look_backs[fact.case, fact.notice] = (fact.subject, recorded.at)
+        case f.LookBackEnded():
+            delta.look_backs[fact.case, fact.notice] = None
+        case f.DefaultArmed() if is_effect(fact):
+            delta.effects.setdefault((recorded.act, fact.case), recorded.at)
+        case f.MeasureLifted() | f.LinkWithdrawn():
+            assert recorded.index is not None, "a placed fact has its index"
+            delta.releasing.append((recorded.index, fact.subject))
+        case _:
+            pass
+
+
+def is_effect(fact: f.DefaultArmed) -> bool:
+    """Tell whether the hourly bound counts this default (L13)."""
+    return fact.by_notice and fact.standing != NOTHING
+
+
+# --- the whole of the tables, for L7 ---------------------------------------------------------------------------
+
+
+def case_tuple(row: CaseRow) -> tuple[object, ...]:
+    """Return a case's row as tables hold it."""
+    return (
+        row.case,
+        row.subject,
+        row.person,
+        row.tier,
+        int(row.is_open),
+        row.owner,
+        row.deputy,
+        micros(row.opened_at),
+        None if row.decide_due is None else micros(row.decide_due),
+        None if row.wake_at is None else micros(row.wake_at),
+        row.yardstick,
+        " ".join(row.barred),
+    )
+
+
+def tables_of(recorded: Iterable[f.Recorded]) -> dict[str, Table]:
+    """Return the tables as the facts of a whole record, in the order of its tree, make them."""
+    files, streams = Files(), dict[str, int]()
+    effects: dict[tuple[str, str], int] = {}
+    releasing: Table = []
+    for one in recorded:
+        streams[one.stream] = one.seq
+        if isinstance(one.fact, f.SystemFact):
+            continue
+        assert one.index is not None, "the facts of a record have their indexes"
+        evolve(files, one)
+        if isinstance(one.fact, f.DefaultArmed) and is_effect(one.fact):
+            effects.setdefault((one.act, one.fact.case), micros(one.at))
+        if isinstance(one.fact, RELEASES):
+            releasing.append((one.index, one.fact.subject))
+    cases = list(files.cases())
+    return {
+        "cases": in_order(case_tuple(case_row(case)) for case in cases),
+        "look_backs": in_order(row for case in cases for row in _look_backs(case)),
+        "effects": _items(effects),
+        "releasing": in_order(releasing),
+        "streams": _items(streams),
+    }
+
+
+def _look_backs(case: Case) -> Iterable[tuple[object, ...]]:
+    return (
+        (case.id, notice, case.subject, micros(one.started_at))
+        for notice, one in case.look_backs.items()
+        if one.result is None
+    )
+
+
+def _items(table: Mapping[str, int] | Mapping[tuple[str, str], int]) -> Table:
+    return in_order((*key, value) if isinstance(key, tuple) else (key, value) for key, value in table.items())
+
+
+def in_order(rows: Iterable[tuple[object, ...]]) -> Table:
+    """Return rows in the one order in which tables are compared."""
+    # A row's key comes first and is unique, so the order is decided before an empty column is compared.
+    return sorted(rows)
