@@ -81,6 +81,27 @@ def test_a_clock_set_back_delays_nothing() -> None:
     assert answer(bench) == "refuse"
 
 
+def test_a_line_says_what_the_gate_holds_from_now_on() -> None:
+    """Items are fresh once: not when the same line comes again, and none comes from an older version."""
+    bench = Bench()
+    line = an_entry(PAUSED_IN_A_MINUTE, an_item(), version=2)
+    assert (bench.send(line).subject, bench.send(line).fresh) == ("subject_a", ())
+    grown = bench.send(an_entry(PAUSED_IN_A_MINUTE, an_item(), an_item("item_z"), version=3))
+    assert (grown.subject, grown.fresh) == ("subject_a", ("item_z",))
+    assert bench.send(an_entry(an_item("item_y"))).fresh == ()
+
+
+def test_an_alias_leads_to_everybody_who_bears_it() -> None:
+    """An inlet records for each of them; an identity that nobody bears leads to nothing."""
+    bench = Bench()
+    bench.send(an_entry(an_item(), subject="subject_a"))
+    shared = replace(an_entry(subject="subject_b"), aliases=(alias(GATE_KEY, "subject_a").hex(),))
+    bench.send(shared)
+    found = bench.gate.bearers(bench.gate.alias("subject_a"))
+    assert sorted(held.entry.subject for held in found) == ["subject_a", "subject_b"]
+    assert bench.gate.bearers(bench.gate.alias("subject_b")) == ()
+
+
 def test_only_a_proof_lowers() -> None:
     """A store that merely says so lowers nothing; with its proof the same line does."""
     bench = Bench()
@@ -327,13 +348,14 @@ def test_the_dense_gate_answers_like_the_plain_law(steps: list) -> None:
             bench.send(entry)
             now = bench.gate.tick(**bench.times)
             model[subject] = admit(model.get(subject), _arrived(entry, bench, now), (), None, now=now).held
+        verdict = bench.gate.check(request, **bench.times)
         now = bench.gate.tick(**bench.times)
         model = {subject: mark(held, now=now) for subject, held in model.items()}
         held = model.get(request.identity)
         reach = bench.gate.status(**bench.times).reach
         fallen = held.fallen if held else frozenset()
         wanted = judge(held.entry if held else None, request, now, bench.policy, contact=reach, fallen=fallen)
-        assert bench.gate.check(request, **bench.times) == wanted
+        assert verdict == wanted
 
 
 def _arrived(entry: Entry, bench: Bench, now: datetime) -> Entry:

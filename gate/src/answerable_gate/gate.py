@@ -5,6 +5,7 @@ Laws: "due" is looked up at each exchange, never awaited (L1); only a proof lowe
 
 from __future__ import annotations
 
+import hmac
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import reduce
@@ -13,13 +14,12 @@ from heapq import heappop, heappush
 from answerable_gate.admission import Held, admit, mark, meet, stricter
 from answerable_gate.clock import Clock, ClockSuspect, adopt, tick
 from answerable_gate.contact import Contact, heard
-from answerable_gate.entry import Item
-from answerable_gate.feed import EntryLine, Heartbeat, Hello, read_line
-from answerable_gate.feed import alias as alias_of
+from answerable_gate.entry import ALIAS_BYTES, Item
+from answerable_gate.feed import ALIAS_PREFIX, EntryLine, Heartbeat, Hello, read_line
 from answerable_gate.judge import Contact as Reach
 from answerable_gate.judge import GatePolicy, Request, Verdict, judge
 from answerable_gate.measures import Standing, covers, join
-from answerable_gate.packed import Summary, pack, pack_token, summary, unpack
+from answerable_gate.packed import pack, summary, unpack
 from answerable_gate.release import Verify
 from answerable_gate.table import Table
 
@@ -27,6 +27,11 @@ _NEVER = datetime.max.replace(tzinfo=UTC)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _SLOT = 0xFFFF_FFFF
+_AT_ONCE = float("-inf")
+_WAKE_AFTER = timedelta(seconds=1)
+_UNKNOWN = -2
+# Level and limits (or _UNKNOWN), contact, and whether the tools are not known.
+Shape = tuple[int, Reach, bool]
 _BEFORE_REFERENCE = Verdict._fields.index("reason_ref")
 
 
@@ -52,10 +57,15 @@ class Pinned:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Received:
-    """What came of a line: items kept because their leaving was not proven, and a time that was not adopted."""
+    """What came of a line: items kept because their leaving was not proven, and a time that was not adopted.
+
+    `fresh` are the items of `subject` that the gate holds now and did not hold before (L9 asks for a confirmation).
+    """
 
     refused: tuple[Item, ...] = ()
     suspect: ClockSuspect | None = None
+    subject: str | None = None
+    fresh: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,56 +106,64 @@ class Gate:
         self.pinned = pinned
         self.policy = policy
         self.after = 0
-        self._gate_key = gate_key
+        self._begun = hmac.new(gate_key, ALIAS_PREFIX, "sha256")
         self._clock = Clock(wall, monotonic)
         self._contact: Contact | None = None
         self._until = float("-inf")
-        self._is_cold = True
+        self._out_of_reach: Reach = "cold"
         self._size = 0
         self._suspect: ClockSuspect | None = None
         self._table = Table()
         # A heap of microseconds << 32 | slot, since an int is half the size of a tuple.
         self._due: list[int] = []
         self._next_due = _NEVER
+        # Before these no check has to look at the time; at least once a second one does.
+        self._wake_wall = wall
+        self._wake_monotonic = monotonic
         self._watched: dict[bytes, int] = {}
         self._risen: set[bytes] = set()
-        self._verdicts: dict[tuple[tuple[int, int] | None, Reach, bool], Verdict] = {}
+        self._verdicts: dict[Shape, Verdict] = {}
 
     # --- judging
 
     def check(self, request: Request, *, wall: datetime, monotonic: float, alias: bytes | None = None) -> Verdict:
         """Judge an exchange; an inlet that has worked out the identity's alias before may pass it."""
-        now = self.tick(wall, monotonic)
-        reach = self._reach(monotonic)
+        if wall >= self._wake_wall or monotonic >= self._wake_monotonic:
+            self.tick(wall, monotonic)
+        reach = "fresh" if monotonic <= self._until else self._out_of_reach
         if not request.identity:
-            return judge(None, request, now, self.policy, contact=reach)
+            return self._judge(None, request, wall, monotonic)
         found = self._table.find(alias or self.alias(request.identity))
         if not found:
-            return self._remembered(None, -1, request, now, reach)
+            key = (_UNKNOWN, reach, request.tools is None)
+            return self._verdicts.get(key) or self._remember(key, None, request, wall, monotonic)
         if len(found) == 1:
-            head = summary(*self._table.place(found[0]))
-            if head.plain:
-                known = self._remembered(head, found[0], request, now, reach)
-                return Verdict._make((*known[:_BEFORE_REFERENCE], head.reason_ref, head.review_by))
-        held = merge([self._held(slot) for slot in found])
+            slab, at = self._table.place(found[0])
+            shape, reason_ref, review_by = summary(slab, at)
+            if shape >= 0:
+                key = (shape, reach, request.tools is None)
+                alike = self._verdicts.get(key) or self._remember(key, self._held(found[0]), request, wall, monotonic)
+                return Verdict._make((*alike[:_BEFORE_REFERENCE], reason_ref, review_by))
+        return self._judge(merge([self._held(slot) for slot in found]), request, wall, monotonic)
+
+    def _remember(
+        self, key: Shape, held: Held | None, request: Request, wall: datetime, monotonic: float
+    ) -> Verdict:
+        # Exchanges of one shape get one verdict, but for reference and review: it is judged once and then looked up.
+        self._verdicts[key] = self._judge(held, request, wall, monotonic)
+        return self._verdicts[key]
+
+    def _judge(self, held: Held | None, request: Request, wall: datetime, monotonic: float) -> Verdict:
+        now, reach = self.tick(wall, monotonic), self._reach(monotonic)
+        if held is None:
+            return judge(None, request, now, self.policy, contact=reach)
         return judge(held.entry, request, now, self.policy, contact=reach, fallen=held.fallen)
 
-    def _remembered(
-        self, head: Summary | None, slot: int, request: Request, now: datetime, reach: Reach
-    ) -> Verdict:
-        # Without freeze and shields a verdict depends on nothing else, so it is judged once and then looked up.
-        key = (head and (head.level, head.limits), reach, request.tools is None)
-        verdict = self._verdicts.get(key)
-        if verdict is None:
-            held = head and self._held(slot)
-            entry, fallen = (held.entry, held.fallen) if held else (None, frozenset[str]())
-            verdict = judge(entry, request, now, self.policy, contact=reach, fallen=fallen)
-            self._verdicts[key] = verdict
-        return verdict
-
     def alias(self, identity: str) -> bytes:
-        """Give the alias of an identity under this gate's key."""
-        return alias_of(self._gate_key, identity)
+        """Give the alias of an identity under this gate's key: what `feed.alias` gives, from a begun HMAC."""
+        begun = self._begun.copy()
+        begun.update(identity.encode("utf-8", "surrogatepass"))
+        return begun.digest()[:ALIAS_BYTES]
 
     # --- time and contact
 
@@ -157,6 +175,9 @@ class Gate:
             self._next_due = _due_at(self._due)
             held = self._held(slot)
             self._put(held, mark(held, now=now))
+        self._wake_wall = min(self._next_due, now + _WAKE_AFTER)
+        # A little early, for what the conversion to a float may have rounded off.
+        self._wake_monotonic = monotonic + (self._wake_wall - now).total_seconds() - 1e-5
         return now
 
     @property
@@ -178,9 +199,7 @@ class Gate:
         )
 
     def _reach(self, monotonic: float) -> Reach:
-        if monotonic <= self._until:
-            return "fresh"
-        return "cold" if self._is_cold else "stale"
+        return "fresh" if monotonic <= self._until else self._out_of_reach
 
     # --- running streams
 
@@ -233,30 +252,37 @@ class Gate:
         self._verdicts.clear()
 
     def _admit(self, line: EntryLine, now: datetime) -> Received:
-        slot = self._table.slot(pack_token(line.entry.subject))
+        slot = self._table.slot(line.entry.subject)
         held = None if slot is None else self._held(slot)
         admitted = admit(held, line.entry, line.releases, self.pinned.verify, now=now)
         self._put(held, admitted.held)
         self.after = max(self.after, line.seq)
-        return Received(refused=admitted.refused)
+        known = {item.id for item in held.entry.items} if held else ()
+        fresh = tuple(item.id for item in admitted.held.entry.items if item.id not in known)
+        return Received(refused=admitted.refused, subject=line.entry.subject, fresh=fresh)
 
     def _hear(self, heartbeat: Heartbeat, wall: datetime, monotonic: float) -> Received:
         if heartbeat.seq < self.after or heartbeat.size < self._size:
             raise FeedBehind(f"the store is at {heartbeat.seq}, this gate was at {self.after} before")
         self._size = heartbeat.size
         self._clock, self._suspect = adopt(self._clock, heartbeat.now, wall, monotonic)
+        self._wake_monotonic = _AT_ONCE
         if heartbeat.seq == self.after:  # else something is still on its way
             self._contact = heard(self._contact, heartbeat.now, monotonic)
             self._until = self._contact.at + self.policy.lease_s
-            self._is_cold = False
+            self._out_of_reach = "stale"
         return Received(suspect=self._suspect)
 
     # --- what is held
 
     def held(self, subject: str) -> Held | None:
         """Give what is held of a subject."""
-        slot = self._table.slot(pack_token(subject))
+        slot = self._table.slot(subject)
         return None if slot is None else self._held(slot)
+
+    def bearers(self, alias: bytes) -> tuple[Held, ...]:
+        """Give what is held of every subject that bears an alias."""
+        return tuple(self._held(slot) for slot in self._table.find(alias))
 
     def _held(self, slot: int) -> Held:
         return unpack(self._table.record(slot))
@@ -266,11 +292,12 @@ class Gate:
             return
         entry = after.entry
         aliases = tuple(bytes.fromhex(alias) for alias in entry.aliases)
-        slot = self._table.put(pack_token(entry.subject), aliases, pack(after))
+        slot = self._table.put(entry.subject, aliases, pack(after))
         due = _next(after)
         if due is not None and (before is None or due != _next(before)):
             heappush(self._due, (due - _EPOCH) // _MICROSECOND << 32 | slot)
             self._next_due = _due_at(self._due)
+            self._wake_monotonic = _AT_ONCE
         if self._watched and _tightens(before, after):
             self._risen.update(alias for alias in aliases if alias in self._watched)
 
@@ -296,7 +323,7 @@ class Gate:
         now = self.tick(wall, monotonic)
         if saved.high_water > now:
             self._clock = Clock(saved.high_water, monotonic)
-        self.after, self._size, self._is_cold = saved.after, saved.size, False
+        self.after, self._size, self._out_of_reach = saved.after, saved.size, "stale"
         if saved.policy.version >= self.policy.version:
             self._adopt_policy(saved.policy)
         for record in saved.records:

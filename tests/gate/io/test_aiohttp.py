@@ -37,6 +37,7 @@ class World:
     lost: list[Exception] = field(default_factory=list)
     refused: list = field(default_factory=list)
     suspect: list = field(default_factory=list)
+    held: list = field(default_factory=list)
     risen: asyncio.Queue = field(default_factory=asyncio.Queue)
 
     def __post_init__(self) -> None:
@@ -74,6 +75,7 @@ class World:
             refused=self.refused.append,
             suspect=self.suspect.append,
             risen=self.risen.put_nowait,
+            held=lambda subject, items: self.held.append((subject, items)),
         )
         clocks = Clocks(wall=wall, monotonic=time.monotonic)
         client = FeedClient(self.gate, f"http://127.0.0.1:{port}/", "secret", clocks=clocks, listener=listener)
@@ -121,6 +123,7 @@ def test_a_gate_follows_its_store_and_cuts_running_streams() -> None:
             watched = world.gate.watch("subject_a")
             go.set()
             assert await world.risen.get() == {watched}
+            assert world.held == [("subject_a", ("item_a",))]
             request = Request(identity="subject_a", model=None, tools=None)
             assert world.gate.check(request, wall=wall(), monotonic=time.monotonic()).answer == "refuse"
 

@@ -42,14 +42,22 @@ class Clocks:
     monotonic: Callable[[], float]
 
 
+def _ignore(_subject: str, _items: tuple[str, ...]) -> None:
+    """Tell nobody."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listener:
-    """What is called: on a lost connection, a lowering without proof, a suspect time, and streams to check anew."""
+    """What is called: on a lost connection, a lowering without proof, a suspect time, streams to check anew.
+
+    `held` is called with a subject and the items of his that the gate holds from now on.
+    """
 
     lost: Callable[[Exception], None]
     refused: Callable[[tuple[Item, ...]], None]
     suspect: Callable[[ClockSuspect], None]
     risen: Callable[[frozenset[bytes]], None]
+    held: Callable[[str, tuple[str, ...]], None] = _ignore
 
 
 def next_wait(wait_s: float, held_s: float) -> float:
@@ -120,6 +128,8 @@ class FeedClient:
         received = self._gate.receive(line, wall=wall, monotonic=monotonic)
         if received.refused:
             self._listener.refused(received.refused)
+        if received.subject and received.fresh:
+            self._listener.held(received.subject, received.fresh)
         if received.suspect:
             self._listener.suspect(received.suspect)
         self._report_risen()
