@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from answerable.core.cases import Files, Subject
@@ -98,7 +98,13 @@ def _catch_up(rows: Rows, fold: Fold) -> None:
 
 def copied(roster: Roster) -> Roster:
     """Return a roster that its owner may evolve."""
-    return Roster(staff=dict(roster.staff), left=set(roster.left), policies=list(roster.policies), seq=roster.seq)
+    return replace(
+        roster,
+        staff=dict(roster.staff),
+        left=set(roster.left),
+        policies=list(roster.policies),
+        digests=dict(roster.digests),
+    )
 
 
 def tied(subject: Subject) -> Iterator[SubjectId]:
