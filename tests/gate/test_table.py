@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from answerable_gate import Held, alias, table
-from answerable_gate.packed import pack, pack_token, unpack
+from answerable_gate.packed import pack, unpack
 from answerable_gate.table import Table
 from tests.gate.build import GATE_KEY, an_entry, an_item
 
@@ -18,7 +18,7 @@ from tests.gate.build import GATE_KEY, an_entry, an_item
 def put(stored: Table, held: Held) -> int:
     """Put a held entry."""
     aliases = tuple(bytes.fromhex(one) for one in held.entry.aliases)
-    return stored.put(pack_token(held.entry.subject), aliases, pack(held))
+    return stored.put(held.entry.subject, aliases, pack(held))
 
 
 def a_held(number: int, items: int, names: list[int]) -> Held:
@@ -43,7 +43,7 @@ def test_it_is_a_dictionary_by_subject_and_by_alias(steps: list) -> None:
         model[held.entry.subject] = held
     assert len(stored) == len(model)
     for subject, held in model.items():
-        slot = stored.slot(pack_token(subject))
+        slot = stored.slot(subject)
         assert slot is not None
         assert unpack(stored.record(slot)) == held
     for name in range(9):
@@ -51,7 +51,7 @@ def test_it_is_a_dictionary_by_subject_and_by_alias(steps: list) -> None:
         found = [unpack(stored.record(slot)) for slot in stored.find(wanted)]
         bearers = [held for held in model.values() if wanted.hex() in held.entry.aliases]
         assert sorted(found, key=str) == sorted(bearers, key=str)
-    assert stored.slot(pack_token("nobody")) is None
+    assert stored.slot("nobody") is None
 
 
 def test_it_grows_and_empties_its_slabs(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,6 +20,7 @@ from answerable_gate.strict import Malformed
 LINE_BYTES_MAX = 4 * 1024 * 1024
 RELEASES_MAX = 1024
 LEASE_S_MAX = 3600
+ALIAS_PREFIX = b"alias\n"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +59,7 @@ def alias(gate_key: bytes, identity: str) -> bytes:
 
     The store writes it as 32 hex digits; the identity itself never leaves it.
     """
-    named = b"alias\n" + identity.encode("utf-8", "surrogatepass")
+    named = ALIAS_PREFIX + identity.encode("utf-8", "surrogatepass")
     return hmac.digest(gate_key, named, "sha256")[:ALIAS_BYTES]
 
 

@@ -8,21 +8,23 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
 
 from answerable_gate.admission import Held
 from answerable_gate.entry import ALIAS_BYTES, Entry, Frozen, Item
 from answerable_gate.measures import Level, Limit, Shield, Standing, join
 
-# flags, level and limits now in force, number of aliases, earliest review of what is in force, bytes of reason_ref
+# flags, level and limits now in force, number of aliases, earliest review of what is in force, length of the subject
 _HEAD = struct.Struct("<BBBHqB")
 HEAD_BYTES = _HEAD.size
 _U64 = struct.Struct("<Q")
 _TIME = struct.Struct("<q")
 _U16 = struct.Struct("<H")
 
-_OPEN, _REFERS, _FROZEN, _SHIELDED, _EMPTY = 1, 2, 4, 8, 16
-_BY_DEFAULT, _REVIEWED, _FALLEN, _FOREIGN, _WITH_SHIELDS = 1, 2, 4, 8, 16
+_OPEN, _REFERS, _TO_ITSELF, _FROZEN, _SHIELDED, _EMPTY = 1, 2, 4, 8, 16, 32
+_BY_DEFAULT, _REVIEWED, _FALLEN, _FOREIGN, _WITH_SHIELDS, _REVIEW_IN_HEAD = 1, 2, 4, 8, 16, 32
+# The verdict on such a record depends on more than level and limits.
+_NOT_PLAIN = _FROZEN | _SHIELDED | _EMPTY
+_BOTH = _REFERS | _TO_ITSELF
 _MODELS, _TOOLS = 1, 2
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -44,43 +46,34 @@ _PAIRS = tuple(a + b for a in _LETTERS for b in _LETTERS)
 _TAIL, _TAIL_BYTES, _DENSE = 26, 17, 128
 
 
-class Summary(NamedTuple):
-    """What the head of a record says: enough for a verdict where `plain`, that is without freeze or shields."""
-
-    plain: bool
-    level: int
-    limits: int
-    review_by: datetime | None
-    reason_ref: str | None
-
-
 def pack(held: Held) -> bytes:
     """Pack a held entry whose fallen items are marked."""
     entry = held.entry
-    reference = (entry.reason_ref or "").encode("ascii")
+    review_by = _review_by(held)
+    other = entry.reason_ref is not None and entry.reason_ref != entry.subject
     parts = [
-        _head(held, len(reference)),
+        _head(held, review_by),
         *(bytes.fromhex(alias) for alias in entry.aliases),
-        reference,
-        pack_token(entry.subject),
+        entry.subject.encode("ascii"),
+        pack_token(entry.reason_ref) if other and entry.reason_ref else b"",
         _U64.pack(entry.version),
         _pack_frozen(entry.frozen),
         _U16.pack(len(entry.items)),
     ]
-    parts += (_pack_item(item, entry.subject, item.id in held.fallen) for item in entry.items)
+    parts += (_pack_item(item, entry.subject, item.id in held.fallen, review_by) for item in entry.items)
     return b"".join(parts)
 
 
 def unpack(record: bytes) -> Held:
     """Unpack a record; ValueError, IndexError, OverflowError or struct.error where it is none."""
-    flags, _, _, aliases, _, reference = _HEAD.unpack_from(record)
+    flags, _, _, aliases, review_by, length = _HEAD.unpack_from(record)
     reader = _Reader(record, HEAD_BYTES)
     names = tuple(reader.take(ALIAS_BYTES).hex() for _ in range(aliases))
-    reason_ref = reader.take(reference).decode("ascii") if flags & _REFERS else None
-    subject = reader.token()
+    subject = reader.take(length).decode("ascii")
+    reason_ref = (subject if flags & _TO_ITSELF else reader.token()) if flags & _REFERS else None
     version = int(_U64.unpack(reader.take(8))[0])
     frozen = reader.frozen() if flags & _FROZEN else None
-    read = [reader.item(subject) for _ in range(reader.number())]
+    read = [reader.item(subject, _moment(review_by)) for _ in range(reader.number())]
     if reader.at != len(record):
         raise ValueError("bytes are left over")
     entry = Entry(
@@ -95,17 +88,17 @@ def unpack(record: bytes) -> Held:
     return Held(entry=entry, fallen=frozenset(item.id for item, fallen in read if fallen))
 
 
-def summary(record: bytes | bytearray, at: int = 0) -> Summary:
-    """Read the head of the record that begins at `at`."""
-    flags, level, limits, aliases, review_by, reference = _HEAD.unpack_from(record, at)
+def summary(record: bytes | bytearray, at: int) -> tuple[int, str | None, datetime | None]:
+    """Read the head of the record that begins at `at`: its shape, reason_ref and earliest review.
+
+    Records of one shape (level and limits) get one verdict; the shape is -1 where a verdict depends on more.
+    """
+    flags, level, limits, aliases, review_by, length = _HEAD.unpack_from(record, at)
+    if flags & _NOT_PLAIN or flags & _BOTH == _REFERS:
+        return -1, None, None
     begins = at + HEAD_BYTES + aliases * ALIAS_BYTES
-    return Summary(
-        not flags & (_FROZEN | _SHIELDED | _EMPTY),
-        level,
-        limits,
-        None if review_by == _NEVER else _EPOCH + timedelta(microseconds=review_by),
-        record[begins : begins + reference].decode("ascii") if reference else None,
-    )
+    reason_ref = record[begins : begins + length].decode("ascii") if flags & _REFERS else None
+    return level << 8 | limits, reason_ref, _moment(review_by)
 
 
 def bears(record: bytes | bytearray, at: int, alias: bytes) -> bool:
@@ -118,10 +111,11 @@ def bears(record: bytes | bytearray, at: int, alias: bytes) -> bool:
     return any(record.startswith(alias, first + ALIAS_BYTES * place) for place in range(1, others))
 
 
-def is_about(record: bytes | bytearray, at: int, subject: bytes) -> bool:
-    """Say whether the record that begins at `at` is about this packed subject."""
-    _, _, _, aliases, _, reference = _HEAD.unpack_from(record, at)
-    return record.startswith(subject, at + HEAD_BYTES + aliases * ALIAS_BYTES + reference)
+def is_about(record: bytes | bytearray, at: int, subject: str) -> bool:
+    """Say whether the record that begins at `at` is about this subject."""
+    _, _, _, aliases, _, length = _HEAD.unpack_from(record, at)
+    begins = at + HEAD_BYTES + aliases * ALIAS_BYTES
+    return record[begins : begins + length] == subject.encode("ascii")
 
 
 def pack_token(token: str) -> bytes:
@@ -133,30 +127,36 @@ def pack_token(token: str) -> bytes:
     return bytes((_DENSE + len(prefix),)) + prefix.encode("ascii") + dense
 
 
-def _head(held: Held, reference: int) -> bytes:
+def _head(held: Held, review_by: datetime | None) -> bytes:
     entry = held.entry
-    counting = [item for item in entry.items if item.id in held.fallen]
-    there = join(*(item.standing for item in counting))
-    reviews = [item.review_by for item in counting if item.review_by]
+    there = join(*(item.standing for item in entry.items if item.id in held.fallen))
     flags = (
         _OPEN * entry.open
         | _REFERS * (entry.reason_ref is not None)
+        | _TO_ITSELF * (entry.reason_ref == entry.subject)
         | _FROZEN * (entry.frozen is not None)
         | _SHIELDED * bool(there.shields)
         | _EMPTY * (not entry.items and not entry.open and entry.frozen is None)
     )
-    review_by = _microseconds(min(reviews)) if reviews else _NEVER
-    return _HEAD.pack(flags, there.level, _mask(there.limits), len(entry.aliases), review_by, reference)
+    review = _NEVER if review_by is None else _microseconds(review_by)
+    return _HEAD.pack(flags, there.level, _mask(there.limits), len(entry.aliases), review, len(entry.subject))
 
 
-def _pack_item(item: Item, subject: str, fallen: bool) -> bytes:
+def _review_by(held: Held) -> datetime | None:
+    reviews = [item.review_by for item in held.entry.items if item.id in held.fallen and item.review_by]
+    return min(reviews, default=None)
+
+
+def _pack_item(item: Item, subject: str, fallen: bool, review_by: datetime | None) -> bytes:
     there = item.standing
+    in_head = item.review_by is not None and item.review_by == review_by
     flags = (
         _BY_DEFAULT * (item.kind == "default")
         | _REVIEWED * (item.review_by is not None)
         | _FALLEN * fallen
         | _FOREIGN * (item.of != subject)
         | _WITH_SHIELDS * bool(there.shields)
+        | _REVIEW_IN_HEAD * in_head
     )
     return b"".join((
         bytes((flags, there.level, _mask(there.limits))),
@@ -164,7 +164,7 @@ def _pack_item(item: Item, subject: str, fallen: bool) -> bytes:
         pack_token(item.of) if item.of != subject else b"",
         _pack_shields(there.shields) if there.shields else b"",
         _TIME.pack(_microseconds(item.effective)),
-        _TIME.pack(_microseconds(item.review_by)) if item.review_by is not None else b"",
+        _TIME.pack(_microseconds(item.review_by)) if item.review_by is not None and not in_head else b"",
     ))
 
 
@@ -188,6 +188,10 @@ def _pack_names(names: tuple[str, ...]) -> bytes:
 
 def _microseconds(at: datetime) -> int:
     return (at - _EPOCH) // _MICROSECOND
+
+
+def _moment(microseconds: int) -> datetime | None:
+    return None if microseconds == _NEVER else _EPOCH + timedelta(0, 0, microseconds)
 
 
 def _mask(limits: Iterable[Limit]) -> int:
@@ -231,19 +235,21 @@ class _Reader:
     def moment(self) -> datetime:
         return _EPOCH + timedelta(microseconds=_TIME.unpack(self.take(8))[0])
 
-    def item(self, subject: str) -> tuple[Item, bool]:
+    def item(self, subject: str, review_by: datetime | None) -> tuple[Item, bool]:
         flags, level, limits = self.take(3)
         name = self.token()
         of = self.token() if flags & _FOREIGN else subject
         shields = self.shields() if flags & _WITH_SHIELDS else frozenset()
         effective = self.moment()
+        if flags & _REVIEWED and not flags & _REVIEW_IN_HEAD:
+            review_by = self.moment()
         item = Item(
             id=name,
             of=of,
             standing=Standing(Level(level), _LIMIT_SETS[limits], shields),
             effective=effective,
             kind="default" if flags & _BY_DEFAULT else "measure",
-            review_by=self.moment() if flags & _REVIEWED else None,
+            review_by=review_by if flags & _REVIEWED else None,
         )
         return item, bool(flags & _FALLEN)
 

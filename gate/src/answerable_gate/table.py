@@ -9,7 +9,7 @@ import hashlib
 from array import array
 from collections.abc import Iterator
 
-from answerable_gate.packed import bears, is_about
+from answerable_gate.packed import HEAD_BYTES, bears, is_about
 
 SLAB_BYTES = 1 << 20
 _WASTE_MAX = SLAB_BYTES // 2
@@ -86,13 +86,14 @@ class Table:
             if cell >> 32 == tag:
                 slot = (cell & _LOW) - 1
                 at = self._at[slot]
-                if bears(self._slabs[at // SLAB_BYTES], at % SLAB_BYTES, alias):
-                    found = (*found, slot)
+                slab, at = self._slabs[at // SLAB_BYTES], at % SLAB_BYTES
+                if slab.startswith(alias, at + HEAD_BYTES) or bears(slab, at, alias):
+                    found += (slot,)
             place = (place + 1) & mask
         return found
 
-    def slot(self, subject: bytes) -> int | None:
-        """Give the slot of a packed subject."""
+    def slot(self, subject: str) -> int | None:
+        """Give the slot of a subject."""
         slots = self._subjects.slots(_tag(subject))
         return next((slot for slot in slots if is_about(*self.place(slot), subject)), None)
 
@@ -106,7 +107,7 @@ class Table:
         slab, at = self.place(slot)
         return bytes(slab[at : at + _length(slab, at)])
 
-    def put(self, subject: bytes, aliases: tuple[bytes, ...], record: bytes) -> int:
+    def put(self, subject: str, aliases: tuple[bytes, ...], record: bytes) -> int:
         """Store a record in place of the subject's former one, and give its slot."""
         slot = self.slot(subject)
         if slot is None:
@@ -153,5 +154,5 @@ def _length(slab: bytearray, at: int) -> int:
     return int.from_bytes(slab[at - 4 : at], "little")
 
 
-def _tag(subject: bytes) -> int:
-    return int.from_bytes(hashlib.sha256(subject).digest()[:4], "little")
+def _tag(subject: str) -> int:
+    return int.from_bytes(hashlib.sha256(subject.encode("ascii")).digest()[:4], "little")
