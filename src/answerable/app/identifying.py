@@ -133,7 +133,7 @@ def matches(
             times = [at for at in (alias.verified_at, verified_at) if at is not None]
             # Both ends must have been verified: a link is as old as its older proof.
             verified = min(times) if len(times) == 2 else None
-            match = identities.Match(kind=one.kind, verified_at=verified, is_protected=protected)
+            match = identities.Match(kind=one.kind.value, verified_at=verified, is_protected=protected)
             found.setdefault(alias.token, []).append(match)
     return found
 
