@@ -117,7 +117,7 @@ class Act(ABC):
 
     def _place(self, delta: Delta, recorded: Recorded) -> Recorded:
         stream = recorded.stream
-        seq, leaf = delta.heads.get(stream) or self.head(stream)
+        before, seq, leaf = delta.heads.get(stream) or self._head(stream)
         if recorded.seq != seq + 1:
             raise Conflict(f"{stream} stands at {seq}, and fact {recorded.seq} was to follow")
         data = write_entry(recorded, prev=leaf.hex(), origin=self._origin)
@@ -126,11 +126,15 @@ class Act(ABC):
         subject = None if isinstance(recorded.fact, SystemFact) else recorded.fact.subject
         delta.leaves.append(Leaf(index=self._edge.size, subject=subject, data=data))
         delta.nodes += self._edge.append(leaf)
-        delta.heads[stream] = (recorded.seq, leaf)
+        delta.heads[stream] = (before, recorded.seq, leaf)
         if subject is not None:
             self._fold(placed, subject)
             note(delta, placed)
         return placed
+
+    def _head(self, stream: StreamId) -> tuple[int, int, bytes]:
+        seq, leaf = self.head(stream)
+        return seq, seq, leaf
 
     def _fold(self, placed: Recorded, subject: SubjectId) -> None:
         """Fold a fact unless the caller's journal did; from here on it is among what was stored."""

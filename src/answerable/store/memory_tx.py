@@ -230,8 +230,8 @@ class MemoryTx(_Vault, Reading, Act):
             state.push(state.owned.setdefault(leaf.subject, []), leaf.index)
         for level, index, node in delta.nodes:
             state.put(state.nodes, (level, index), node)
-        for stream, head in delta.heads.items():
-            state.put(state.heads, stream, head)
+        for stream, (_, seq, leaf_hash) in delta.heads.items():
+            state.put(state.heads, stream, (seq, leaf_hash))
         for row in delta.cases:
             self._write_case(row)
         for key, look_back in delta.look_backs.items():

@@ -90,13 +90,14 @@ class Leaf:
 class Delta:
     """Everything that one append changes; a store writes it down and decides nothing.
 
-    A look-back that is None has ended; an effect that is known stays as it is; `bumped` is in the order of the feed.
+    `heads` are (seq before, seq, leaf hash) by stream. A look-back that is None has ended; an effect that is known
+    stays as it is; `bumped` is in the order of the feed.
     """
 
     high_water: datetime
     leaves: list[Leaf] = field(default_factory=list)
     nodes: list[tuple[int, int, bytes]] = field(default_factory=list)
-    heads: dict[f.StreamId, tuple[int, bytes]] = field(default_factory=dict)
+    heads: dict[f.StreamId, tuple[int, int, bytes]] = field(default_factory=dict)
     cases: list[CaseRow] = field(default_factory=list)
     look_backs: dict[tuple[f.CaseId, f.NoticeId], tuple[f.SubjectId, datetime] | None] = field(default_factory=dict)
     effects: dict[tuple[f.ActId, f.CaseId], datetime] = field(default_factory=dict)

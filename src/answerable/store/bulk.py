@@ -1,0 +1,121 @@
+"""bulk.db: exchanges, which come in masses, apart from the record so that neither waits for the other.
+
+Law: a second delivery changes nothing, and a block once noted stays.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from threading import RLock
+from typing import Any
+
+from answerable.core.facts import SubjectId
+from answerable.store.opening import connect, known_faults
+from answerable.store.protocol import Exchange
+from answerable.store.rows import micros, moment
+
+CHUNK = 500
+PAGE = """
+SELECT * FROM exchange WHERE subject = ? AND (at, id) > (?, ?) ORDER BY at, id LIMIT ?
+"""
+UNSEALED = "SELECT * FROM exchange WHERE block IS NULL ORDER BY subject, at, id LIMIT ?"
+
+
+class Bulk:
+    """The rows of exchanges in their own file."""
+
+    def __init__(self, path: Path) -> None:
+        """Take a file that was checked."""
+        self._connection = connect(path)
+        self._lock = RLock()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._lock, known_faults():
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    def put(self, exchanges: Sequence[Exchange]) -> int:
+        """Keep exchange rows; return how many were new."""
+        rows = [(*_row(one), None) for one in exchanges]
+        with self._transaction() as connection:
+            before = connection.total_changes
+            connection.executemany("INSERT OR IGNORE INTO exchange VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)", rows)
+            return connection.total_changes - before
+
+    def of(self, subject: SubjectId, since: datetime | None) -> Iterator[Exchange]:
+        """Yield a subject's exchanges in order of time."""
+        # A page at a time: a long reading must not hold the file, nor all of a year's rows in memory.
+        at, last = (micros(since) if since else 0) - 1, "\U0010ffff"
+        while True:
+            with self._lock, known_faults():
+                rows = self._connection.execute(PAGE, (subject, at, last, CHUNK)).fetchall()
+            yield from map(_exchange, rows)
+            if len(rows) < CHUNK:
+                return
+            last, _, at = rows[-1][:3]
+
+    def unsealed(self, limit: int) -> dict[SubjectId, list[Exchange]]:
+        """Return exchanges not yet in a sealed block, by subject, in order of time."""
+        with self._lock, known_faults():
+            rows = self._connection.execute(UNSEALED, (limit,)).fetchall()
+        found: dict[SubjectId, list[Exchange]] = {}
+        for one in map(_exchange, rows):
+            found.setdefault(one.subject, []).append(one)
+        return found
+
+    def mark_sealed(self, subject: SubjectId, ids: Sequence[str], root: str) -> None:
+        """Note which block the exchanges went into."""
+        mark = "UPDATE exchange SET block = ? WHERE id = ? AND subject = ? AND block IS NULL"
+        with self._transaction() as connection:
+            connection.executemany(mark, [(root, one, subject) for one in ids])
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._connection.close()
+
+
+def _row(one: Exchange) -> tuple[object, ...]:
+    return (
+        one.id,
+        one.subject,
+        micros(one.at),
+        one.gate,
+        one.conversation,
+        one.model,
+        one.answer,
+        one.level,
+        one.standing,
+        one.tokens,
+        one.digest,
+        int(one.complete),
+    )
+
+
+def _exchange(row: tuple[Any, ...]) -> Exchange:
+    one, subject, at, gate, conversation, model, answer, level, standing, tokens, digest, complete, _ = row
+    return Exchange(
+        id=one,
+        subject=subject,
+        at=moment(at),
+        gate=gate,
+        conversation=conversation,
+        model=model,
+        answer=answer,
+        level=level,
+        standing=standing,
+        tokens=tokens,
+        digest=digest,
+        complete=bool(complete),
+    )

@@ -1,0 +1,12 @@
+-- bulk.db: what is too much for the record, bound to it by deterministic ids and by the roots that facts hold.
+
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+
+-- `block` is the root of the sealed block that a row went into.
+CREATE TABLE exchange (
+  id TEXT PRIMARY KEY, subject TEXT NOT NULL, at INTEGER NOT NULL, gate TEXT NOT NULL, conversation TEXT, model TEXT,
+  answer TEXT NOT NULL, level INTEGER NOT NULL, standing INTEGER NOT NULL, tokens INTEGER NOT NULL,
+  digest TEXT NOT NULL, complete INTEGER NOT NULL, block TEXT
+) STRICT, WITHOUT ROWID;
+CREATE INDEX exchange_of_subject ON exchange (subject, at, id);
+CREATE INDEX exchange_unsealed ON exchange (subject, at, id) WHERE block IS NULL;
