@@ -42,7 +42,10 @@ class DecisionTaken(OfCase):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeasureSet(OfCase):
-    """A measure is in force from its entry on; it has no end by time, only a review (L4)."""
+    """A measure is in force from its entry on; it has no end by time, only a review (L4).
+
+    `proposal` is set where it is what a lift left over, and not a decision of its own.
+    """
 
     item: ItemId
     standing: Standing
@@ -50,6 +53,7 @@ class MeasureSet(OfCase):
     scope: str
     proportionality: TextRef | None
     review: datetime
+    proposal: ProposalId | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,9 +108,12 @@ class MeasureLifted(OfCase):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiftVoided(OfCase):
-    """A flag and a notice met: the past lift under this proposal is void and its flags are open again (F12)."""
+    """A flag and a notice met: a past lift is void and its flags are open again (F12).
 
-    proposal: ProposalId
+    `proposal` is None where one person had closed the case alone.
+    """
+
+    proposal: ProposalId | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

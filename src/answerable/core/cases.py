@@ -21,6 +21,7 @@ from answerable.core.facts import (
     ItemId,
     LinkId,
     LookBackResult,
+    LoweringKind,
     LoweringProposed,
     MeasureSet,
     NoticeId,
@@ -39,10 +40,15 @@ from answerable_gate import Item
 
 @dataclass(slots=True, kw_only=True)
 class Signal:
-    """A flag and what became of it. `answered_at` is set only by an answer that judged it harmless."""
+    """A flag and what became of it.
+
+    `concerns` says that the case named a person when it came: only then is it known whom it is about (L13).
+    `discounted_at` is set only by an answer that judged it harmless.
+    """
 
     fact: SignalRaised
     at: datetime
+    concerns: bool
     answered: bool = False
     discounted_at: datetime | None = None
     refuted: bool = False
@@ -109,6 +115,12 @@ class Proposal:
     performed_at: datetime | None = None
     voided: bool = False
 
+    @property
+    def is_standing_lift(self) -> bool:
+        """Tell whether it lifted or closed something and no notice has voided that since."""
+        lifts = self.fact.kind in (LoweringKind.LIFT, LoweringKind.CLOSE)
+        return lifts and self.performed_at is not None and not self.voided
+
 
 @dataclass(slots=True, kw_only=True)
 class LookBack:
@@ -130,6 +142,7 @@ class Case:
     seq: int = 0
     is_open: bool = True
     closed_at: datetime | None = None
+    lifted_alone_at: datetime | None = None
     hazards: set[Hazard] = field(default_factory=set)
     policies: list[str] = field(default_factory=list)
     owner: StaffId | None = None
@@ -144,7 +157,7 @@ class Case:
     decisions: list[tuple[datetime, DecisionTaken]] = field(default_factory=list)
     proposals: dict[ProposalId, Proposal] = field(default_factory=dict)
     look_backs: dict[NoticeId, LookBack] = field(default_factory=dict)
-    acts_recorded: set[str] = field(default_factory=set)
+    acts_recorded: dict[str, datetime] = field(default_factory=dict)
     refuted: set[str] = field(default_factory=set)
     dissents: dict[str, tuple[datetime, StaffId]] = field(default_factory=dict)
     overridden: set[str] = field(default_factory=set)

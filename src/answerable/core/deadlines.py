@@ -45,8 +45,8 @@ def rungs_passed(set_at: datetime, limit: timedelta, *, now: datetime) -> int:
     """Return how many rungs an unmet look has reached by `now`."""
     waited = now - set_at
     if waited <= limit * RUNGS:
-        return int(waited / limit)
-    return RUNGS + int((waited - limit * RUNGS) / timedelta(days=1))
+        return waited // limit
+    return RUNGS + (waited - limit * RUNGS) // timedelta(days=1)
 
 
 RUNGS = 4

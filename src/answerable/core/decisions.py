@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from answerable.core import defaults
+from answerable.core import defaults, openings
 from answerable.core.cases import Case
 from answerable.core.facts import (
     ActRefused,
@@ -17,6 +17,7 @@ from answerable.core.facts import (
     ItemId,
     MeasureSet,
     Overridden,
+    ProposalId,
     Refused,
     Role,
     StaffId,
@@ -24,7 +25,7 @@ from answerable.core.facts import (
 )
 from answerable.core.journal import Journal
 from answerable.core.standing import yardstick
-from answerable_gate import Level, Limit, Shield, Standing
+from answerable_gate import NOTHING, Level, Limit, Shield, Standing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +46,7 @@ def decide(journal: Journal, case_id: CaseId, wanted: Wanted, *, staff: StaffId)
     Limits and shields that stand are kept: a decision adds to them, a lift takes them away.
     """
     case = journal.files.case(case_id)
-    refused = may_act(journal, case, staff)
+    refused = openings.may_act(journal, case, staff)
     if refused is not None:
         return refused
     floor = yardstick(journal.files, case.subject, sealed=journal.sealed, now=journal.now)
@@ -54,21 +55,12 @@ def decide(journal: Journal, case_id: CaseId, wanted: Wanted, *, staff: StaffId)
             journal, case, staff, "decide", "below_the_armed_default",
             f"This is below {floor.level.word}, which stands or is armed. To lower it, propose it to a second person.",
         )
-    if not case.is_open:
-        return Refused("case_closed", "The case is closed.")
+    if not case.is_open and not any(case.live()):
+        return Refused("case_closed", "The case is closed and holds nothing to decide again.")
     standing = Standing(wanted.level, wanted.limits | floor.limits, wanted.shields | floor.shields)
     settles = tuple(held.item.id for held in case.live_defaults())
     take(journal, case, staff=staff, settles=settles, reason=wanted.reason)
     set_measure(journal, case, standing, staff=staff, scope=wanted.scope, proportionality=wanted.proportionality)
-    return None
-
-
-def may_act(journal: Journal, case: Case, staff: StaffId) -> Refused | None:
-    """Refuse whoever is not on the roster, may not decide, or is barred from the case (L6, R12)."""
-    if staff in case.barred:
-        return Refused("not_found", "There is no such case.")
-    if not journal.roster.may_decide(staff):
-        return Refused("not_authorised", "Your role cannot decide.")
     return None
 
 
@@ -94,7 +86,14 @@ def take(journal: Journal, case: Case, *, staff: StaffId, settles: tuple[str, ..
 
 
 def set_measure(
-    journal: Journal, case: Case, standing: Standing, *, staff: StaffId, scope: str, proportionality: TextRef | None
+    journal: Journal,
+    case: Case,
+    standing: Standing,
+    *,
+    staff: StaffId,
+    scope: str,
+    proportionality: TextRef | None,
+    proposal: ProposalId | None = None,
 ) -> None:
     """Put a measure in force, with the date by which it must be decided again; it has no other end (L4)."""
     policy = journal.policy_of(case)
@@ -110,21 +109,23 @@ def set_measure(
             scope=scope,
             proportionality=proportionality,
             review=review,
+            proposal=proposal,
         )
     )
-    if standing.level > Level.NONE:
+    if standing != NOTHING:
         defaults.set_deadline_at(journal, case, DeadlineKind.MEASURE_REVIEW, due=review)
 
 
 def original_deciders(case: Case) -> frozenset[StaffId]:
-    """Return everybody who set a measure in this case."""
-    return frozenset(held.fact.staff for held in case.held.values() if isinstance(held.fact, MeasureSet))
+    """Return everybody who set a measure in this case; carrying out a lift that left one over is not deciding it."""
+    facts = (held.fact for held in case.held.values())
+    return frozenset(fact.staff for fact in facts if isinstance(fact, MeasureSet) and fact.proposal is None)
 
 
 def dissent(journal: Journal, case_id: CaseId, *, staff: StaffId, text: TextRef) -> str | Refused:
     """Record a written disagreement; anyone who may decide may, and it cannot be taken back (R12)."""
     case = journal.files.case(case_id)
-    refused = may_act(journal, case, staff)
+    refused = openings.may_act(journal, case, staff)
     if refused is not None:
         return refused
     dissent_id = journal.mint.token("ds")
@@ -137,7 +138,7 @@ def override(
 ) -> Refused | datetime:
     """Override a dissent as a named senior, with a reason; return when the second look is due, 72 h later at most."""
     case = journal.files.case(case_id)
-    refused = may_act(journal, case, staff)
+    refused = openings.may_act(journal, case, staff)
     if refused is not None:
         return refused
     if dissent_id not in case.dissents:

@@ -21,7 +21,7 @@ from answerable.core.facts import (
     TierRaised,
 )
 from answerable.core.journal import Journal
-from answerable.core.policy import asks_for_referral, default_standing
+from answerable.core.policy import asks_for_referral, care_hazards, default_standing
 from answerable_gate import NOTHING, Standing, covers
 
 
@@ -67,36 +67,30 @@ def arm(
     from_look_back: bool = False,
     least: Grade = Grade.E0,
 ) -> None:
-    """Arm what the evidence of this moment allows, unless what stands armed already reaches as far.
+    """Arm what the evidence of this moment allows, unless what stands already reaches as far and as soon.
 
     `notice` is the notice on whose account this happens, None for a signal. `least` is the grade counted at least:
     E1 where history is not known and there is danger now (DESIGN section 5, grades).
     """
-    grade = max(evidence.grade(case), least)
-    policy = journal.policy_of(case)
+    assert case.is_open, "nothing is armed in a closed case: it reopens first, so that somebody owes the decision"
+    care = care_hazards(journal.policy_of(case))
+    grade = max(evidence.grade(case, but=care), least)
+    limit = journal.policy_of(case).decide_within(case.tier, now=journal.now)
     running = case.running(DeadlineKind.DECIDE)
-    limit = policy.decide_within(case.tier, now=journal.now)
     due = further_due(running.due if running else None, now=journal.now, limit=limit)
-    expiry = default_standing(policy, case.tier, grade, hazards=frozenset(case.hazards), at_once=False)
-    if any(covers(one.item.standing, expiry) and one.item.effective <= due for one in case.live_defaults()):
-        # What stands armed reaches as far and as soon; a person still owes a look and a decision on the new evidence.
-        if running is None:
-            _set_duties(journal, case)
-        return
-    if notice is not None and _is_bounded(journal, case, grade, notice, least):
-        _set_duties(journal, case)
-        return
+    # Whatever stands armed, a person owes a look and a decision on the new evidence.
     _set_duties(journal, case)
-    at_once = _at_once_due(journal, case, due, from_look_back)
-    _arm_one(journal, case, grade, at_once=True, due=at_once, by_notice=notice is not None)
-    _arm_one(journal, case, grade, at_once=False, due=due, by_notice=notice is not None)
-
-
-def arm_again(journal: Journal, case: Case) -> None:
-    """Arm at once what a voided lift's evidence, without the notice, allows (DESIGN section 5, F12)."""
-    grade = evidence.grade(case, with_notices=False)
-    if grade > Grade.E0:
-        _arm_one(journal, case, grade, at_once=True, due=journal.now, by_notice=False)
+    wanted = [
+        (_at_once_due(journal, case, due, from_look_back), _standing(journal, case, grade, at_once=True)),
+        (due, _standing(journal, case, grade, at_once=False)),
+    ]
+    missing = [(at, standing) for at, standing in wanted if standing != NOTHING and not _stands(case, standing, at)]
+    rests_on_notice = notice is not None and grade < Grade.E2 and not evidence.is_flagged(case, but=care)
+    if missing and rests_on_notice and _is_bounded(journal, case, notice):
+        return
+    for at, standing in missing:
+        if not _stands(case, standing, at):
+            _arm_one(journal, case, standing, at, grade=grade, by_notice=rests_on_notice)
 
 
 def shorten(journal: Journal, case: Case) -> None:
@@ -116,14 +110,12 @@ def _set_duties(journal: Journal, case: Case) -> None:
         set_deadline(journal, case, DeadlineKind.REFER)
 
 
-def _is_bounded(journal: Journal, case: Case, grade: Grade, notice: NoticeId, least: Grade) -> bool:
-    """Tell whether the hourly bound forbids an automatic effect that rests on a notice without E2 (L13)."""
-    if evidence.grade(case, with_notices=False) > Grade.E0 or (grade >= Grade.E2 and least < Grade.E2):
-        return False
+def _is_bounded(journal: Journal, case: Case, notice: NoticeId | None) -> bool:
+    """Tell whether the hourly bound forbids one more automatic effect that rests on notices without E2 (L13)."""
     if journal.effects_left > 0:
         journal.effects_left -= 1
         return False
-    if notice not in case.bounded:
+    if notice is not None and notice not in case.bounded:
         journal.write(EffectsBounded(subject=case.subject, case=case.id, notice=notice))
     return True
 
@@ -137,14 +129,19 @@ def _at_once_due(journal: Journal, case: Case, limit: datetime, from_look_back: 
     return journal.now + timedelta(seconds=int(span * journal.mint.fraction()))
 
 
+def _standing(journal: Journal, case: Case, grade: Grade, *, at_once: bool) -> Standing:
+    policy = journal.policy_of(case)
+    return default_standing(policy, case.tier, grade, hazards=frozenset(case.hazards), at_once=at_once)
+
+
+def _stands(case: Case, standing: Standing, due: datetime) -> bool:
+    """Tell whether a default that no decision settled reaches as far at least as early, or a measure does already."""
+    return any(held.item.effective <= due and covers(held.item.standing, standing) for held in case.live())
+
+
 def _arm_one(
-    journal: Journal, case: Case, grade: Grade, *, at_once: bool, due: datetime, by_notice: bool
+    journal: Journal, case: Case, standing: Standing, due: datetime, *, grade: Grade, by_notice: bool
 ) -> None:
-    standing = default_standing(
-        journal.policy_of(case), case.tier, grade, hazards=frozenset(case.hazards), at_once=at_once
-    )
-    if standing == NOTHING or (at_once and _stands(case, standing, due)):
-        return
     journal.write(
         DefaultArmed(
             subject=case.subject,
@@ -155,11 +152,6 @@ def _arm_one(
             tier=case.tier,
             grade=grade,
             policy=case.policies[-1],
-            by_notice=by_notice and grade < Grade.E2,
+            by_notice=by_notice,
         )
     )
-
-
-def _stands(case: Case, standing: Standing, due: datetime) -> bool:
-    """Tell whether the case already holds as much, at least as early."""
-    return any(held.item.effective <= due and covers(held.item.standing, standing) for held in case.live())

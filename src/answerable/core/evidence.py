@@ -7,8 +7,8 @@ import math
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
-from answerable.core.cases import Case, Notice, Signal
-from answerable.core.facts import Grade
+from answerable.core.cases import Case, Link, Notice, Signal
+from answerable.core.facts import UNKNOWN, Grade, Hazard, NoticeId, SignalId
 
 
 def counting(signals: Iterable[Signal], notices: Iterable[Notice]) -> list[Signal]:
@@ -26,25 +26,46 @@ def _is_discounted(signal: Signal, newest_notice: datetime | None) -> bool:
     return newest_notice is None or newest_notice <= signal.discounted_at
 
 
-def grade(case: Case, *, with_notices: bool = True) -> Grade:
-    """Return the grade of a case's evidence; without its notices where a voided lift asks for that."""
-    if case.acts_recorded:
+def grade(case: Case, *, but: frozenset[Hazard] = frozenset()) -> Grade:
+    """Return the grade of a case's evidence, leaving out what speaks only of the hazards in `but`."""
+    if any(_hazard(case, found) not in but for found in case.acts_recorded):
         return Grade.E3
-    notices = [notice for notice in case.notices.values() if not notice.refuted] if with_notices else []
     signals = counting(case.signals.values(), case.notices.values())
-    if any(notice.confirmed_at for notice in notices) or any(_corroborated(one, signals, notices) for one in signals):
+    theirs = [signal for signal in signals if signal.fact.hazard not in but]
+    notices = [notice for notice in case.notices.values() if not notice.refuted]
+    is_confirmed = any(notice.confirmed_at for notice in notices if notice.fact.hazard not in but)
+    if is_confirmed or any(_corroborated(one, signals, notices) for one in theirs):
         return Grade.E2
-    return Grade.E1 if signals else Grade.E0
+    return Grade.E1 if theirs else Grade.E0
+
+
+def is_flagged(case: Case, *, but: frozenset[Hazard]) -> bool:
+    """Tell whether a machine's word counts in the case, so that it does not rest on notices alone (L13)."""
+    signals = counting(case.signals.values(), case.notices.values())
+    return any(signal.fact.hazard not in but for signal in signals)
+
+
+def _hazard(case: Case, found: str) -> Hazard | None:
+    """Return which hazard a piece of evidence speaks of; a dissent speaks of none."""
+    signal, notice = case.signals.get(SignalId(found)), case.notices.get(NoticeId(found))
+    evidence = signal or notice
+    return evidence.fact.hazard if evidence else None
 
 
 def _corroborated(signal: Signal, signals: list[Signal], notices: list[Notice]) -> bool:
-    """Tell whether an act beside an identified person is borne out by a notice, or another kind on another day."""
-    if not (signal.fact.act and signal.fact.identified):
+    """Tell whether an act beside an identified person is borne out by a notice, or another kind on another day.
+
+    What was flagged while the case named nobody is about nobody in particular: only a look-back, which knows the
+    name, or a person who reads it can say that it is about the one who is named by now.
+    """
+    if not (signal.fact.act and signal.fact.identified and signal.concerns):
         return False
-    if notices:
+    if any(notice.fact.person != UNKNOWN for notice in notices):
         return True
     return any(
-        other.fact.kind is not signal.fact.kind and other.fact.seen.date() != signal.fact.seen.date()
+        other.concerns
+        and other.fact.kind is not signal.fact.kind
+        and other.fact.seen.date() != signal.fact.seen.date()
         for other in signals
     )
 
@@ -59,16 +80,21 @@ def wilson_lower(hits: int, total: int, *, z: float = 1.96) -> float:
     return (centre - spread) / (1 + z * z / total)
 
 
-def digest(cases: Iterable[Case], links: Iterable[str]) -> str:
+def digest(cases: Iterable[Case], links: Iterable[Link]) -> str:
     """Return the evidence digest of a holder: SHA-256 over its sorted ids of notices, signals, links and dissents.
 
-    Notices that repeat an earlier text are left out: they are shown, and stale nothing (L4).
+    What a partner confirmed or a reviewer recorded counts as evidence of its own, for it raises the grade. Notices
+    that repeat an earlier text are left out: they are shown, and stale nothing (L4).
     """
-    ids = set(links)
+    ids: set[str] = set()
+    for link in links:
+        ids |= {link.id, f"confirmed:{link.id}"} if link.confirmed else {link.id}
     for case in cases:
         ids.update(case.signals)
         ids.update(case.dissents)
+        ids.update(f"act:{found}" for found in case.acts_recorded)
         ids.update(one.fact.notice for one in case.notices.values() if one.fact.repeats is None)
+        ids.update(f"confirmed:{one.fact.notice}" for one in case.notices.values() if one.confirmed_at)
     return hashlib.sha256("\n".join(sorted(ids)).encode()).hexdigest()
 
 
@@ -84,7 +110,7 @@ def unanswered(cases: Iterable[Case]) -> Iterator[str]:
 
 
 def last_grave(cases: Iterable[Case], link_times: Iterable[datetime]) -> datetime | None:
-    """Return when the newest evidence above E0 came: a signal, a confirmed notice, a link, a dissent.
+    """Return when the newest evidence above E0 came: a signal, a confirmed notice, an act, a link, a dissent.
 
     Only such evidence restarts a cooling-off; an unverified notice makes both sign again, and no more (L4).
     """
@@ -93,4 +119,5 @@ def last_grave(cases: Iterable[Case], link_times: Iterable[datetime]) -> datetim
         times += [signal.at for signal in case.signals.values()]
         times += [notice.confirmed_at for notice in case.notices.values() if notice.confirmed_at]
         times += [at for at, _ in case.dissents.values()]
+        times += case.acts_recorded.values()
     return max(times, default=None)

@@ -8,7 +8,7 @@ from typing import Any, get_args
 from answerable.core import facts as f
 from answerable.core.cases import Case, Files, Held, Link, LookBack, Notice, Proposal, Signal, Signature, Subject
 from answerable.core.deadlines import Deadline
-from answerable_gate import Item
+from answerable_gate import NOTHING, Item
 
 SubjectArm = Callable[[Subject, Any, f.Recorded], None]
 CaseArm = Callable[[Case, Any, f.Recorded], None]
@@ -137,7 +137,7 @@ def _policy_applied(case: Case, fact: f.PolicyApplied, _: f.Recorded) -> None:
 
 
 def _signal_raised(case: Case, fact: f.SignalRaised, recorded: f.Recorded) -> None:
-    case.signals[fact.signal] = Signal(fact=fact, at=recorded.at)
+    case.signals[fact.signal] = Signal(fact=fact, at=recorded.at, concerns=not case.names_nobody)
 
 
 def _signal_answered(case: Case, fact: f.SignalAnswered, recorded: f.Recorded) -> None:
@@ -175,14 +175,14 @@ def _answer_lapsed(case: Case, fact: f.AnswerLapsed, _: f.Recorded) -> None:
 
 def _refuted(case: Case, fact: f.EvidenceRefuted, _: f.Recorded) -> None:
     case.refuted.add(fact.evidence)
-    case.acts_recorded.discard(fact.evidence)
+    case.acts_recorded.pop(fact.evidence, None)
     for found in (case.signals.get(f.SignalId(fact.evidence)), case.notices.get(f.NoticeId(fact.evidence))):
         if found is not None:
             found.refuted = True
 
 
-def _act_recorded(case: Case, fact: f.ActRecorded, _: f.Recorded) -> None:
-    case.acts_recorded.add(fact.evidence)
+def _act_recorded(case: Case, fact: f.ActRecorded, recorded: f.Recorded) -> None:
+    case.acts_recorded.setdefault(fact.evidence, recorded.at)
 
 
 def _look_back_started(case: Case, fact: f.LookBackStarted, recorded: f.Recorded) -> None:
@@ -202,12 +202,14 @@ def _deadline_set(case: Case, fact: f.DeadlineSet, recorded: f.Recorded) -> None
     case.deadlines[fact.deadline] = Deadline(
         id=fact.deadline, kind=fact.kind, set_at=recorded.at, due=fact.due, about=fact.about
     )
-    if fact.kind is f.DeadlineKind.LOOK:
-        case.rung = 0
 
 
 def _deadline_missed(case: Case, fact: f.DeadlineMissed, _: f.Recorded) -> None:
-    case.deadlines[fact.deadline].missed = True
+    deadline = case.deadlines[fact.deadline]
+    deadline.missed = True
+    if deadline.kind is f.DeadlineKind.LOOK:
+        # The ladder starts again for this look; until it was missed, an older one that nobody took went on paging.
+        case.rung = 0
 
 
 def _default_armed(case: Case, fact: f.DefaultArmed, _: f.Recorded) -> None:
@@ -269,16 +271,21 @@ def _signed(case: Case, fact: f.ProposalSigned, recorded: f.Recorded) -> None:
 def _lifted(case: Case, fact: f.MeasureLifted, recorded: f.Recorded) -> None:
     for item in fact.lifts:
         case.held[item].lift = recorded
-    if fact.proposal is not None:
+    if fact.proposal is None:
+        case.lifted_alone_at = recorded.at
+    else:
         case.proposals[fact.proposal].performed_at = recorded.at
 
 
 def _lift_voided(case: Case, fact: f.LiftVoided, _: f.Recorded) -> None:
-    proposal = case.proposals[fact.proposal]
-    assert proposal.performed_at is not None, "only a lift that took place can be voided"
-    proposal.voided = True
+    if fact.proposal is None:
+        lifted_at, case.lifted_alone_at = case.lifted_alone_at, None
+    else:
+        lifted_at = case.proposals[fact.proposal].performed_at
+        case.proposals[fact.proposal].voided = True
+    assert lifted_at is not None, "only a lift that took place can be voided"
     for signal in case.signals.values():
-        if signal.at <= proposal.performed_at:
+        if signal.at <= lifted_at:
             signal.answered, signal.discounted_at = False, None
 
 
@@ -292,10 +299,13 @@ def _overridden(case: Case, fact: f.Overridden, _: f.Recorded) -> None:
 
 def _closed(case: Case, _: f.CaseClosed, recorded: f.Recorded) -> None:
     case.is_open, case.closed_at = False, recorded.at
+    # The duty to answer hangs on the notice and not on the case (L5), the duty to decide a measure again on the
+    # measure that goes on (L4); closing meets every other deadline.
+    goes_on = {f.DeadlineKind.ANSWER}
+    if any(held.item.standing != NOTHING for held in case.live()):
+        goes_on.add(f.DeadlineKind.MEASURE_REVIEW)
     for deadline in case.deadlines.values():
-        # The duty to answer hangs on the notice, not on the case (L5): closing meets every other deadline.
-        if deadline.kind is not f.DeadlineKind.ANSWER:
-            deadline.met = True
+        deadline.met = deadline.met or deadline.kind not in goes_on
 
 
 _SUBJECT_ARMS: dict[type, SubjectArm] = {

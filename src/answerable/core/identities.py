@@ -6,11 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from answerable.core import signals
+from answerable.core.cases import Subject
 from answerable.core.facts import (
     AccountsLinked,
     EntitlementRaiseRefused,
     LinkConfirmed,
     LinkId,
+    LookBackStarted,
     Refused,
     StaffId,
     SubjectId,
@@ -39,6 +42,17 @@ def see(journal: Journal, subject: SubjectId, *, commit: str, found: bool) -> No
     known = journal.files.subject(subject)
     if known.seq == 0 or (found and not known.found):
         journal.write(SubjectSeen(subject=subject, commit=commit, found=found))
+    if known.found:
+        _look_back(journal, known)
+
+
+def _look_back(journal: Journal, account: Subject) -> None:
+    """Start the look-backs that notices asked for while the account was not found."""
+    for case in account.cases.values():
+        for notice in case.notices.values():
+            asks = case.is_open and notice.fact.repeats is None and notice.fact.notice not in case.look_backs
+            if asks:
+                journal.write(LookBackStarted(subject=account.id, case=case.id, notice=notice.fact.notice))
 
 
 def is_strong(matches: Sequence[Match], *, now: datetime) -> bool:
@@ -56,12 +70,16 @@ def link(journal: Journal, one: SubjectId, other: SubjectId, matches: Sequence[M
     usable = tuple(sorted({match.kind for match in matches if not match.is_protected}))
     strong = is_strong(matches, now=journal.now)
     known = [link for link in journal.files.subject(one).links.values() if link.other == other]
-    already = any(link.withdrawal is None and link.strong >= strong for link in known)
+    # What two people took apart for these very identifiers, no machine puts together again (L4).
+    already = any(
+        link.strong >= strong and (link.withdrawal is None or set(usable) <= set(link.identifiers)) for link in known
+    )
     if one == other or not usable or already:
         return None
     link_id = LinkId(journal.mint.token("ln"))
     for here, there in ((one, other), (other, one)):
         journal.write(AccountsLinked(subject=here, other=there, link=link_id, strong=strong, identifiers=usable))
+    signals.meet(journal, one)
     return link_id
 
 
@@ -74,6 +92,7 @@ def confirm(journal: Journal, subject: SubjectId, link_id: LinkId, *, staff: Sta
         return Refused("not_authorised", "You cannot confirm a link.")
     for here, there in ((subject, known.other), (known.other, subject)):
         journal.write(LinkConfirmed(subject=here, other=there, link=link_id))
+    signals.meet(journal, subject)
     return None
 
 

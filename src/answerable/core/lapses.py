@@ -25,13 +25,13 @@ from answerable.core.journal import Journal
 def settle(journal: Journal) -> None:
     """Write what is due for every loaded case. Every verb does it first: a late decision finds the lapse."""
     for case in list(journal.files.cases()):
-        _settle_defaults(journal, case)
+        _apply_policy(journal, case)
         _settle_look_backs(journal, case)
+        _settle_defaults(journal, case)
         _settle_deadlines(journal, case)
         if case.is_open:
             openings.assign(journal, case)
         _escalate(journal, case)
-        _apply_policy(journal, case)
 
 
 def next_wake(case: Case, *, look_back_limit: timedelta) -> datetime | None:
@@ -73,6 +73,8 @@ def end_look_back(
             not_screened=not_screened,
         )
     )
+    if not case.is_open:
+        return
     danger = case.notices[notice].fact.danger_now
     least = Grade.E1 if danger and result is LookBackResult.NOT_KNOWN else Grade.E0
     defaults.arm(journal, case, notice=notice, from_look_back=True, least=least)
@@ -107,7 +109,7 @@ def _escalate(journal: Journal, case: Case) -> None:
     look = _missed_look(case)
     if look is None or not case.is_open or case.owner is None:
         return
-    ladder = journal.roster.ladder(case.owner, case.deputy)
+    ladder = journal.roster.ladder(case.owner, case.deputy, frozenset(case.barred))
     passed = rungs_passed(look.set_at, look.due - look.set_at, now=journal.now)
     if passed > case.rung:
         # Rungs that a long silence skipped are not paged one by one: the page goes to where it would stand by now.
@@ -119,10 +121,7 @@ def _apply_policy(journal: Journal, case: Case) -> None:
     if not case.is_open or case.policies[-1] == journal.roster.policy:
         return
     journal.write(PolicyApplied(subject=case.subject, case=case.id, policy=journal.roster.policy))
-    for kind in (DeadlineKind.LOOK, DeadlineKind.DECIDE):
-        if case.running(kind) is not None:
-            defaults.set_deadline(journal, case, kind)
-    for notice in case.notices.values():
-        if not _has_answer(notice):
-            defaults.set_deadline(journal, case, DeadlineKind.ANSWER, about=notice.fact.notice)
+    for deadline in list(case.deadlines.values()):
+        if deadline.is_running and deadline.kind is not DeadlineKind.MEASURE_REVIEW:
+            defaults.set_deadline(journal, case, deadline.kind, about=deadline.about)
     defaults.shorten(journal, case)

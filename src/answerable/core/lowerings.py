@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 
-from answerable.core import decisions, evidence
+from answerable.core import decisions, evidence, openings
 from answerable.core.cases import Case, Held, Proposal, Signature
 from answerable.core.facts import (
     CaseClosed,
@@ -33,6 +33,9 @@ from answerable.core.journal import Journal
 from answerable.core.standing import case_yardstick
 from answerable_gate import NOTHING, Level, Standing
 
+AS_BEFORE = "as before"
+"""The scope of what a lift leaves over."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
@@ -52,7 +55,7 @@ def propose(
 ) -> ProposalId | Refused:
     """Propose a lowering, sign it on the evidence of this moment, and have the system draw the second person."""
     case = journal.files.case(case_id)
-    refused = decisions.may_act(journal, case, staff) or _unfit(journal, case, wanted)
+    refused = openings.may_act(journal, case, staff) or _unfit(journal, case, wanted)
     refused = refused or _unopened(journal, case, staff)
     if refused is not None:
         return decisions.refuse(journal, case, staff, "propose", refused.code, refused.reason)
@@ -84,6 +87,8 @@ def propose(
 
 def _unfit(journal: Journal, case: Case, wanted: Wanted) -> Refused | None:
     """Refuse what no two people could bring about in one step."""
+    if not case.is_open and wanted.kind in (LoweringKind.CLOSE, LoweringKind.RETIER):
+        return Refused("case_closed", "The case is closed.")
     match wanted.kind:
         case LoweringKind.LIFT | LoweringKind.CLOSE:
             has_end = wanted.kind is LoweringKind.LIFT or wanted.end is not None
@@ -128,14 +133,17 @@ def _has_counted(held: Held, now: datetime) -> bool:
 
 def _unopened(journal: Journal, case: Case, staff: StaffId) -> Refused | None:
     """Refuse a signer who has not opened every item of the whole holder (F2)."""
-    for one in journal.files.holder_cases(case.subject):
-        missing = set(one.evidence) - one.opened_by.get(staff, set())
-        if missing:
-            return Refused("not_opened", f"Open every item first; {len(missing)} of case {one.id} are unopened.")
-    return None
+    cases = list(journal.files.holder_cases(case.subject))
+    if any(staff in one.barred for one in cases):
+        # Barred from another case of the holder, of which nothing may be said (L6): so nothing is.
+        return Refused("not_authorised", "You cannot sign in this case.")
+    missing = sum(len(set(one.evidence) - one.opened_by.get(staff, set())) for one in cases)
+    return Refused("not_opened", f"Open every item first; {missing} are unopened.") if missing else None
 
 
-def draw(journal: Journal, case: Case, proposal: ProposalId, first: StaffId) -> StaffId | None:
+def draw(
+    journal: Journal, case: Case, proposal: str, first: StaffId, *, but: StaffId | None = None
+) -> StaffId | None:
     """Draw the second person: never the first, an original decider, one of the first's line, or one who is barred (L4).
 
     The draw is a hash over the proposal's random token, so neither of the two can steer it and all can repeat it.
@@ -145,7 +153,7 @@ def draw(journal: Journal, case: Case, proposal: ProposalId, first: StaffId) -> 
     able = [
         person
         for person in journal.roster.deciders()
-        if person != first
+        if person not in (first, but)
         and person not in barred
         and person not in deciders
         and not journal.roster.are_in_one_line(first, person)
@@ -159,16 +167,15 @@ def redraw(journal: Journal, case_id: CaseId, proposal_id: ProposalId, *, staff:
     """Draw another second person where the drawn one has left, or has not signed within the policy's time."""
     case = journal.files.case(case_id)
     proposal = case.proposals.get(proposal_id)
-    refused = decisions.may_act(journal, case, staff)
+    refused = openings.may_act(journal, case, staff)
     if refused is not None or proposal is None or proposal.drawn is None or proposal.drawn_at is None:
         return refused or Refused("not_found", "There is no such proposal.")
     waited = journal.now - proposal.drawn_at >= journal.policy_of(case).lowering.redraw_after
     if journal.roster.is_active(proposal.drawn) and not waited:
         return Refused("wait", "The second person drawn still has time to sign.")
-    others = [p for p in journal.roster.deciders() if p != proposal.drawn]
-    again = ProposalId(f"{proposal_id}:{len(proposal.signatures)}:{proposal.drawn}")
-    second = draw(journal, case, again, proposal.fact.staff)
-    if second is None or second not in others:
+    token = f"{proposal_id}:{len(proposal.signatures)}:{proposal.drawn}"
+    second = draw(journal, case, token, proposal.fact.staff, but=proposal.drawn)
+    if second is None:
         return Refused("no_second_person", "Nobody else on the roster may sign.")
     journal.write(CountersignerDrawn(subject=case.subject, case=case.id, proposal=proposal_id, staff=second))
     return second
@@ -182,7 +189,7 @@ def sign(
     proposal = case.proposals.get(proposal_id)
     if proposal is None or proposal.performed_at is not None:
         return Refused("not_found", "There is no such open proposal.")
-    refused = decisions.may_act(journal, case, staff) or _wrong_person(proposal, staff)
+    refused = openings.may_act(journal, case, staff) or _wrong_person(proposal, staff)
     refused = refused or _unopened(journal, case, staff) or _unanswered(journal, case)
     if refused is not None:
         return decisions.refuse(journal, case, staff, "countersign", refused.code, refused.reason)
@@ -223,7 +230,7 @@ def _signature(
 def current_digest(journal: Journal, case: Case) -> str:
     """Return the evidence digest of the case's holder as it is now."""
     holder = journal.files.holder(case.subject)
-    links = (link.id for account in holder for link in account.links.values())
+    links = (link for account in holder for link in account.links.values())
     return evidence.digest(journal.files.holder_cases(case.subject), links)
 
 
@@ -233,7 +240,7 @@ def lift(journal: Journal, case_id: CaseId, proposal_id: ProposalId, *, staff: S
     proposal = case.proposals.get(proposal_id)
     if proposal is None or proposal.performed_at is not None:
         return Refused("not_found", "There is no such open proposal.")
-    refused = decisions.may_act(journal, case, staff) or _not_ripe(journal, case, proposal, staff)
+    refused = openings.may_act(journal, case, staff) or _not_ripe(journal, case, proposal, staff)
     if refused is not None:
         return decisions.refuse(journal, case, staff, "lift", refused.code, refused.reason)
     _perform(journal, case, proposal, staff)
@@ -305,12 +312,12 @@ def is_waivable(journal: Journal, case: Case) -> bool:
 def _perform(journal: Journal, case: Case, proposal: Proposal, staff: StaffId) -> None:
     fact = proposal.fact
     signers = (fact.staff, proposal.drawn or fact.staff)
-    lifts = _everything(case) if fact.kind in (LoweringKind.LIFT, LoweringKind.CLOSE) else ()
-    closes = fact.kind is LoweringKind.CLOSE
-    if fact.to != NOTHING:
-        # The lower measure is written before the release, so that no reader ever sees a moment without either.
-        decisions.set_measure(journal, case, fact.to, staff=staff, scope="as before", proportionality=None)
-    decisions.take(journal, case, staff=staff, settles=(), reason=fact.reason)
+    lifts: tuple[ItemId, ...] = ()
+    if fact.kind in (LoweringKind.LIFT, LoweringKind.CLOSE):
+        # Only this decides about the measure: a tier, a link or a piece of evidence leaves its clocks running (L3).
+        lifts = _everything(case)
+        decisions.take(journal, case, staff=staff, settles=(), reason=fact.reason)
+        _leave(journal, case, fact, staff)
     journal.write(
         MeasureLifted(
             subject=case.subject,
@@ -324,12 +331,20 @@ def _perform(journal: Journal, case: Case, proposal: Proposal, staff: StaffId) -
         journal.write(TierLowered(subject=case.subject, case=case.id, tier=fact.tier, proposal=fact.proposal))
     if fact.kind is LoweringKind.REFUTE and fact.evidence is not None:
         journal.write(EvidenceRefuted(subject=case.subject, case=case.id, evidence=fact.evidence, signed_by=signers))
-    if closes and fact.end is not None:
+    if fact.kind is LoweringKind.CLOSE and fact.end is not None:
         journal.write(
             CaseClosed(subject=case.subject, case=case.id, end=fact.end, proposal=fact.proposal, sampled=False)
         )
     if fact.kind is LoweringKind.WITHDRAW_LINK and fact.link is not None:
         _withdraw(journal, case, fact.link, fact.proposal)
+
+
+def _leave(journal: Journal, case: Case, fact: LoweringProposed, staff: StaffId) -> None:
+    """Set what a lift leaves over, before the release, so that no reader ever sees a moment without either."""
+    if fact.to != NOTHING:
+        decisions.set_measure(
+            journal, case, fact.to, staff=staff, scope=AS_BEFORE, proportionality=None, proposal=fact.proposal
+        )
 
 
 def _everything(case: Case) -> tuple[ItemId, ...]:
@@ -350,8 +365,8 @@ def _withdraw(journal: Journal, case: Case, link_id: LinkId, proposal: ProposalI
 def close(journal: Journal, case_id: CaseId, end: EndState, *, staff: StaffId, reason: TextRef) -> Refused | None:
     """Close a case as one person, where only unverified claims stand, or a machine's word that names nobody (L4)."""
     case = journal.files.case(case_id)
-    refused = decisions.may_act(journal, case, staff) or _unopened(journal, case, staff) or _unanswered(journal, case)
-    refused = refused or _needs_two(case)
+    refused = openings.may_act(journal, case, staff) or _unopened(journal, case, staff) or _unanswered(journal, case)
+    refused = refused or _needs_two(case) or _still_looking(case)
     if refused is not None:
         return decisions.refuse(journal, case, staff, "close", refused.code, refused.reason)
     sampled = journal.mint.fraction() < journal.policy_of(case).close_sample
@@ -374,3 +389,10 @@ def _needs_two(case: Case) -> Refused | None:
     if case.is_open and mild and (only_claims or only_signals):
         return None
     return Refused("second_person_needed", "This case closes through a proposal and a second person.")
+
+
+def _still_looking(case: Case) -> Refused | None:
+    """Refuse to call a case done while history is being read: never clear for what was not checked (L10)."""
+    if any(look_back.result is None for look_back in case.look_backs.values()):
+        return Refused("look_back_running", "History is still being read. Wait until that has ended.")
+    return None

@@ -24,6 +24,7 @@ from answerable.core.facts import (
     NoticeWithdrawn,
     Outcome,
     PersonId,
+    ProposalId,
     Refused,
     ReplySent,
     Role,
@@ -67,8 +68,8 @@ def receive(journal: Journal, incoming: Incoming) -> Case:
     )
     _record(journal, case, incoming)
     openings.assign(journal, case)
-    defaults.set_deadline(journal, case, DeadlineKind.ANSWER, about=incoming.notice)
     defaults.raise_tier(journal, case, tier, "notice")
+    defaults.set_deadline(journal, case, DeadlineKind.ANSWER, about=incoming.notice)
     _cross(journal, case, incoming)
     if incoming.repeats is None:
         _meet_flags(journal, case)
@@ -124,11 +125,20 @@ def _meet_flags(journal: Journal, case: Case) -> None:
         return
     signals.join_flag_and_notice(journal, case)
     for one in cases:
-        lifted = [p for p in one.proposals.values() if p.performed_at is not None and not p.voided]
-        for proposal in lifted:
-            journal.write(LiftVoided(subject=one.subject, case=one.id, proposal=proposal.fact.proposal))
-        if lifted:
-            defaults.arm_again(journal, one)
+        _void_lifts(journal, one)
+
+
+def _void_lifts(journal: Journal, case: Case) -> None:
+    """Void what was lifted in a case: its flags are open again, so it is, and what they allow is armed."""
+    if all(signal.refuted for signal in case.signals.values()):
+        return
+    lifts: list[ProposalId | None] = [p.fact.proposal for p in case.proposals.values() if p.is_standing_lift]
+    lifts += [None] if case.lifted_alone_at is not None else []
+    for proposal in lifts:
+        journal.write(LiftVoided(subject=case.subject, case=case.id, proposal=proposal))
+    if lifts:
+        openings.reopen(journal, case, case.tier)
+        defaults.arm(journal, case, notice=None)
 
 
 def _cross(journal: Journal, case: Case, incoming: Incoming) -> None:
@@ -161,6 +171,8 @@ def end_look_back(
         return Refused("not_found", "No look-back was started for this notice.")
     if look_back.result not in (None, LookBackResult.NOT_KNOWN):
         return Refused("already_ended", "This look-back has ended already.")
+    if hits:
+        openings.reopen(journal, case, case.tier)
     for hit in hits:
         signals.record(journal, case, hit, gravest=False)
     if any(hit.act for hit in hits):
@@ -185,12 +197,13 @@ def confirm(journal: Journal, case_id: CaseId, notice: NoticeId, *, partner: Sta
     case = journal.files.case(case_id)
     if notice not in case.notices:
         return Refused("not_found", "This case has no such notice.")
-    enrolled = journal.roster.staff.get(partner)
-    if enrolled is None or not journal.roster.is_active(partner) or enrolled.role is not Role.PARTNER:
+    refused = openings.may_act(journal, case, partner)
+    if refused is not None:
+        return refused
+    if journal.roster.staff[partner].role is not Role.PARTNER:
         return Refused("not_authorised", "Only a verified partner can confirm a notice.")
-    if partner in case.barred:
-        return Refused("not_authorised", "You cannot act in this case.")
     journal.write(NoticeConfirmed(subject=case.subject, case=case.id, notice=notice, partner=partner))
+    openings.reopen(journal, case, case.tier)
     defaults.arm(journal, case, notice=notice)
     return None
 
@@ -220,8 +233,9 @@ def answer(
 
 def _refuses(journal: Journal, case_id: CaseId, notice: NoticeId, staff: StaffId) -> Refused | None:
     case = journal.files.case(case_id)
-    if staff in case.barred or not journal.roster.may_decide(staff):
-        return Refused("not_authorised", "You cannot answer for this case.")
+    refused = openings.may_act(journal, case, staff)
+    if refused is not None:
+        return refused
     if notice not in case.notices:
         return Refused("not_found", "This case has no such notice.")
     return None

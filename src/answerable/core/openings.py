@@ -14,6 +14,8 @@ from answerable.core.facts import (
     HazardAdded,
     PersonId,
     PersonNamed,
+    Refused,
+    StaffId,
     SubjectId,
     Tier,
 )
@@ -31,9 +33,7 @@ def case_for(
     if case is None:
         return open_case(journal, subject, person, hazard, tier)
     if not case.is_open:
-        journal.write(CaseReopened(subject=subject, case=case.id, tier=tier))
-        assign(journal, case)
-        freeze(journal, case)
+        reopen(journal, case, tier)
     if case.names_nobody and person != UNKNOWN:
         journal.write(PersonNamed(subject=subject, case=case.id, person=person))
     if hazard not in case.hazards:
@@ -67,17 +67,39 @@ def open_case(journal: Journal, subject: SubjectId, person: PersonId, hazard: Ha
     return case
 
 
+def reopen(journal: Journal, case: Case, tier: Tier) -> None:
+    """Reopen a closed case, give it an owner, and freeze what the account may use now; nothing where it is open."""
+    if not case.is_open:
+        journal.write(CaseReopened(subject=case.subject, case=case.id, tier=tier))
+        assign(journal, case)
+        freeze(journal, case)
+
+
 def assign(journal: Journal, case: Case) -> None:
     """Make one person answerable: the duty reviewer, else the lead, never one who is barred (L6).
 
-    An owner who may still act keeps the case; one who left or is barred is followed at once (R10).
+    An owner who may still act keeps the case; who left or is barred, owner or deputy, is followed at once (R10).
     """
-    if case.owner is not None and case.owner not in case.barred and journal.roster.may_decide(case.owner):
+    able = [person for person in journal.roster.ranked() if person not in case.barred]
+    if not able:
         return
-    chosen = journal.roster.owner(frozenset(case.barred))
-    if chosen is not None and (case.owner, case.deputy) != chosen:
-        owner, deputy = chosen
+    owner = case.owner if case.owner in able else able[0]
+    others = [person for person in able if person != owner]
+    deputy = case.deputy if case.deputy in others else next(iter(others), None)
+    if (case.owner, case.deputy) != (owner, deputy):
         journal.write(CaseAssigned(subject=case.subject, case=case.id, owner=owner, deputy=deputy))
+
+
+def may_act(journal: Journal, case: Case, staff: StaffId) -> Refused | None:
+    """Refuse whoever is barred from the case, is not on the roster, or may not decide (L6, R12).
+
+    The one who is named in a notice must not even learn that there is a case.
+    """
+    if staff in case.barred:
+        return Refused("not_found", "There is no such case.")
+    if not journal.roster.may_decide(staff):
+        return Refused("not_authorised", "Your role cannot act in a case.")
+    return None
 
 
 def freeze(journal: Journal, case: Case) -> None:

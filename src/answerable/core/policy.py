@@ -236,6 +236,8 @@ def strictest(one: Policy, other: Policy) -> Policy:
         other,
         tiers=tiers,
         ceilings={grade: max(one.ceilings[grade], other.ceilings[grade]) for grade in Grade},
+        plays={hazard: _stronger(one.plays[hazard], other.plays[hazard]) for hazard in Hazard},
+        close_sample=max(one.close_sample, other.close_sample),
         lowering=replace(
             other.lowering, cooling_off=cooling, guarded_min=max(one.lowering.guarded_min, other.lowering.guarded_min)
         ),
@@ -244,6 +246,10 @@ def strictest(one: Policy, other: Policy) -> Policy:
         measure_review_next=min(one.measure_review_next, other.measure_review_next),
         look_back_limit=min(one.look_back_limit, other.look_back_limit),
     )
+
+
+def _stronger(one: Play, other: Play) -> Play:
+    return one if other is Play.CARE else other
 
 
 def _stricter(one: TierRule, other: TierRule) -> TierRule:
@@ -265,6 +271,7 @@ def default_standing(
     """Return what a default armed now would put in force: the tier's level under the ceiling of the evidence.
 
     Where every hazard of the case asks for care only, it is care and never a level (DESIGN section 5, hazards).
+    `grade` is the grade of the evidence that speaks of any other hazard: worry about somebody pauses nobody.
     """
     if all(policy.plays[hazard] is Play.CARE for hazard in hazards):
         return policy.care_default
@@ -272,6 +279,11 @@ def default_standing(
     level = min(rule.at_once if at_once else rule.expiry, policy.ceilings[grade])
     limits = frozenset({Limit.CARE}) if any(policy.plays[hazard] is Play.CARE for hazard in hazards) else frozenset()
     return Standing(level, limits) if level or limits else NOTHING
+
+
+def care_hazards(policy: Policy) -> frozenset[Hazard]:
+    """Return the hazards that ask for care alone."""
+    return frozenset(hazard for hazard, play in policy.plays.items() if play is Play.CARE)
 
 
 def asks_for_referral(policy: Policy, hazards: frozenset[Hazard]) -> bool:
@@ -296,7 +308,7 @@ def _policy(raw: Mapping[str, Any]) -> Policy:
     night = raw.get("night")
     return Policy(
         version=str(raw["version"]),
-        tiers={tier: _tier(raw["tiers"][str(tier.value)]) for tier in Tier},
+        tiers={tier: _tier(raw["tiers"][str(tier.value)], has_night=night is not None) for tier in Tier},
         ceilings={grade: Level.of(raw["ceilings"][grade.name.lower()]) for grade in Grade},
         plays={hazard: Play(raw["hazards"][hazard.value]) for hazard in Hazard},
         care_default=_standing(raw["care"]),
@@ -320,11 +332,13 @@ def _policy(raw: Mapping[str, Any]) -> Policy:
     )
 
 
-def _tier(raw: Mapping[str, Any]) -> TierRule:
+def _tier(raw: Mapping[str, Any], *, has_night: bool) -> TierRule:
+    # A limit for a night that the policy does not have must not become one when a later policy has a night (L3).
+    at_night = raw.get("decide_at_night", raw["decide"]) if has_night else raw["decide"]
     return TierRule(
         look=duration(raw["look"]),
         decide=duration(raw["decide"]),
-        decide_at_night=duration(raw.get("decide_at_night", raw["decide"])),
+        decide_at_night=duration(at_night),
         answer=duration(raw["answer"]),
         refer=duration(raw["refer"]) if "refer" in raw else None,
         at_once=Level.of(raw["at_once"]),

@@ -52,13 +52,14 @@ class Roster:
         """Tell whether one of the two stands above the other."""
         return other in self.superiors(one) or one in self.superiors(other)
 
+    def ranked(self) -> list[StaffId]:
+        """Return who may own a case, first choice first: duty reviewers, then leads, then executives, then others."""
+        return sorted(self.deciders(), key=lambda person: (self._rank(person), person))
+
     def owner(self, barred: frozenset[StaffId]) -> tuple[StaffId, StaffId | None] | None:
-        """Choose owner and deputy: duty reviewers first, then leads, then executives; None where nobody is left."""
-        free = [person for person in self.deciders() if person not in barred]
-        ranked = sorted(free, key=lambda person: (self._rank(person), person))
-        if not ranked:
-            return None
-        return ranked[0], ranked[1] if len(ranked) > 1 else None
+        """Choose owner and deputy among those who are not barred; None where nobody is left."""
+        able = [person for person in self.ranked() if person not in barred]
+        return (able[0], able[1] if len(able) > 1 else None) if able else None
 
     def _rank(self, staff: StaffId) -> int:
         person = self.staff[staff]
@@ -66,12 +67,17 @@ class Roster:
             return 0
         return {Role.LEAD: 1, Role.EXECUTIVE: 2, Role.REVIEWER: 3, Role.PARTNER: 4}[person.role]
 
-    def ladder(self, owner: StaffId, deputy: StaffId | None) -> list[StaffId]:
-        """Return who is paged when nobody looks: owner, deputy, lead, executive; the last rung for ever."""
-        leads = [person for person in self.deciders() if self.staff[person].role is Role.LEAD]
-        executives = [person for person in self.deciders() if self.staff[person].role is Role.EXECUTIVE]
-        rungs = [owner, *([deputy] if deputy else []), *leads, *executives]
-        return list(dict.fromkeys(rungs))
+    def ladder(self, owner: StaffId, deputy: StaffId | None, barred: frozenset[StaffId]) -> list[StaffId]:
+        """Return who is paged when nobody looks: owner, deputy, one lead, one executive; the last of them for ever.
+
+        The nearest lead and executive above the owner come first; whoever is barred from the case is passed over.
+        """
+        above = [*self.superiors(owner), *self.deciders()]
+        rungs = [owner, *([deputy] if deputy else [])]
+        for role in (Role.LEAD, Role.EXECUTIVE):
+            able = [p for p in above if self.may_decide(p) and self.staff[p].role is role]
+            rungs += [p for p in able if p not in barred and p not in rungs][:1]
+        return [person for person in rungs if person not in barred]
 
 
 def evolve(roster: Roster, recorded: Recorded) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from answerable.core import defaults, evidence, openings
+from answerable.core import defaults, openings
 from answerable.core.cases import Case
 from answerable.core.facts import (
     ActRecorded,
@@ -55,7 +55,7 @@ def take(journal: Journal, incoming: Incoming) -> Case:
     case = openings.case_for(journal, incoming.subject, incoming.person, incoming.hazard, tier, names=False)
     record(journal, case, incoming, gravest=gravest)
     defaults.raise_tier(journal, case, tier, "signal")
-    if any(notice for one in journal.files.holder_cases(case.subject) for notice in one.notices):
+    if _is_noticed(journal, case.subject):
         join_flag_and_notice(journal, case)
     defaults.arm(journal, case, notice=None)
     return case
@@ -89,11 +89,16 @@ def record(journal: Journal, case: Case, incoming: Incoming, *, gravest: bool) -
 def _tier(journal: Journal, incoming: Incoming, *, gravest: bool) -> Tier:
     if gravest:
         return Tier.CRITICAL
-    known = openings.find(journal, incoming.subject, incoming.person, names=False)
-    act_after_notice = incoming.act and known is not None and bool(known.notices)
+    act_after_notice = incoming.act and _is_noticed(journal, incoming.subject)
     if incoming.kind is SignalKind.TRAJECTORY or act_after_notice:
         return Tier.SERIOUS
     return Tier.CONCERN
+
+
+def _is_noticed(journal: Journal, subject: SubjectId) -> bool:
+    """Tell whether somebody warned about the holder; a refuted notice never counts again."""
+    cases = journal.files.holder_cases(subject)
+    return any(not notice.refuted for case in cases for notice in case.notices.values())
 
 
 def join_flag_and_notice(journal: Journal, case: Case) -> None:
@@ -102,13 +107,25 @@ def join_flag_and_notice(journal: Journal, case: Case) -> None:
         defaults.raise_tier(journal, case, Tier(case.tier - 1), "flag_and_notice")
 
 
+def meet(journal: Journal, subject: SubjectId) -> None:
+    """Raise the open cases of accounts that a link has just made one holder, where flag and notice meet by it (F12)."""
+    cases = list(journal.files.holder_cases(subject))
+    if not _is_noticed(journal, subject) or all(one.refuted for case in cases for one in case.signals.values()):
+        return
+    for case in cases:
+        if case.is_open and case.tier > Tier.CRITICAL and not case.raised_for_notice:
+            join_flag_and_notice(journal, case)
+            defaults.arm(journal, case, notice=None)
+
+
 def answer(
     journal: Journal, case_id: CaseId, signal: SignalId, *, staff: StaffId, outcome: Outcome, text: TextRef
 ) -> Refused | None:
     """Answer a flag in writing."""
     case = journal.files.case(case_id)
-    if staff in case.barred or not journal.roster.may_decide(staff):
-        return Refused("not_authorised", "You cannot answer for this case.")
+    refused = openings.may_act(journal, case, staff)
+    if refused is not None:
+        return refused
     if signal not in case.signals:
         return Refused("not_found", "This case has no such flag.")
     if signal not in case.opened_by.get(staff, set()):
@@ -122,14 +139,14 @@ def record_act(
 ) -> Refused | None:
     """Record, as a reviewer who opened it, that a piece of evidence holds the act: E3 from here on."""
     case = journal.files.case(case_id)
-    if staff in case.barred or not journal.roster.may_decide(staff):
-        return Refused("not_authorised", "You cannot record an act in this case.")
+    refused = openings.may_act(journal, case, staff)
+    if refused is not None:
+        return refused
     if found not in case.evidence or found in case.refuted:
         return Refused("not_found", "This case has no such evidence.")
     if found not in case.opened_by.get(staff, set()):
         return Refused("not_opened", "Open the evidence before you record an act.")
-    before = evidence.grade(case)
     journal.write(ActRecorded(subject=case.subject, case=case.id, evidence=found, text=text))
-    if evidence.grade(case) > before:
-        defaults.arm(journal, case, notice=None)
+    openings.reopen(journal, case, case.tier)
+    defaults.arm(journal, case, notice=None)
     return None

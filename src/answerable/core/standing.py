@@ -66,10 +66,12 @@ def standing(files: Files, subject: SubjectId, *, sealed: int, now: datetime) ->
 
 
 def yardstick(files: Files, subject: SubjectId, *, sealed: int, now: datetime) -> Standing:
-    """Return the join of standing now and every armed default of the holder: below it is a lowering (L4)."""
-    own = standing(files, subject, sealed=sealed, now=now)
-    armed = (held.item.standing for case in files.holder_cases(subject) for held in case.live())
-    return join(own, *armed)
+    """Return the join of standing now and every armed default of the holder: below it is a lowering (L4).
+
+    What an automatic link shares counts as it would count for this account: at most guarded (L2).
+    """
+    armed = (item.standing for item in items(files, subject, sealed=sealed) if item.kind == "default")
+    return join(standing(files, subject, sealed=sealed, now=now), *armed)
 
 
 def case_yardstick(case: Case) -> Standing:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from answerable.core import openings
 from answerable.core.facts import CaseId, CaseViewed, Refused, StaffId
 from answerable.core.journal import Journal
 
@@ -11,11 +12,9 @@ PURPOSES = frozenset({"review", "countersign", "appeal", "audit", "legal", "over
 def view(journal: Journal, case_id: CaseId, *, staff: StaffId, purpose: str) -> Refused | None:
     """Record that a person opens a case, for a purpose, and so sees every item it holds at this moment."""
     case = journal.files.case(case_id)
-    if not journal.roster.may_decide(staff):
-        return Refused("not_authorised", "You cannot open cases.")
-    if staff in case.barred:
-        # Not even that the case exists: the one who is named in a notice must not learn of it (L6).
-        return Refused("not_found", "There is no such case.")
+    refused = openings.may_act(journal, case, staff)
+    if refused is not None:
+        return refused
     if purpose not in PURPOSES:
         return Refused("bad_purpose", "Say why you open the case: " + ", ".join(sorted(PURPOSES)) + ".")
     journal.write(
