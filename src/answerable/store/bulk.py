@@ -19,10 +19,10 @@ from answerable.store.protocol import Exchange
 from answerable.store.rows import micros, moment
 
 CHUNK = 500
-PAGE = """
-SELECT * FROM exchange WHERE subject = ? AND (at, id) > (?, ?) ORDER BY at, id LIMIT ?
-"""
+_PUT = "INSERT OR IGNORE INTO exchange VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, 0)"
+PAGE = "SELECT * FROM exchange WHERE subject = ? AND (at, id) > (?, ?) ORDER BY at, id LIMIT ?"
 UNSEALED = "SELECT * FROM exchange WHERE block IS NULL ORDER BY subject, at, id LIMIT ?"
+PENDING = "SELECT * FROM exchange WHERE pending = 1 ORDER BY block, at, id"
 
 
 class Bulk:
@@ -47,10 +47,9 @@ class Bulk:
 
     def put(self, exchanges: Sequence[Exchange]) -> int:
         """Keep exchange rows; return how many were new."""
-        rows = [(*_row(one), None) for one in exchanges]
         with self._transaction() as connection:
             before = connection.total_changes
-            connection.executemany("INSERT OR IGNORE INTO exchange VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)", rows)
+            connection.executemany(_PUT, map(_row, exchanges))
             return connection.total_changes - before
 
     def of(self, subject: SubjectId, since: datetime | None) -> Iterator[Exchange]:
@@ -74,11 +73,25 @@ class Bulk:
             found.setdefault(one.subject, []).append(one)
         return found
 
-    def mark_sealed(self, subject: SubjectId, ids: Sequence[str], root: str) -> None:
-        """Note which block the exchanges went into."""
-        mark = "UPDATE exchange SET block = ? WHERE id = ? AND subject = ? AND block IS NULL"
+    def assign_block(self, subject: SubjectId, ids: Sequence[str], root: str) -> None:
+        """Assign exchanges to a block that is about to be sealed; an exchange belongs to one block for ever."""
+        assign = "UPDATE exchange SET block = ?, pending = 1 WHERE id = ? AND subject = ? AND block IS NULL"
         with self._transaction() as connection:
-            connection.executemany(mark, [(root, one, subject) for one in ids])
+            connection.executemany(assign, [(root, one, subject) for one in ids])
+
+    def pending_blocks(self) -> dict[str, list[Exchange]]:
+        """Return blocks assigned and not yet marked as sealed, by root, their exchanges in order of time."""
+        with self._lock, known_faults():
+            rows = self._connection.execute(PENDING).fetchall()
+        found: dict[str, list[Exchange]] = {}
+        for row in rows:
+            found.setdefault(row[12], []).append(_exchange(row))
+        return found
+
+    def block_sealed(self, root: str) -> None:
+        """Mark a block whose fact stands in the record."""
+        with self._transaction() as connection:
+            connection.execute("UPDATE exchange SET pending = 0 WHERE block = ? AND pending = 1", (root,))
 
     def close(self) -> None:
         """Close the file."""
@@ -104,7 +117,7 @@ def _row(one: Exchange) -> tuple[object, ...]:
 
 
 def _exchange(row: tuple[Any, ...]) -> Exchange:
-    one, subject, at, gate, conversation, model, answer, level, standing, tokens, digest, complete, _ = row
+    one, subject, at, gate, conversation, model, answer, level, standing, tokens, digest, complete, _, _ = row
     return Exchange(
         id=one,
         subject=subject,

@@ -2,11 +2,13 @@
 
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 
--- `block` is the root of the sealed block that a row went into.
+-- `block` is the root of the block that a row went into; `pending` until the record holds that block's fact.
 CREATE TABLE exchange (
   id TEXT PRIMARY KEY, subject TEXT NOT NULL, at INTEGER NOT NULL, gate TEXT NOT NULL, conversation TEXT, model TEXT,
   answer TEXT NOT NULL, level INTEGER NOT NULL, standing INTEGER NOT NULL, tokens INTEGER NOT NULL,
-  digest TEXT NOT NULL, complete INTEGER NOT NULL, block TEXT
+  digest TEXT NOT NULL, complete INTEGER NOT NULL, block TEXT,
+  pending INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX exchange_of_subject ON exchange (subject, at, id);
 CREATE INDEX exchange_unsealed ON exchange (subject, at, id) WHERE block IS NULL;
+CREATE INDEX exchange_pending ON exchange (block, at, id) WHERE pending = 1;

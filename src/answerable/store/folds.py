@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from copy import copy
+from dataclasses import dataclass, field, fields, replace
 from typing import Protocol
 
 from answerable.core.cases import Files, Subject
@@ -98,13 +99,7 @@ def _catch_up(rows: Rows, fold: Fold) -> None:
 
 def copied(roster: Roster) -> Roster:
     """Return a roster that its owner may evolve."""
-    return replace(
-        roster,
-        staff=dict(roster.staff),
-        left=set(roster.left),
-        policies=list(roster.policies),
-        digests=dict(roster.digests),
-    )
+    return replace(roster, **{one.name: copy(getattr(roster, one.name)) for one in fields(roster)})
 
 
 def tied(subject: Subject) -> Iterator[SubjectId]:

@@ -173,19 +173,33 @@ class MemoryStore(Record):
     def unsealed(self, limit: int) -> dict[SubjectId, list[Exchange]]:
         """Return exchanges not yet in a sealed block, by subject, in order of time."""
         with self._writing:
-            open_ones = [one for one in self._state.exchanges.values() if one.id not in self._state.sealed]
+            free = [one for one in self._state.exchanges.values() if one.id not in self._state.blocks]
         found: dict[SubjectId, list[Exchange]] = {}
-        for one in sorted(open_ones, key=lambda one: (one.subject, one.at, one.id))[:limit]:
+        for one in sorted(free, key=lambda one: (one.subject, one.at, one.id))[:limit]:
             found.setdefault(one.subject, []).append(one)
         return found
 
-    def mark_sealed(self, subject: SubjectId, ids: Sequence[str], root: str) -> None:
-        """Note which block the exchanges went into; a block once noted stays."""
+    def assign_block(self, subject: SubjectId, ids: Sequence[str], root: str) -> None:
+        """Assign exchanges to a block that is about to be sealed; an exchange belongs to one block for ever."""
         with self._writing:
-            for one in ids:
-                exchange = self._state.exchanges.get(one)
-                if exchange is not None and exchange.subject == subject:
-                    self._state.sealed.setdefault(one, root)
+            known = [one for one in ids if one in self._state.exchanges]
+            for one in known:
+                if self._state.exchanges[one].subject == subject:
+                    self._state.blocks.setdefault(one, root)
+
+    def pending_blocks(self) -> dict[str, list[Exchange]]:
+        """Return blocks assigned and not yet marked as sealed, by root, their exchanges in order of time."""
+        with self._writing:
+            pending = [(root, one) for one, root in self._state.blocks.items() if root not in self._state.sealed]
+            found: dict[str, list[Exchange]] = {root: [] for root, _ in sorted(pending)}
+            for root, one in pending:
+                found[root].append(self._state.exchanges[one])
+        return {root: sorted(block, key=lambda one: (one.at, one.id)) for root, block in found.items()}
+
+    def block_sealed(self, root: str) -> None:
+        """Mark a block whose fact stands in the record."""
+        with self._writing:
+            self._state.sealed.add(root)
 
     # --- checks ---
 

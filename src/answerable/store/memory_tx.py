@@ -58,7 +58,8 @@ class State:
     answers: dict[tuple[str, str], bytes] = field(default_factory=dict)
     marks: dict[str, Any] = field(default_factory=dict)
     exchanges: dict[str, Exchange] = field(default_factory=dict)
-    sealed: dict[str, str] = field(default_factory=dict)
+    blocks: dict[str, str] = field(default_factory=dict)
+    sealed: set[str] = field(default_factory=set)
     undo: list[tuple[Any, Any, Any]] = field(default_factory=list)
 
     def put(self, table: dict[Any, Any], key: object, value: object) -> None:

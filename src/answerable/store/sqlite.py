@@ -209,9 +209,17 @@ class SqliteStore(Lists, Record):
         """Return exchanges not yet in a sealed block, by subject, in order of time."""
         return self._bulk.unsealed(limit)
 
-    def mark_sealed(self, subject: SubjectId, ids: Sequence[str], root: str) -> None:
-        """Note which block the exchanges went into; a block once noted stays."""
-        self._bulk.mark_sealed(subject, ids, root)
+    def assign_block(self, subject: SubjectId, ids: Sequence[str], root: str) -> None:
+        """Assign exchanges to a block that is about to be sealed; an exchange belongs to one block for ever."""
+        self._bulk.assign_block(subject, ids, root)
+
+    def pending_blocks(self) -> dict[str, list[Exchange]]:
+        """Return blocks assigned and not yet marked as sealed, by root, their exchanges in order of time."""
+        return self._bulk.pending_blocks()
+
+    def block_sealed(self, root: str) -> None:
+        """Mark a block whose fact stands in the record."""
+        self._bulk.block_sealed(root)
 
     def close(self) -> None:
         """Close the files; the store cannot be used afterwards."""
