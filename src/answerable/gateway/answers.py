@@ -1,0 +1,90 @@
+"""What the gateway says itself: errors in the shape of the API that its clients already know.
+
+Law L11: neutral words and a reference; no label of risk, no reporter, no reason beyond the reference.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import msgspec
+
+from answerable.errors import AnswerableError, default_message
+from answerable_gate import Verdict
+
+RETRY_AFTER_S = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """An error as the API writes it; `kind` is what the API calls the type."""
+
+    status: int
+    kind: str
+    code: str
+    message: str
+    param: str | None = None
+
+    @property
+    def body(self) -> bytes:
+        """The whole body."""
+        error = {"message": self.message, "type": self.kind, "code": self.code, "param": self.param}
+        return msgspec.json.encode({"error": error})
+
+    @property
+    def event(self) -> bytes:
+        """The last event of a stream that is cut."""
+        return b"data: " + self.body + b"\n\n"
+
+
+def refusal(verdict: Verdict) -> Answer:
+    """Say that the gate refuses."""
+    if verdict.ground == "model":
+        return _restricted("model_not_available", "This model is not available for this account.", verdict, "model")
+    if verdict.ground == "level":
+        return _restricted("account_restricted", "Access is restricted for this account.", verdict)
+    if "contact" in verdict.not_known:
+        return NOT_READY
+    return NO_IDENTITY
+
+
+def not_here(verdict: Verdict) -> Answer:
+    """Say that a route is closed where what applies can only be carried on another one."""
+    if "contact" in verdict.not_known and verdict.reason_ref is None:
+        return NOT_READY
+    if "identity" in verdict.not_known:
+        return NO_IDENTITY
+    return _restricted("route_not_available", "This endpoint is not available for this account.", verdict)
+
+
+def fault(error: AnswerableError) -> Answer:
+    """Say what went wrong; what is ours to mend keeps its detail to itself."""
+    is_theirs = error.status < 500
+    return Answer(
+        status=error.status,
+        kind="invalid_request_error" if is_theirs else "upstream_error",
+        code=error.code,
+        message=str(error) if is_theirs else default_message(type(error)),
+    )
+
+
+NO_IDENTITY = Answer(
+    status=403,
+    kind="access_restricted",
+    code="identity_required",
+    message="This request does not say for which account it is made.",
+)
+# 503 and not 403: no account is restricted here, and clients try again by themselves.
+NOT_READY = Answer(
+    status=503, kind="service_unavailable", code="not_ready", message="This service is starting or cut off; try again."
+)
+NO_ROUTE = Answer(status=404, kind="invalid_request_error", code="not_found", message="There is no such endpoint.")
+
+
+def _restricted(code: str, sentence: str, verdict: Verdict, param: str | None = None) -> Answer:
+    said = [sentence]
+    if verdict.review_by is not None:
+        said.append(f"This is looked at again by {verdict.review_by.date().isoformat()}.")
+    object_to = "You can object: write to the operator of this service"
+    said.append(f"{object_to} and give the reference {verdict.reason_ref}." if verdict.reason_ref else f"{object_to}.")
+    return Answer(status=403, kind="access_restricted", code=code, message=" ".join(said), param=param)

@@ -1,0 +1,167 @@
+"""The gateway as an ASGI application, and everything that runs beside it from start to stop.
+
+Law L1: what runs beside is begun again if it fails; the gate goes on with what it holds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+import msgspec
+from aiohttp import ClientSession, DummyCookieJar
+
+from answerable.edge import Clock, Mint, RandomMint
+from answerable.gateway.answers import NO_ROUTE
+from answerable.gateway.asgi import Receive, Scope, Send, respond
+from answerable.gateway.courier import Courier
+from answerable.gateway.exchange import Desk, judge, serve
+from answerable.gateway.recorder import CONFIRMATIONS_MAX, ROWS_MAX, Recorder, report
+from answerable.gateway.reply import Reply
+from answerable.gateway.routes import route_of
+from answerable.gateway.running import Runnings
+from answerable.gateway.upstream import SILENCE_S, Upstream
+from answerable_gate import ClockSuspect, Gate, GatePolicy, Item, Pinned
+from answerable_gate.io.aiohttp import Clocks, FeedClient, Listener
+
+NONCE_BYTES = 16
+AGAIN_S = 1.0
+LAST_DELIVERY_S = 5.0
+HEALTH = b"/health"
+
+
+class Gateway:
+    """The application; one event loop and one process own it, and each worker of a host builds its own."""
+
+    def __init__(self, desk: Desk, feed: FeedClient, couriers: tuple[Courier, ...]) -> None:
+        """Take what serves, what keeps the gate in contact, and what carries rows to the store."""
+        self._desk = desk
+        self._feed = feed
+        self._couriers = couriers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection's request, or the server's start and stop."""
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        elif scope["type"] == "http":
+            await self._serve(scope, receive, send)
+        else:  # a web socket: nothing here could judge what it carries, so it is not opened
+            await send({"type": "websocket.close", "code": 1008})
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path: bytes = scope["raw_path"]
+        route = route_of(scope["method"], path)
+        if route is not None:
+            await serve(self._desk, route, scope, receive, Reply(send))
+        elif path == HEALTH:
+            await self._tell_health(send)
+        else:
+            await Reply(send).whole(NO_ROUTE)
+
+    async def _tell_health(self, send: Send) -> None:
+        desk = self._desk
+        status = desk.gate.status(wall=desk.clock.now(), monotonic=desk.clock.monotonic())
+        told = {
+            "in_force": status.in_force,
+            "contact": status.reach,
+            "policy": status.policy_version,
+            "rows_waiting": len(self._couriers[0]),
+            "rows_lost": desk.recorder.lost,
+        }
+        code = 200 if status.in_force else 503
+        await respond(send, code, [(b"content-type", b"application/json")], msgspec.json.encode(told))
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        self._desk.upstream.open()
+        async with ClientSession(cookie_jar=DummyCookieJar()) as store:
+            beside = [
+                asyncio.create_task(_keep("feed", lambda: self._feed.run(store))),
+                asyncio.create_task(_keep("sweep", self._desk.runnings.sweep)),
+                *(asyncio.create_task(_keep("courier", _running(one, store))) for one in self._couriers),
+            ]
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+            for task in beside:
+                task.cancel()
+            await asyncio.wait(beside)
+            self._desk.recorder.tell_gaps()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LAST_DELIVERY_S):
+                    await asyncio.gather(*(courier.deliver(store) for courier in self._couriers))
+        await self._desk.upstream.close()
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+def build(
+    *,
+    upstream: str,
+    upstream_key: str | None,
+    feed_base: str,
+    gate_token: str,
+    gate_key: bytes,
+    pinned: Pinned,
+    identity_header: str,
+    name: str,
+    clock: Clock,
+    policy: GatePolicy,
+    body_bytes: int,
+    mint: Mint | None = None,
+    silence_s: float = SILENCE_S,
+    rows_max: int = ROWS_MAX,
+) -> Gateway:
+    """Build a gateway that is cold until its server starts it; `policy` holds until the feed brings one.
+
+    `upstream` is as `https://model.example/v1`, `feed_base` the store's address. Raise ConfigError for an address
+    that is none.
+    """
+    gate = Gate(gate_key=gate_key, pinned=pinned, policy=policy, wall=clock.now(), monotonic=clock.monotonic())
+    runnings = Runnings(gate, lambda request, alias: judge(gate, clock, request, alias))
+    base = feed_base.rstrip("/")
+    rows, gaps, confirmations = (
+        Courier(f"{base}/v1/{path}", gate_token, room=room, report=report)
+        for path, room in (("exchanges", rows_max), ("gaps", rows_max), ("confirmations", CONFIRMATIONS_MAX))
+    )
+    nonce = (mint or RandomMint()).secret(NONCE_BYTES)
+    recorder = Recorder(name, nonce, rows=rows, gaps=gaps, confirmations=confirmations)
+    listener = Listener(
+        lost=_lost, refused=_not_lowered, suspect=_suspect, risen=runnings.rise, held=recorder.confirm
+    )
+    clocks = Clocks(wall=clock.now, monotonic=clock.monotonic)
+    desk = Desk(
+        gate=gate,
+        clock=clock,
+        upstream=Upstream(upstream, upstream_key, silence_s=silence_s),
+        recorder=recorder,
+        runnings=runnings,
+        identity_header=identity_header.lower().encode("ascii"),
+        body_bytes=body_bytes,
+    )
+    feed = FeedClient(gate, base, gate_token, clocks=clocks, listener=listener)
+    return Gateway(desk, feed, (rows, gaps, confirmations))
+
+
+def _running(courier: Courier, store: ClientSession) -> Callable[[], Awaitable[None]]:
+    return lambda: courier.run(store)
+
+
+async def _keep(name: str, run: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        try:
+            await run()
+        except Exception as error:  # noqa: BLE001 - whatever it was, without this task nothing would be cut or recorded
+            report("failed", {"task": name, "error": repr(error)})
+        await asyncio.sleep(AGAIN_S)
+
+
+def _lost(error: Exception) -> None:
+    report("feed_lost", {"error": repr(error)})
+
+
+def _not_lowered(items: tuple[Item, ...]) -> None:
+    report("not_lowered", {"items": [item.id for item in items], "because": "no proof came with it"})
+
+
+def _suspect(suspect: ClockSuspect) -> None:
+    report("clock_suspect", {"store": suspect.offered, "here": suspect.wall})

@@ -1,0 +1,209 @@
+"""One exchange: whom it is for, what the gate says, what the model answers, what is recorded.
+
+Law: the decision stands before the model is asked; a rise while it answers ends it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+
+from answerable.edge import Clock
+from answerable.errors import AnswerableError, BadInput, TooLarge
+from answerable.gateway.answers import Answer, fault, not_here, refusal
+from answerable.gateway.asgi import ClientGone, Headers, Receive, Scope, next_part, read_body
+from answerable.gateway.bodies import Members, identity_of, read_members, text_of
+from answerable.gateway.edits import carry, tools_of
+from answerable.gateway.headers import NOT_IN_FORCE, conversation_in, identity_in, value_of
+from answerable.gateway.recorder import Judged, Recorder, report
+from answerable.gateway.reply import Reply
+from answerable.gateway.routes import Route, is_closed, uncarried
+from answerable.gateway.running import End, Running, Runnings
+from answerable.gateway.upstream import Sent, Upstream, give_back
+from answerable_gate import Gate, Request, Verdict
+
+
+class NotReadable(AnswerableError):
+    """The request body is compressed; send it as it is."""
+
+    code = "not_readable"
+    status = 415
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What came in: where to, for whom, and what; `members` where the body was read."""
+
+    route: Route
+    method: str
+    target: bytes
+    headers: Headers
+    request: Request
+    members: Members | None = None
+    body: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """Everything an exchange needs; one per gateway process."""
+
+    gate: Gate
+    clock: Clock
+    upstream: Upstream
+    recorder: Recorder
+    runnings: Runnings
+    identity_header: bytes
+    body_bytes: int
+
+    def judge(self, request: Request, alias: bytes | None) -> Verdict:
+        """Judge a request now."""
+        return judge(self.gate, self.clock, request, alias)
+
+
+def judge(gate: Gate, clock: Clock, request: Request, alias: bytes | None) -> Verdict:
+    """Judge a request by the clock's time."""
+    return gate.check(request, wall=clock.now(), monotonic=clock.monotonic(), alias=alias)
+
+
+async def serve(desk: Desk, route: Route, scope: Scope, receive: Receive, reply: Reply) -> None:
+    """Serve one exchange to its end."""
+    try:
+        asked = await _read(desk, route, scope, receive)
+    except ClientGone:
+        return
+    except AnswerableError as error:
+        await reply.whole(fault(error))
+        return
+    running = desk.runnings.enter(asked.request, receive)
+    running.body_is_read = asked.body is not None
+    try:
+        await _answer(desk, asked, running, reply)
+    finally:
+        desk.runnings.leave(running)
+
+
+async def _answer(desk: Desk, asked: Asked, running: Running, reply: Reply) -> None:
+    judged, subjects = _judge(desk, asked, running)
+    reply.wants_count = bool(subjects)
+    try:
+        said = _said(asked.route, judged.verdict)
+        if said is None:
+            await _pass(desk, asked, judged.verdict, running, reply)
+        else:
+            await reply.whole(said)
+            reply.is_complete = True
+            _report_refusal(asked, judged.verdict, said, is_recorded=bool(subjects))
+            judged = replace(judged, verdict=judged.verdict._replace(answer="refuse"))
+    except asyncio.CancelledError:
+        judged = await _stop(asked, judged, running.caught(), reply)
+    except AnswerableError as error:
+        if error.status >= 500:
+            report(error.code, {"route": asked.route.name, "cause": repr(error.__cause__)})
+        await reply.end(fault(error))
+    finally:
+        if subjects:
+            desk.recorder.record(subjects, judged, reply.served, complete=reply.is_complete)
+
+
+async def _read(desk: Desk, route: Route, scope: Scope, receive: Receive) -> Asked:
+    headers: Headers = scope["headers"]
+    identity = identity_in(headers, desk.identity_header)
+    target: bytes = scope["raw_path"].removeprefix(b"/v1")
+    if query := scope["query_string"]:
+        if not query.isascii():
+            raise BadInput("The query is not ASCII.")
+        target += b"?" + query
+    there = {"route": route, "method": scope["method"], "target": target, "headers": headers}
+    if not route.reads_body:
+        return Asked(**there, request=Request(identity=identity, model=None, tools=None))
+    if value_of(headers, b"content-encoding") not in (None, b"identity"):
+        raise NotReadable
+    length = value_of(headers, b"content-length") or b"0"
+    if int(length) > desk.body_bytes:
+        raise TooLarge(f"The request is larger than {desk.body_bytes} bytes.")
+    body = await read_body(receive, desk.body_bytes)
+    members = read_members(body)
+    stream = members.get("stream")
+    request = Request(
+        identity=identity or identity_of(members),
+        model=text_of(members, "model"),
+        tools=None,
+        stream=stream is not None and stream.value == b"true",
+    )
+    return Asked(**there, request=request, members=members, body=body)
+
+
+def _judge(desk: Desk, asked: Asked, running: Running) -> tuple[Judged, tuple[str, ...]]:
+    verdict = desk.judge(asked.request, running.alias)
+    if verdict.answer == "limit" and verdict.tools is not None and asked.members is not None:
+        # Only now are the tools worth reading: with them the gate may find that nothing needs a change.
+        running.request = replace(asked.request, tools=tools_of(asked.members))
+        verdict = desk.judge(running.request, running.alias)
+    conversation = conversation_in(asked.headers)
+    judged = Judged(at=desk.clock.now(), conversation=conversation, model=asked.request.model, verdict=verdict)
+    if running.alias is None or not asked.route.is_exchange:
+        return judged, ()
+    bearers = desk.gate.bearers(running.alias)
+    return judged, tuple(held.entry.subject for held in bearers if held.entry.open)
+
+
+def _said(route: Route, verdict: Verdict) -> Answer | None:
+    if verdict.answer == "refuse":
+        return refusal(verdict)
+    return not_here(verdict) if is_closed(route, verdict) else None
+
+
+async def _pass(desk: Desk, asked: Asked, verdict: Verdict, running: Running, reply: Reply) -> None:
+    extra: Headers = []
+    if missing := uncarried(asked.route, verdict):
+        report("not_in_force", {"route": asked.route.name, "not_carried": missing, "reference": verdict.reason_ref})
+        extra.append((NOT_IN_FORCE, ", ".join(missing).encode()))
+    response = await desk.upstream.ask(
+        asked.method,
+        asked.target,
+        asked.headers,
+        await _body(desk, asked, verdict, running),
+        drop=(desk.identity_header,),
+        plain=asked.route.reads_body,
+    )
+    try:
+        await give_back(response, reply, extra)
+    finally:
+        response.close()
+
+
+async def _body(desk: Desk, asked: Asked, verdict: Verdict, running: Running) -> Sent:
+    if asked.members is not None:
+        return carry(asked.members, verdict, desk.gate.policy) if verdict.answer == "limit" else asked.body
+    first = await next_part(running.receive)
+    if first.get("more_body", False):
+        return _parts(first.get("body", b""), running)
+    running.body_is_read = True
+    return first.get("body") or None
+
+
+async def _parts(first: bytes, running: Running) -> AsyncIterator[bytes]:
+    yield first
+    while True:
+        message = await next_part(running.receive)
+        yield message.get("body", b"")
+        if not message.get("more_body", False):
+            running.body_is_read = True
+            return
+
+
+async def _stop(asked: Asked, judged: Judged, end: End, reply: Reply) -> Judged:
+    if isinstance(end, str):
+        return judged
+    report("cut", {"route": asked.route.name, "reference": end.reason_ref, "was_answering": reply.started})
+    if not reply.started:
+        judged = replace(judged, verdict=end)
+    await reply.end(refusal(end))
+    return judged
+
+
+def _report_refusal(asked: Asked, verdict: Verdict, said: Answer, *, is_recorded: bool) -> None:
+    if not is_recorded:  # else its row says the same and more
+        told = {"route": asked.route.name, "code": said.code, "reference": verdict.reason_ref}
+        report("refused", told | {"not_known": verdict.not_known})

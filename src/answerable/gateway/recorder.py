@@ -1,0 +1,126 @@
+"""What subjects with an open case were served, row by row, for the store and for the gateway's own log.
+
+Law L18: an exchange is recorded, or counted in a gap with its reason.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from answerable.edge import rfc3339
+from answerable.gateway.courier import Courier
+from answerable.gateway.served import Served
+from answerable_gate import Verdict
+
+ROWS_MAX = 10_000
+CONFIRMATIONS_MAX = 10_000
+ITEMS_AT_ONCE = 256
+MODEL_LENGTH_MAX = 200
+NOTHING_SERVED = hashlib.sha256().hexdigest()
+
+_log = logging.getLogger("answerable.gateway")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """What is known of an exchange when it begins."""
+
+    at: datetime
+    conversation: str | None
+    model: str | None
+    verdict: Verdict
+
+
+@dataclass(slots=True)
+class _Gap:
+    since: datetime
+    until: datetime
+    exchanges: int = field(default=0)
+
+
+def report(kind: str, told: dict[str, object]) -> None:
+    """Write one line of JSON into the gateway's log; what a person must look at is an error."""
+    level = logging.INFO if kind in _ORDINARY else logging.ERROR
+    _log.log(level, "%s", json.dumps({"kind": kind, **told}, default=str))
+
+
+_ORDINARY = frozenset(("exchange", "refused", "limited", "cut"))
+
+
+class Recorder:
+    """Makes the rows of one gateway process; `nonce` tells it from the same gateway before a restart."""
+
+    def __init__(self, name: str, nonce: bytes, *, rows: Courier, gaps: Courier, confirmations: Courier) -> None:
+        """Take the gate's name and who carries what."""
+        self._name = name
+        self._nonce = nonce
+        self._rows = rows
+        self._gaps = gaps
+        self._confirmations = confirmations
+        self._count = 0
+        self._lost: dict[str, _Gap] = {}
+        self.lost = 0
+
+    def record(self, subjects: Iterable[str], judged: Judged, served: Served | None, *, complete: bool) -> None:
+        """Record an exchange for each subject it was of; nothing served is nothing counted."""
+        self._count += 1
+        for subject in subjects:
+            row = self._row(subject, judged, served, complete=complete)
+            report("exchange", row)
+            if self._rows.put(_line(row)):
+                self.tell_gaps()
+            else:
+                self._miss(subject, judged.at)
+
+    def confirm(self, subject: str, items: tuple[str, ...]) -> None:
+        """Tell the store which items this gate holds now (L9); best effort, since the next start tells it again."""
+        for begins in range(0, len(items), ITEMS_AT_ONCE):
+            part = items[begins : begins + ITEMS_AT_ONCE]
+            self._confirmations.put(_line({"gate": self._name, "subject": subject, "items": list(part)}))
+
+    def tell_gaps(self) -> None:
+        """Tell the store what found no room, once there is some again, so that each span is as short as it was."""
+        for missed, gap in self._lost.items():
+            told: dict[str, object] = {
+                "gate": self._name,
+                "subject": missed,
+                "since": rfc3339(gap.since),
+                "until": rfc3339(gap.until),
+                "exchanges": gap.exchanges,
+                "reason": "no_room",
+            }
+            report("gap", told)
+            self._gaps.put(_line(told))
+        self._lost.clear()
+
+    def _row(self, subject: str, judged: Judged, served: Served | None, *, complete: bool) -> dict[str, object]:
+        verdict = judged.verdict
+        named = f"{self._name}\n{self._count}\n{subject}".encode()
+        return {
+            "id": "exchange_" + hashlib.sha256(self._nonce + named).hexdigest()[:32],
+            "subject": subject,
+            "at": rfc3339(judged.at),
+            "gate": self._name,
+            "conversation": judged.conversation,
+            "model": judged.model[:MODEL_LENGTH_MAX] if judged.model else None,
+            "answer": verdict.answer,
+            "level": int(verdict.level),
+            "standing": int(verdict.level),
+            "tokens": served.tokens() if served else 0,
+            "digest": served.digest if served else NOTHING_SERVED,
+            "complete": complete,
+        }
+
+    def _miss(self, subject: str, at: datetime) -> None:
+        self.lost += 1
+        gap = self._lost.setdefault(subject, _Gap(at, at))
+        gap.since, gap.until, gap.exchanges = min(gap.since, at), max(gap.until, at), gap.exchanges + 1
+
+
+def _line(value: dict[str, object]) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode("ascii")

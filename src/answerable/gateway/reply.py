@@ -1,0 +1,71 @@
+"""The answer to one client, whoever ends it: the model, a measure, or a fault.
+
+Law: it is whole, or the client can see that it is not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from answerable.gateway.answers import RETRY_AFTER_S, Answer
+from answerable.gateway.asgi import Headers, Send, respond
+from answerable.gateway.served import Events, Served
+
+# A client that reads nothing must not keep a cut exchange alive.
+LAST_WORDS_S = 1.0
+
+
+class Reply:
+    """One answer on its way; `served` counts it, where somebody wants it counted."""
+
+    __slots__ = ("_events", "_send", "is_complete", "served", "started", "wants_count")
+
+    def __init__(self, send: Send) -> None:
+        """Begin with nothing sent."""
+        self._send = send
+        self._events: Events | None = None
+        self.started = False
+        self.is_complete = False
+        self.wants_count = False
+        self.served: Served | None = None
+
+    async def begin(self, status: int, headers: Headers, *, is_stream: bool) -> None:
+        """Send the head."""
+        self._events = Events() if is_stream else None
+        self.served = Served(is_stream=is_stream) if self.wants_count else None
+        self.started = True
+        await self._send({"type": "http.response.start", "status": status, "headers": headers})
+
+    async def part(self, chunk: bytes, *, is_last: bool) -> None:
+        """Send a part of the body; of a stream only whole events."""
+        if self._events is not None:
+            chunk = self._events.whole(chunk) + (self._events.rest() if is_last else b"")
+        if not chunk and not is_last:
+            return
+        await self._send({"type": "http.response.body", "body": chunk, "more_body": not is_last})
+        # Counted only now: a wait that is ended inside of `send` has handed nothing over.
+        if self.served is not None:
+            self.served.add(chunk)
+        self.is_complete = is_last
+
+    async def whole(self, answer: Answer) -> None:
+        """Send an answer of the gateway's own."""
+        headers = [(b"content-type", b"application/json")]
+        if answer.status == 503:
+            headers.append((b"retry-after", str(RETRY_AFTER_S).encode()))
+        self.started = True
+        await respond(self._send, answer.status, headers, answer.body)
+
+    async def end(self, answer: Answer) -> None:
+        """End what is under way with an answer, as far as its client can still be told.
+
+        A body of a promised length cannot be: it stays incomplete, and the server closes the connection.
+        """
+        try:
+            async with asyncio.timeout(LAST_WORDS_S):
+                if not self.started:
+                    await self.whole(answer)
+                elif self._events is not None and not self.is_complete:
+                    await self._send({"type": "http.response.body", "body": answer.event, "more_body": False})
+        except TimeoutError:
+            return

@@ -1,0 +1,130 @@
+"""The model behind the gateway: what goes to it and what comes back, as bytes.
+
+Law: status, headers and body pass untouched but for what belongs to one connection only (RFC 9110 section 7.6.1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection
+from functools import lru_cache
+
+from aiohttp import (
+    ClientError,
+    ClientResponse,
+    ClientSession,
+    ClientTimeout,
+    DummyCookieJar,
+    InvalidURL,
+    ServerTimeoutError,
+    TCPConnector,
+)
+from multidict import CIMultiDict
+from yarl import URL
+
+from answerable.errors import AnswerableError, ConfigError
+from answerable.gateway.asgi import Headers
+from answerable.gateway.headers import CREDENTIALS, answered, requested
+from answerable.gateway.reply import Reply
+
+CONNECT_S = 10.0
+SILENCE_S = 600.0  # what official clients wait for an answer
+_ADDED_BY_CLIENT = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
+
+Sent = bytes | AsyncIterator[bytes] | None
+
+
+class UpstreamDown(AnswerableError):
+    """The model could not be reached, or broke off."""
+
+    code = "upstream_unreachable"
+    status = 502
+
+
+class UpstreamSlow(AnswerableError):
+    """The model did not answer in time."""
+
+    code = "upstream_timeout"
+    status = 504
+
+
+class Upstream:
+    """Asks the model; one event loop owns it between `open` and `close`."""
+
+    def __init__(self, base: str, key: str | None, *, silence_s: float) -> None:
+        """Take the base address as `https://model.example/v1`, and the key that replaces the caller's."""
+        if URL(base).scheme not in ("http", "https") or not URL(base).host:
+            raise ConfigError("upstream.url is no address", hint="write it as https://model.example/v1")
+        self._base = base.rstrip("/")
+        self._key = key
+        self._drop = CREDENTIALS if key is not None else frozenset[bytes]()
+        self._timeout = ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=silence_s)
+        self._session: ClientSession | None = None
+
+    def open(self) -> None:
+        """Begin; connections are made when they are needed."""
+        self._session = ClientSession(
+            # A stream holds its connection for minutes: a limit would make others wait for it unseen.
+            connector=TCPConnector(limit=0),
+            cookie_jar=DummyCookieJar(),  # a cookie kept here would be shared by all accounts
+            auto_decompress=False,
+            skip_auto_headers=_ADDED_BY_CLIENT,
+            timeout=self._timeout,
+        )
+
+    async def close(self) -> None:
+        """End all connections."""
+        if self._session is not None:
+            await self._session.close()
+
+    async def ask(
+        self, method: str, target: bytes, headers: Headers, body: Sent, *, drop: Collection[bytes] = (), plain: bool
+    ) -> ClientResponse:
+        """Send a request and wait for the head of its answer; `target` is path and query below the base.
+
+        With `plain` the answer comes uncompressed, so that it can be counted, and cut with a last event. Raise
+        UpstreamDown or UpstreamSlow.
+        """
+        assert self._session is not None, "open first"
+        passed = CIMultiDict(requested(headers, {*self._drop, *drop, *_rewritten(body, headers, plain)}))
+        if self._key is not None:
+            passed["Authorization"] = f"Bearer {self._key}"
+        if plain:
+            passed["Accept-Encoding"] = "identity"
+        try:
+            return await self._session.request(
+                method, _url(self._base + target.decode("ascii")), headers=passed, data=body, allow_redirects=False
+            )
+        except (ServerTimeoutError, TimeoutError) as error:
+            raise UpstreamSlow from error
+        except (ClientError, InvalidURL, OSError, UnicodeDecodeError) as error:
+            raise UpstreamDown from error
+
+
+async def give_back(response: ClientResponse, reply: Reply, extra: Headers) -> None:
+    """Pass an answer back as it comes; raise UpstreamDown or UpstreamSlow where it breaks off."""
+    is_stream = response.headers.get("Content-Type", "").lower().startswith("text/event-stream")
+    await reply.begin(response.status, answered(response.raw_headers) + extra, is_stream=is_stream)
+    content = response.content
+    is_last = False
+    while not is_last:
+        try:
+            chunk = await content.readany()
+        except (ServerTimeoutError, TimeoutError) as error:
+            raise UpstreamSlow from error
+        except (ClientError, OSError) as error:
+            raise UpstreamDown from error
+        is_last = content.at_eof()
+        await reply.part(chunk, is_last=is_last)
+
+
+def _rewritten(body: Sent, headers: Headers, plain: bool) -> set[bytes]:
+    drop = {b"accept-encoding"} if plain else set()
+    # What is passed on in pieces keeps the length that the client gave, unless it came in pieces too.
+    if isinstance(body, bytes | None) or any(key == b"transfer-encoding" for key, _ in headers):
+        drop.add(b"content-length")
+    return drop
+
+
+@lru_cache(maxsize=64)
+def _url(address: str) -> URL:
+    return URL(address, encoded=True)

@@ -1,0 +1,257 @@
+"""The gateway's world on loopback: a store whose feed a test writes, a stand-in, and a gateway, all real servers.
+
+Law: nothing between them is mocked; a fault is a server that is slow, wrong or gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import uvicorn
+from aiohttp import ClientSession, web
+
+from answerable.edge import SystemClock
+from answerable.gateway import build
+from answerable.gateway.stand_in import StandIn
+from answerable_gate import Entry, GatePolicy, Heartbeat, Hello, Item, Level, Standing, alias, entry_line
+from answerable_gate import heartbeat_line, hello_line
+from tests.gate.build import GATE_KEY, ORIGIN, Log, a_policy, an_entry
+
+TOKEN = "gate-token"
+HEADER = "X-Answerable-User"
+
+
+def now() -> datetime:
+    """Read the wall clock."""
+    return datetime.now(UTC)
+
+
+def held(level: Level, *, due_in: float = 0, name: str = "item_a", subject: str = "subject_a", **more: Any) -> Item:
+    """Build an item that counts from now on, or falls due in some seconds."""
+    return Item(
+        id=name,
+        of=subject,
+        standing=Standing(level, **more),
+        effective=now() + timedelta(seconds=due_in),
+        kind="default" if due_in else "measure",
+        review_by=datetime(2027, 1, 2, tzinfo=UTC),
+    )
+
+
+class QuietServer(uvicorn.Server):
+    """uvicorn without hands on the signals of the test run."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals alone."""
+        yield
+
+
+@asynccontextmanager
+async def served(app: Any) -> AsyncIterator[str]:
+    """Serve an ASGI application on loopback and give its address."""
+    config = uvicorn.Config(
+        app, port=0, lifespan="on", ws="none", log_level="critical", server_header=False, date_header=False,
+        timeout_graceful_shutdown=2,
+    )  # fmt: skip
+    server = QuietServer(config)
+    task = asyncio.create_task(server.serve())
+    while not server.started:
+        assert not task.done(), "the server did not start"
+        await asyncio.sleep(0.005)
+    try:
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        await task
+
+
+def closed_port() -> str:
+    """Give an address at which nobody listens."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{free.getsockname()[1]}"
+
+
+@dataclass
+class Store:
+    """The store's end: a feed that lasts, and what gateways posted."""
+
+    log: Log = field(default_factory=Log)
+    policy: GatePolicy = field(default_factory=lambda: a_policy(on_no_identity="allow"))
+    beats: bool = True
+    down: bool = False
+    status: int = 200
+    posts: list[tuple[str, dict]] = field(default_factory=list)
+    seq: int = 0
+    lines: list[bytes] = field(default_factory=list)
+    grown: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    async def send(self, entry: Entry, *releases: Any) -> None:
+        """Send an entry to every gateway."""
+        self.seq += 1
+        self.lines.append(entry_line(self.seq, entry, releases, now=now()))
+        async with self.grown:
+            self.grown.notify_all()
+
+    def rows(self, path: str = "exchanges") -> list[dict]:
+        """Give what gateways posted."""
+        return [row for kind, row in self.posts if kind == path]
+
+    async def feed(self, request: web.Request) -> web.StreamResponse:
+        """Serve the feed."""
+        assert request.headers["Authorization"] == f"Bearer {TOKEN}"
+        if self.down:
+            return web.Response(status=503)
+        response = web.StreamResponse()
+        await response.prepare(request)
+        hello = Hello(origin=ORIGIN, key=self.log.key, check=alias(GATE_KEY, "").hex(), policy=self.policy)
+        await response.write(hello_line(hello))
+        sent = 0
+        while not self.down:
+            for line in self.lines[sent:]:
+                await response.write(line)
+            sent = len(self.lines)
+            if self.beats:
+                await response.write(heartbeat_line(Heartbeat(seq=self.seq, now=now(), size=0)))
+            with suppress(TimeoutError):
+                async with asyncio.timeout(0.2), self.grown:
+                    await self.grown.wait_for(lambda seen=sent: len(self.lines) > seen)
+        return response
+
+    async def take(self, request: web.Request) -> web.Response:
+        """Take rows."""
+        assert request.headers["Authorization"] == f"Bearer {TOKEN}"
+        text = await request.text()
+        if self.status == 200:
+            self.posts += [(request.match_info["kind"], json.loads(line)) for line in text.splitlines()]
+        return web.Response(status=self.status)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[str]:
+        """Serve the store."""
+        app = web.Application()
+        app.router.add_get("/v1/feed", self.feed)
+        app.router.add_post("/v1/{kind}", self.take)
+        runner = web.AppRunner(app, shutdown_timeout=0.1)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        try:
+            yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+        finally:
+            self.down = True
+            await runner.cleanup()
+
+
+@dataclass
+class World:
+    """A gateway between a client and a stand-in."""
+
+    store: Store = field(default_factory=Store)
+    upstream: Any = field(default_factory=lambda: StandIn(token_s=0))
+    changes: dict = field(default_factory=dict)
+    base: str = ""
+    session: Any = None
+
+    @asynccontextmanager
+    async def running(self, *, contact: bool = True) -> AsyncIterator[World]:
+        """Run everything; with `contact` the gateway is in force when this begins."""
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(asyncio.timeout(30))
+            feed = await stack.enter_async_context(self.store.running())
+            model = self.changes.pop("upstream", None) or await stack.enter_async_context(served(self.upstream))
+            given = {
+                "upstream": f"{model}/v1",
+                "upstream_key": "upstream-key",
+                "feed_base": feed,
+                "gate_token": TOKEN,
+                "gate_key": GATE_KEY,
+                "pinned": self.store.log.pinned,
+                "identity_header": HEADER,
+                "name": "gate-1",
+                "clock": SystemClock(),
+                "policy": a_policy(version=0, on_no_identity="allow"),
+                "body_bytes": 100_000,
+            }
+            self.base = await stack.enter_async_context(served(build(**(given | self.changes))))
+            self.session = await stack.enter_async_context(ClientSession())
+            if contact:
+                await until(self.is_in_force)
+            yield self
+
+    async def is_in_force(self) -> bool:
+        """Ask the gateway whether it is in contact."""
+        async with self.session.get(f"{self.base}/health") as response:
+            return response.status == 200
+
+    async def chat(self, user: str | None = "subject_a", headers: dict | None = None, **body: Any) -> Answered:
+        """Ask for a completion, as an identity named by header."""
+        asked = {"model": "m1", "messages": [{"role": "user", "content": "Hello"}]} | body
+        return await self.send(json.dumps(asked).encode(), user, headers)
+
+    async def send(
+        self, body: bytes, user: str | None = "subject_a", headers: Any = None, path: str = "/v1/chat/completions"
+    ) -> Answered:
+        """Send bytes."""
+        named = [*([(HEADER, user)] if user else []), ("Content-Type", "application/json")]
+        named += list(headers.items()) if isinstance(headers, dict) else headers or []
+        async with self.session.post(self.base + path, data=body, headers=named) as response:
+            return Answered(response.status, dict(response.headers), await response.read())
+
+    async def hold(self, *items: Item, version: int = 1, **changes: Any) -> None:
+        """Send subject_a's entry and wait until the gateway has confirmed it, where it brought anything new."""
+        before = len(self.store.rows("confirmations"))
+        await self.store.send(an_entry(*items, version=version, **changes))
+        if items:
+            await until(lambda: len(self.store.rows("confirmations")) > before)
+        else:
+            await asyncio.sleep(0.3)
+
+
+@dataclass(frozen=True)
+class Answered:
+    """A response, read whole."""
+
+    status: int
+    headers: dict
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        """The body as JSON."""
+        return json.loads(self.body)
+
+    @property
+    def code(self) -> str:
+        """The code of an error in the API's shape; its keys are checked on the way."""
+        error = self.json["error"]
+        assert error.keys() == {"message", "type", "code", "param"}
+        return error["code"]
+
+
+async def until(holds: Callable[[], Any]) -> None:
+    """Wait until something holds."""
+    while True:
+        found = holds()
+        if await found if isinstance(found, Awaitable) else found:
+            return
+        await asyncio.sleep(0.01)
+
+
+def logged(caplog: Any, kind: str) -> list[dict]:
+    """Give the lines of one kind in the gateway's log."""
+    lines = [json.loads(record.message) for record in caplog.records if record.name == "answerable.gateway"]
+    return [line for line in lines if line["kind"] == kind]
+
+
+def follow_log(caplog: Any) -> None:
+    """Let the log be seen."""
+    caplog.set_level(logging.INFO, logger="answerable.gateway")
