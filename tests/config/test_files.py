@@ -81,7 +81,7 @@ def test_every_table_is_read(path: Path) -> None:
         ('path = "keys"', 'path = "k\\u0000"', ", line 8: keys.path: Expected a path"),
         ('path = "keys"', "", ", line 7: keys.path: Object missing required field `path`"),
         ("[keys]", "[keyss]", ", line 7: keyss: Object contains unknown field `keyss`"),
-        ("[gate]", "[gate]\nlease_s = 0", ", line 45: gate.lease_s: Expected `int` >= 1"),
+        ("[gate]", "[gate]\nlease_s = 0", ", line 50: gate.lease_s: Expected `int` >= 1"),
         ('name = "startup"', 'name = "startup"\nfile = "p.toml"', ", line 10: policy: give either name or file"),
         ('[keys]\npath = "keys"\n', "", ": keys: Object missing required field `keys`"),
     ],

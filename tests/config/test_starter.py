@@ -27,7 +27,7 @@ def test_no_token_stands_in_the_file(tmp_path: Path) -> None:
     """Tokens are returned once, are all different, and only their hashes are kept; nor does a log show them."""
     path = tmp_path / "answerable.toml"
     starter = init_config(path, mint=SeededMint(1))
-    assert len(set(starter.tokens.values())) == 4
+    assert len(set(starter.tokens.values())) == 5
     assert not any(token in path.read_text() + repr(starter) for token in starter.tokens.values())
 
 

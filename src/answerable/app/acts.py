@@ -97,6 +97,12 @@ class Acts:
             self._time, now = time_rule.Clock(high_water, monotonic), high_water
         return now
 
+    def policy(self) -> tuple[Policy, int]:
+        """Return the policy in force and how many were adopted so far, itself included."""
+        with self.store.act() as tx:
+            roster = tx.roster()
+            return self._adopted(tx, roster)[roster.policy], len(roster.policies)
+
     @contextmanager
     def open(
         self, by: str, subjects: Sequence[SubjectId] = (), *, plans: Mapping[SubjectId, Plan] | None = None

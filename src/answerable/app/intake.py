@@ -120,7 +120,8 @@ class Intake:
                 identifying.enter_subject(act, self._index, subject, account, came.subject)
             incoming = self._as_notice(act, subject, came, others)
             case = notices.receive(act.journal, incoming)
-            act.tx.remember(_SEEN_TEXTS, self._text_key(subject, came), incoming.notice.encode())
+            if incoming.repeats is None:
+                act.tx.remember(_SEEN_TEXTS, self._text_key(subject, came), incoming.notice.encode())
             taken = Taken(id=incoming.notice, case=case.id, at=act.now)
             return _answer(act, f"notice:{came.source}", came.id, taken)
 

@@ -52,6 +52,11 @@ id = "classifier-1"
 scopes = ["signals", "notices"]
 token_hash = "{operator}"
 
+[[operators]]
+id = "billing-1"
+scopes = ["accounts"]
+token_hash = "{billing}"
+
 [ports]
 folder = "ports"
 
@@ -71,12 +76,13 @@ class Starter:
 def init_config(path: Path, *, mint: Mint) -> Starter:
     """Write a configuration that works, for two people, and return their fresh tokens; never over an existing file."""
     tokens = {"lead-1": mint.token("staff"), "partner-1": mint.token("staff")}
-    tokens |= {"classifier-1": mint.token("op"), "gate": mint.token("gate")}
+    tokens |= {"classifier-1": mint.token("op"), "billing-1": mint.token("op"), "gate": mint.token("gate")}
     text = STARTER.format(
         origin=mint.token("record").replace("_", "/"),
         lead=token_hash(tokens["lead-1"]),
         partner=token_hash(tokens["partner-1"]),
         operator=token_hash(tokens["classifier-1"]),
+        billing=token_hash(tokens["billing-1"]),
         gate=token_hash(tokens["gate"]),
     )
     try:

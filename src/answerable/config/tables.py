@@ -17,7 +17,7 @@ HostPort = Annotated[str, Meta(pattern=r"^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):[0
 Email = Annotated[str, Meta(pattern=r"^[^\s@]+@[^\s@]+\Z", max_length=254)]
 Bytes = Annotated[int, Meta(ge=1024, le=1 << 30)]
 Fallback = Literal["allow", "guarded", "refuse"]
-Scope = Literal["signals", "notices"]
+Scope = Literal["signals", "notices", "accounts"]
 
 
 class Table(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -71,7 +71,7 @@ class Staff(Table, frozen=True, kw_only=True):
 
 
 class Operator(Table, frozen=True, kw_only=True):
-    """A machine that sends signals and notices."""
+    """A machine that sends signals, notices, or accounts and their plans."""
 
     id: Token
     scopes: tuple[Scope, ...]

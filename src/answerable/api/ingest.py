@@ -1,0 +1,258 @@
+"""Ingest: signals, notices and accounts come in, one as JSON or many as NDJSON; each is answered only when durable.
+
+Law: a bad line is answered with its number and the rest goes on; a second delivery gets the first answer (L17).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from answerable.api import bodies, identity
+from answerable.api.bodies import JSON, LINE_BYTES_MAX, NDJSON, Invalid, Unsupported
+from answerable.api.problems import RefusedError, document
+from answerable.api.shapes import AccountBody, EntitlementBody, Identifiers, NoticeBody, SignalBody
+from answerable.api.state import Inlet, inlet
+from answerable.app import Answerable, Asked, Identifier, IdentifierKind, SignalIn, Taken
+from answerable.config import Operator
+from answerable.core.facts import Refused
+from answerable.edge import rfc3339
+from answerable.errors import BadInput, TooLarge
+from answerable.work.writer import Failed, Verb
+
+CREATED, OK = 201, 200
+GROUP_MAX = 500
+PENDING_MAX = 2
+
+Accept = Callable[[bytes], Any]
+"""Reads one line into what came; raises what is wrong with it."""
+Prepare = Callable[[Sequence[Any]], Any]
+
+
+async def post_signals(request: Request) -> Response:
+    """Take in one flag, or many."""
+    found = inlet(request)
+    if bodies.media_type(request) == NDJSON:
+        operator = identity.operator_of(request, "signals")
+        return await _many(request, partial(_read_signal, operator), partial(_signal_verbs, found))
+    body = await _one(request, found.config.limits.body_bytes)
+    operator = identity.operator_of(request, "signals", body)
+    came = _signal(operator, bodies.decode(body, SignalBody), request)
+    (verb,) = await _signal_verbs(found, [came])
+    return _receipt(await found.write(verb))
+
+
+async def post_notices(request: Request) -> Response:
+    """Take in one warning; the answer is its receipt."""
+    found = inlet(request)
+    limits = found.config.limits
+    body = await _one(request, limits.body_bytes)
+    operator = identity.operator_of(request, "notices", body)
+    notice = bodies.decode(body, NoticeBody)
+    if len(notice.text.encode()) > limits.notice_bytes:
+        raise TooLarge(f"the text of a notice has at most {limits.notice_bytes} bytes")
+    _few(notice.subject, limits.identifiers)
+    _few(notice.person, limits.identifiers)
+    _few(notice.reporter, limits.identifiers)
+    came = notice.taken_by(operator.id, _key(notice.id, request))
+    asked = await found.ask(lambda answerable: answerable.intake.ask(came.subject))
+    return _receipt(await found.write(lambda answerable: answerable.receive_notice(came, asked)))
+
+
+async def post_accounts(request: Request) -> Response:
+    """Take in one new or changed account, or many."""
+    found = inlet(request)
+    if bodies.media_type(request) == NDJSON:
+        identity.operator_of(request, "accounts")
+        return await _many(request, _read_account, _account_verbs)
+    body = await _one(request, found.config.limits.body_bytes)
+    identity.operator_of(request, "accounts", body)
+    came = bodies.decode(body, AccountBody).taken()
+    return _receipt(await found.write(lambda answerable: answerable.see_account(came)))
+
+
+async def post_entitlements(request: Request) -> Response:
+    """Answer whether an account's plan may rise; with an open case it may not (F4)."""
+    found = inlet(request)
+    body = await _one(request, found.config.limits.body_bytes)
+    operator = identity.operator_of(request, "accounts", body)
+    wanted = bodies.decode(body, EntitlementBody)
+    refused = await found.write(
+        lambda answerable: answerable.raise_entitlement(wanted.account, wanted.plan(), by=operator.id)
+    )
+    if isinstance(refused, Refused):
+        raise RefusedError(refused)
+    return Response(b'{"allowed":true}', media_type=JSON)
+
+
+# --- one
+
+
+async def _one(request: Request, limit: int) -> bytes:
+    if bodies.media_type(request) != JSON:
+        raise Unsupported(f"send {JSON}", hint=f"or, where many are taken, {NDJSON}")
+    return await bodies.whole(request, limit)
+
+
+def _key(given: str | None, request: Request) -> str:
+    found = given or request.headers.get("webhook-id") or request.headers.get("idempotency-key")
+    if not found or len(found) > 200:
+        raise Invalid("an id is needed", hint="a second delivery under the same id changes nothing")
+    return found
+
+
+def _few(given: Identifiers, most: int) -> None:
+    if len(given) > most:
+        raise Invalid(f"at most {most} identifiers")
+
+
+def _receipt(taken: Taken) -> Response:
+    return Response(_written(taken), status_code=OK if taken.again else CREATED, media_type=JSON)
+
+
+class _Answer(msgspec.Struct, kw_only=True, omit_defaults=True):
+    id: str
+    case: str | None
+    at: str
+    again: bool
+    line: int = 0
+
+
+def _written(taken: Taken, line: int = 0) -> bytes:
+    answer = _Answer(id=taken.id, case=taken.case, at=rfc3339(taken.at), again=taken.again, line=line)
+    return msgspec.json.encode(answer)
+
+
+# --- signals and accounts as lines
+
+
+def _signal(operator: Operator, body: SignalBody, request: Request) -> SignalIn:
+    _few(body.person, inlet(request).config.limits.identifiers)
+    return body.taken_by(operator.id, _key(body.id, request))
+
+
+def _read_signal(operator: Operator, line: bytes) -> SignalIn:
+    body = bodies.decode_line(line, SignalBody)
+    if body.id is None:
+        raise Invalid("an id is needed", hint="a second delivery under the same id changes nothing")
+    return body.taken_by(operator.id, body.id)
+
+
+async def _signal_verbs(found: Inlet, came: Sequence[SignalIn]) -> list[Verb[Taken]]:
+    users = {one.user for one in came}
+    asked = await found.ask(partial(_plans, users)) if found.config.ports.folder else dict.fromkeys(users)
+    return [partial(_raise, one, asked[one.user]) for one in came]
+
+
+def _plans(users: Iterable[str], answerable: Answerable) -> dict[str, Asked | None]:
+    return {user: answerable.intake.ask([Identifier(IdentifierKind.ACCOUNT, user)]) for user in users}
+
+
+def _raise(came: SignalIn, asked: Asked | None, answerable: Answerable) -> Taken:
+    return answerable.raise_signal(came, asked)
+
+
+def _read_account(line: bytes) -> AccountBody:
+    return bodies.decode_line(line, AccountBody)
+
+
+async def _account_verbs(came: Sequence[AccountBody]) -> list[Verb[Taken]]:
+    return [partial(_see, one) for one in came]
+
+
+def _see(came: AccountBody, answerable: Answerable) -> Taken:
+    return answerable.see_account(came.taken())
+
+
+# --- many
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """One line: its number, and what is wrong with it so far."""
+
+    number: int
+    error: Exception | None
+
+
+async def _many(request: Request, read: Accept, verbs: Prepare) -> Response:
+    """Answer a body of lines with as many lines; answers wait in memory, for few senders read while they send."""
+    found, answers = inlet(request), bytearray()
+    pending: list[tuple[list[_Line], Future[list[Taken | Failed]]]] = []
+    number = 0
+    try:
+        async for group in _groups(request, found.config.limits.bulk_bytes):
+            lines = [(number + place, _attempt(read, line)) for place, line in enumerate(group, 1) if line != b""]
+            number += len(group)
+            good = [came for _, came in lines if not isinstance(came, Failed)]
+            told = [_Line(at, came.error if isinstance(came, Failed) else None) for at, came in lines]
+            pending.append((told, found.writer.submit_all(await verbs(good))))
+            while len(pending) > PENDING_MAX:
+                answers += await _answered(*pending.pop(0))
+    except Exception as error:
+        if number == 0:
+            raise
+        answers += await _rest(pending)
+        answers += _problem(number + 1, error)
+        return Response(bytes(answers), media_type=NDJSON)
+    if number == 0:
+        raise BadInput("there is no line in this body")
+    answers += await _rest(pending)
+    return Response(bytes(answers), media_type=NDJSON)
+
+
+async def _rest(pending: list[tuple[list[_Line], Future[list[Taken | Failed]]]]) -> bytes:
+    return b"".join([await _answered(*one) for one in pending])
+
+
+async def _answered(lines: Sequence[_Line], future: Future[list[Taken | Failed]]) -> bytes:
+    """Return the answers to a group once it is durable; where it could not be kept, each of its lines says so."""
+    try:
+        found = await asyncio.wrap_future(future)
+    except Exception as error:  # noqa: BLE001 - every line of the group is told
+        return b"".join(_problem(line.number, line.error or error) for line in lines)
+    results, written = iter(found), []
+    for line in lines:
+        result = Failed(line.error) if line.error is not None else next(results)
+        if isinstance(result, Failed):
+            written.append(_problem(line.number, result.error))
+        else:
+            written.append(_written(result, line.number) + b"\n")
+    return b"".join(written)
+
+
+def _problem(number: int, error: Exception) -> bytes:
+    return msgspec.json.encode({"line": number, "problem": document(error)}) + b"\n"
+
+
+def _attempt(read: Accept, line: bytes | None) -> object:
+    if line is None:
+        return Failed(TooLarge(f"a line here has at most {LINE_BYTES_MAX} bytes"))
+    try:
+        return read(line)
+    except Exception as error:  # noqa: BLE001 - this line alone is answered with it
+        return Failed(error)
+
+
+async def _groups(request: Request, limit: int) -> AsyncIterator[list[bytes | None]]:
+    """Yield the lines of a body in groups, as they arrive; None for a line that is too long, b"" for an empty one."""
+    begun, is_skipping = b"", False
+    async for chunk in bodies.chunks(request, limit):
+        *whole, begun = (begun + chunk).split(b"\n")
+        lines: list[bytes | None] = [None if len(line) > LINE_BYTES_MAX else line.strip() for line in whole]
+        if lines and is_skipping:
+            lines[0], is_skipping = None, False
+        if len(begun) > LINE_BYTES_MAX:
+            begun, is_skipping = b"", True
+        for start in range(0, len(lines), GROUP_MAX):
+            yield lines[start : start + GROUP_MAX]
+    if begun.strip() or is_skipping:
+        yield [None if is_skipping else begun.strip()]

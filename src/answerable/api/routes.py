@@ -1,0 +1,69 @@
+"""The routes of the api, and the application that serves them; every route stands in docs/api.md."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.routing import Route
+
+from answerable.api import gates, health, ingest, staff
+from answerable.api.problems import respond
+from answerable.api.state import Inlet
+from answerable.errors import AnswerableError
+
+CASE = "/v1/cases/{case}"
+
+ROUTES = (
+    Route("/v1/signals", ingest.post_signals, methods=["POST"]),
+    Route("/v1/notices", ingest.post_notices, methods=["POST"]),
+    Route("/v1/accounts", ingest.post_accounts, methods=["POST"]),
+    Route("/v1/entitlements", ingest.post_entitlements, methods=["POST"]),
+    Route("/v1/feed", gates.get_feed, methods=["GET"]),
+    Route("/v1/exchanges", gates.post_exchanges, methods=["POST"]),
+    Route("/v1/confirmations", gates.post_confirmations, methods=["POST"]),
+    Route("/v1/cases", staff.get_cases, methods=["GET"]),
+    Route(CASE, staff.get_case, methods=["GET"]),
+    Route(f"{CASE}/views", staff.post_view, methods=["POST"]),
+    Route(f"{CASE}/decisions", staff.post_decision, methods=["POST"]),
+    Route(f"{CASE}/proposals", staff.post_proposal, methods=["POST"]),
+    Route(f"{CASE}/countersignatures", staff.post_countersignature, methods=["POST"]),
+    Route(f"{CASE}/redraws", staff.post_redraw, methods=["POST"]),
+    Route(f"{CASE}/lifts", staff.post_lift, methods=["POST"]),
+    Route(f"{CASE}/answers", staff.post_answer, methods=["POST"]),
+    Route(f"{CASE}/replies", staff.post_reply, methods=["POST"]),
+    Route(f"{CASE}/dissents", staff.post_dissent, methods=["POST"]),
+    Route(f"{CASE}/overrides", staff.post_override, methods=["POST"]),
+    Route(f"{CASE}/acts", staff.post_act, methods=["POST"]),
+    Route(f"{CASE}/confirmations", staff.post_confirmation, methods=["POST"]),
+    Route(f"{CASE}/closures", staff.post_closure, methods=["POST"]),
+    Route(f"{CASE}/withdrawals", staff.post_withdrawal, methods=["POST"]),
+    Route("/v1/links/{link}/confirmations", staff.post_link_confirmation, methods=["POST"]),
+    Route("/v1/health", health.get_health, methods=["GET"]),
+    Route("/v1/checkpoint", health.get_checkpoint, methods=["GET"]),
+)
+
+
+def build(inlet: Inlet) -> Starlette:
+    """Return the api over one record; it starts and ends the writer with itself."""
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        inlet.writer.start()
+        pulse = asyncio.create_task(inlet.pulse.follow(inlet.reading))
+        try:
+            yield
+        finally:
+            pulse.cancel()
+            with suppress(asyncio.CancelledError):
+                await pulse
+            await asyncio.to_thread(inlet.writer.close)
+            inlet.close()
+
+    errors = {AnswerableError: respond, HTTPException: respond, Exception: respond}
+    app = Starlette(routes=list(ROUTES), lifespan=lifespan, exception_handlers=errors)
+    app.state.inlet = inlet
+    return app

@@ -1,0 +1,137 @@
+"""What the routes share: the writer, the reader, the configuration, and when each gate was last heard of."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from starlette.requests import Request
+
+from answerable.app import Answerable, Reading
+from answerable.config import Config
+from answerable.edge import Clock
+from answerable.errors import AnswerableError, StoreUnavailable
+from answerable.work.writer import Verb, Writer
+from answerable_gate import GatePolicy
+
+T = TypeVar("T")
+
+_log = logging.getLogger("answerable.api")
+
+WRITE_SECONDS_MAX = 30
+BEAT_S = 1.0
+LOOKS_A_POLICY = 50
+GATES_MAX = 1000
+PORT_THREADS = 8
+
+
+@dataclass(slots=True)
+class Gates:
+    """When each gate was last heard of, in the process's monotonic seconds."""
+
+    _heard: dict[str, float] = field(default_factory=dict)
+
+    def hear(self, name: str, monotonic: float) -> None:
+        """Note that a gate was in contact."""
+        if name in self._heard or len(self._heard) < GATES_MAX:
+            self._heard[name] = monotonic
+
+    def ages(self, monotonic: float) -> dict[str, float]:
+        """Return how many seconds ago each gate was heard of."""
+        return {name: monotonic - at for name, at in sorted(self._heard.items())}
+
+
+class Pulse:
+    """How far the feed has come, by this process or another; whoever waits for more is woken."""
+
+    def __init__(self) -> None:
+        """Begin before the first place of the feed."""
+        self.head = 0
+        self.policy: GatePolicy | None = None
+        self._looked = 0
+        self._moved = asyncio.Condition()
+
+    async def follow(self, reading: Reading) -> None:
+        """Look at the record until cancelled; its thread is its own, for it mostly waits."""
+        loop, executor = asyncio.get_running_loop(), ThreadPoolExecutor(1, "pulse")
+        try:
+            while True:
+                try:
+                    self.head, self.policy = await loop.run_in_executor(executor, self._look, reading)
+                except AnswerableError:
+                    _log.exception("the record cannot be read; gates keep what they hold")
+                    await asyncio.sleep(BEAT_S)
+                async with self._moved:
+                    self._moved.notify_all()
+        finally:
+            executor.shutdown(wait=False, cancel_futures=True)
+
+    def _look(self, reading: Reading) -> tuple[int, GatePolicy]:
+        reading.wait_for_change(self.head, BEAT_S / 2)
+        self._looked += 1
+        policy = self.policy if self._looked % LOOKS_A_POLICY else None
+        return reading.head(), policy or reading.gate_policy()
+
+    async def passed(self, at: int, timeout_s: float) -> None:
+        """Wait until the feed has passed a place, or for so long."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s), self._moved:
+                await self._moved.wait_for(lambda: self.head > at)
+
+
+@dataclass(slots=True, kw_only=True)
+class Inlet:
+    """Everything that a route may use.
+
+    `outside` is for what is no act: asking ports, keeping exchanges. `gate_tokens` are hashes; in `beat` work says that
+    it lives.
+    """
+
+    config: Config
+    writer: Writer
+    reading: Reading
+    outside: Answerable
+    clock: Clock
+    gate_tokens: tuple[str, ...]
+    webhook_secrets: dict[str, str]
+    beat: Path
+    gates: Gates = field(default_factory=Gates)
+    pulse: Pulse = field(default_factory=Pulse)
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    ports: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(PORT_THREADS, "ports"))
+    reader: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "reader"))
+
+    async def write(self, verb: Verb[T]) -> T:
+        """Run a verb and return what it returned, after the commit (L17)."""
+        try:
+            async with asyncio.timeout(WRITE_SECONDS_MAX):
+                return await asyncio.wrap_future(self.writer.submit(verb))
+        except TimeoutError as error:
+            # It may still be committed: whoever asks again under the same id gets the first answer.
+            raise StoreUnavailable from error
+
+    async def read(self, ask: Callable[[Reading], T]) -> T:
+        """Read in the reader's own thread."""
+        return await asyncio.get_running_loop().run_in_executor(self.reader, ask, self.reading)
+
+    async def ask(self, question: Callable[[Answerable], T]) -> T:
+        """Ask the operator's systems, or keep what is no act, in a thread that may wait."""
+        return await asyncio.get_running_loop().run_in_executor(self.ports, question, self.outside)
+
+    def close(self) -> None:
+        """Let the threads go."""
+        self.ports.shutdown(wait=False, cancel_futures=True)
+        self.reader.shutdown(wait=True)
+
+
+def inlet(request: Request) -> Inlet:
+    """Return what the routes share."""
+    found = request.app.state.inlet
+    assert isinstance(found, Inlet), "build() puts it there"
+    return found

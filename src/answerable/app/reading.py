@@ -1,0 +1,135 @@
+"""What may be read without opening a case: lists without content, checkpoints, and the feed to the gates (L6)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Literal
+
+from answerable.app.acts import Acts
+from answerable.core.facts import ActorId, CaseId, StaffId
+from answerable.ports.signer import Signer
+from answerable.store.protocol import CaseRow, Checkpointed
+from answerable_gate import GatePolicy, Heartbeat, Hello, alias, entry_line, heartbeat_line, hello_line
+
+Unknown = Literal["allow", "guarded", "refuse"]
+FEED_LINES = 500
+OVERDUE_AFTER = timedelta(seconds=30)
+_STRICTNESS: tuple[Unknown, ...] = ("allow", "guarded", "refuse")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateRules:
+    """What the operator's configuration asks of the gates; it may be stricter than the policy, never weaker."""
+
+    on_stale: Unknown
+    on_cold_start: Unknown
+    on_no_identity: Unknown
+    lease_s: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """How the record stands: entries, how many of them no checkpoint covers, and whether time is being written down."""
+
+    now: datetime
+    size: int
+    sealed: int
+    is_overdue: bool
+
+
+class Reading:
+    """Reads one record for lists and gates; nothing here writes, and nothing here is anybody's content."""
+
+    def __init__(self, acts: Acts, signer: Signer, rules: GateRules) -> None:
+        """Take the record, whoever signs its checkpoints, and what the configuration asks of gates."""
+        self._acts = acts
+        self._signer = signer
+        self._rules = rules
+
+    # --- lists
+
+    def cases(self, *, staff: StaffId, after: CaseId | None, limit: int, only_open: bool) -> Sequence[CaseRow]:
+        """Return a page of the cases that a member of staff may know of."""
+        hidden_from = ActorId(staff)
+        return self._acts.store.cases(after=after, limit=limit, only_open=only_open, hidden_from=hidden_from)
+
+    def case(self, case: CaseId, *, staff: StaffId) -> CaseRow | None:
+        """Return a case's row; None as well where this person is barred from it, so that nobody learns of it (L6)."""
+        return case_for(self._acts, case, staff)
+
+    def checkpoint(self) -> Checkpointed | None:
+        """Return the newest signed checkpoint."""
+        return self._acts.store.newest_checkpoint()
+
+    @property
+    def vkey(self) -> str:
+        """The line under which readers pin the log's key."""
+        return self._signer.vkey
+
+    def health(self) -> Health:
+        """Return how the record stands now."""
+        store, now = self._acts.store, self.now()
+        newest = store.newest_checkpoint()
+        return Health(
+            now=now,
+            size=store.size(),
+            sealed=newest.size if newest else 0,
+            is_overdue=bool(store.due(now - OVERDUE_AFTER, 1)),
+        )
+
+    def now(self) -> datetime:
+        """Return the record's time under the time rule."""
+        return self._acts.now(self._acts.store.high_water())
+
+    # --- the feed
+
+    def gate_policy(self) -> GatePolicy:
+        """Return what the gates do: the policy in force, or the configuration where that is stricter."""
+        policy, count = self._acts.policy()
+        return replace(
+            policy.gate,
+            version=count,
+            on_stale=_stricter(policy.gate.on_stale, self._rules.on_stale),
+            on_cold_start=_stricter(policy.gate.on_cold_start, self._rules.on_cold_start),
+            on_no_identity=_stricter(policy.gate.on_no_identity, self._rules.on_no_identity),
+            lease_s=min(policy.gate.lease_s, self._rules.lease_s),
+        )
+
+    def hello(self) -> bytes:
+        """Return the first line of a connection."""
+        check = alias(self._acts.keyring.gate, "").hex()
+        hello = Hello(
+            origin=self._acts.store.origin, key=self._signer.vkey, check=check, policy=self.gate_policy()
+        )
+        return hello_line(hello)
+
+    def entries_after(self, after: int) -> tuple[int, list[bytes]]:
+        """Return the next entries of the feed as lines, and the place that a gate is at once it has them."""
+        found = self._acts.store.feed(after, FEED_LINES)
+        now = self.now()
+        lines = [entry_line(one.seq, one.entry, one.releases, now=now) for one in found]
+        return found[-1].seq if found else after, lines
+
+    def heartbeat(self, at: int) -> bytes:
+        """Return the line that says: up to this place everything was sent, and this is the store's time."""
+        return heartbeat_line(Heartbeat(seq=at, now=self.now(), size=self._acts.store.size()))
+
+    def head(self) -> int:
+        """Return the last place in the feed."""
+        return self._acts.store.feed_head()
+
+    def wait_for_change(self, since: int, timeout_s: float) -> bool:
+        """Wait until the feed has moved past a place, by any process."""
+        return self._acts.store.wait_for_change(since, timeout_s)
+
+
+def case_for(acts: Acts, case: CaseId, staff: StaffId) -> CaseRow | None:
+    """Return a case's row, or None where there is none for this person."""
+    row = acts.store.case_row(case)
+    return None if row is None or staff in row.barred else row
+
+
+def _stricter(one: Unknown, other: Unknown) -> Unknown:
+    return max(one, other, key=_STRICTNESS.index)

@@ -1,0 +1,182 @@
+"""`answerable serve`: the api and the gateway, two addresses in one process, until SIGTERM.
+
+Law: what was accepted is committed before the process ends; what ends it is a signal, never a feed that stays open.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import typer
+import uvicorn
+from standardwebhooks.webhooks import EmptyWebhookSecretError, Webhook
+
+from answerable.api import Inlet, build
+from answerable.cli.options import DEFAULT_CONFIG, ConfigPath, log_to_stderr
+from answerable.cli.wiring import House, open_house
+from answerable.config import Config, from_environment, host_port, load, token_hash
+from answerable.errors import ConfigError
+from answerable.gateway import build as build_gateway
+from answerable.work.loop import beat_file
+from answerable.work.writer import Writer
+from answerable_gate.io.proofs import pin
+
+GATEWAY_NAME = "gateway"
+GRACE_S = 10
+STARTED_POLL_S = 0.02
+
+
+class _Server(uvicorn.Server):
+    """A server among others in one process: signals are for the process."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the signals alone."""
+        yield
+
+
+def serve(config: ConfigPath = DEFAULT_CONFIG) -> None:
+    """Serve the api and, where a model is configured, the gateway before it."""
+    log_to_stderr()
+    house = open_house(load(config))
+    try:
+        asyncio.run(_serve(house))
+    finally:
+        house.close()
+
+
+async def _serve(house: House) -> None:
+    config = house.config
+    token, given = _gate_token(house)
+    inlet = _inlet(house, given)
+    api_socket = _listen(config.serve.api)
+    base = _address(api_socket)
+    api = _server(build(inlet))
+    running = [asyncio.create_task(api.serve([api_socket]))]
+    gateway: _Server | None = None
+    try:
+        await _started(api, running[0])
+        said = {"api": base}
+        if config.upstream is not None:
+            gateway_socket = _listen(config.serve.gateway)
+            gateway = _server(_gateway(house, base, token))
+            running.append(asyncio.create_task(gateway.serve([gateway_socket])))
+            await _started(gateway, running[1])
+            said["gateway"] = _address(gateway_socket)
+        typer.echo("ready " + " ".join(f"{name}={where}" for name, where in said.items()))
+        await _told_to_stop(running)
+    finally:
+        # The gateway first: what it has seen and not yet sent goes to the api.
+        for server, task in ((gateway, running[-1]), (api, running[0])):
+            if server is not None:
+                if server is api:
+                    inlet.stopping.set()
+                server.should_exit = True
+                await asyncio.gather(task, return_exceptions=True)
+
+
+async def _told_to_stop(running: list[asyncio.Task[None]]) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    stopped = asyncio.create_task(stop.wait())
+    await asyncio.wait([stopped, *running], return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+
+
+async def _started(server: _Server, task: asyncio.Task[None]) -> None:
+    while not server.started:
+        if task.done():
+            await task
+            raise ConfigError("a server ended before it began")
+        await asyncio.sleep(STARTED_POLL_S)
+
+
+def _inlet(house: House, gate_tokens: tuple[str, ...]) -> Inlet:
+    return Inlet(
+        config=house.config,
+        writer=Writer(house.answerable()),
+        reading=house.reading(),
+        outside=house.answerable(),
+        clock=house.clock,
+        gate_tokens=gate_tokens,
+        webhook_secrets=webhook_secrets(house.config),
+        beat=beat_file(house.config.record.path),
+    )
+
+
+def webhook_secrets(config: Config) -> dict[str, str]:
+    """Return the secret of each operator that signs; raise `ConfigError` where one is missing or none."""
+    found = {}
+    for operator in config.operators:
+        if operator.webhook_secret_env is not None:
+            secret = from_environment(operator.webhook_secret_env, os.environ)
+            try:
+                Webhook(secret)
+            except (EmptyWebhookSecretError, ValueError) as error:
+                raise ConfigError(f"{operator.webhook_secret_env} holds no webhook secret") from error
+            found[operator.id] = secret
+    return found
+
+
+def _gate_token(house: House) -> tuple[str, tuple[str, ...]]:
+    """Return the token of the gateway in this process, and the hashes of all that the api takes.
+
+    Where the environment gives none, one is made for this process alone, which nobody else ever sees.
+    """
+    gate = house.config.gate
+    given = os.environ.get(gate.token_env, "") if gate.token_env else ""
+    token = given or house.mint.token("gate")
+    accepted = {token_hash(token)} if not given else set()
+    return token, tuple(sorted(accepted | ({gate.token_hash} if gate.token_hash else set())))
+
+
+def _gateway(house: House, base: str, token: str) -> Any:
+    config, upstream = house.config, house.config.upstream
+    assert upstream is not None, "there is a gateway only before a model"
+    return build_gateway(
+        upstream=upstream.url,
+        upstream_key=from_environment(upstream.key_env, os.environ) if upstream.key_env else None,
+        feed_base=base,
+        gate_token=token,
+        gate_key=house.keyring.gate,
+        pinned=pin(house.signer.vkey, config.record.origin),
+        identity_header=config.gate.identity_header,
+        name=GATEWAY_NAME,
+        clock=house.clock,
+        policy=house.reading().gate_policy(),
+        body_bytes=config.limits.gateway_body_bytes,
+    )
+
+
+def _server(app: Any) -> _Server:
+    config = uvicorn.Config(
+        app, log_config=None, access_log=False, server_header=False, proxy_headers=False, ws="none",
+        timeout_graceful_shutdown=GRACE_S, h11_max_incomplete_event_size=64 * 1024, lifespan="on",
+    )
+    return _Server(config)
+
+
+def _listen(address: str) -> socket.socket:
+    host, port = host_port(address)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    found = socket.socket(family, socket.SOCK_STREAM)
+    found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        found.bind((host, port))
+    except OSError as error:
+        found.close()
+        raise ConfigError(f"cannot listen on {address}: {error.strerror}") from error
+    return found
+
+
+def _address(listening: socket.socket) -> str:
+    host, port = listening.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

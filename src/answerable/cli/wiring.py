@@ -1,0 +1,142 @@
+"""The composition root: from a configuration to a record with its keys, ports and verbs; nothing is wired elsewhere.
+
+Law: keys are made only for a record that holds nothing yet; whoever lost them is told, never given new ones.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+from answerable.app import Acts, Answerable, GateRules, Intake, Reading
+from answerable.app.genesis import Person, establish
+from answerable.app.identifying import Index
+from answerable.config import Config
+from answerable.edge import RandomMint, SystemClock
+from answerable.errors import ConfigError, Conflict
+from answerable.ports.folder import Folder
+from answerable.ports.notifier import FileNotifier, Notifier
+from answerable.ports.signer import LocalSigner, Signer, create_signing_key
+from answerable.store.protocol import Store
+from answerable.store.opening import INCEPTION, RECORD
+from answerable.store.sqlite import create_store, open_store
+from answerable.vault.keys import Keyring, create_keyring, load_keyring
+
+SIGNING_KEY = "log.json"
+LETTERS = "letters.jsonl"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class House:
+    """One process's hold on a record: its store, keys, ports and clock."""
+
+    config: Config
+    store: Store
+    keyring: Keyring
+    signer: Signer
+    clock: SystemClock
+    mint: RandomMint
+    folder: Folder | None
+
+    def acts(self) -> Acts:
+        """Return acts for one thread; each thread keeps its own time and memory."""
+        return Acts(store=self.store, keyring=self.keyring, clock=self.clock, mint=self.mint)
+
+    @property
+    def index(self) -> Index:
+        """The blind index of this record."""
+        return Index(keyring=self.keyring, region=self.config.ports.phone_region)
+
+    def answerable(self) -> Answerable:
+        """Return the verbs for one thread."""
+        acts = self.acts()
+        intake = Intake(acts, self.index, directory=self.folder, entitlements=self.folder)
+        return Answerable(acts, intake, self.signer)
+
+    def reading(self) -> Reading:
+        """Return what may be read without opening a case, for one thread."""
+        gate = self.config.gate
+        rules = GateRules(
+            on_stale=gate.on_stale,
+            on_cold_start=gate.on_cold_start,
+            on_no_identity=gate.on_no_identity,
+            lease_s=gate.lease_s,
+        )
+        return Reading(self.acts(), self.signer, rules)
+
+    def notifier(self) -> Notifier:
+        """Return the carrier of letters: until mail is connected, a file in the ports' folder or beside the record."""
+        return FileNotifier((self.config.ports.folder or self.config.record.path) / LETTERS)
+
+    def close(self) -> None:
+        """Close the record."""
+        self.store.close()
+
+
+def open_house(config: Config) -> House:
+    """Open the record of a configuration, make it on the first start, and bring roster and policy up to date."""
+    mint = RandomMint()
+    policy = policy_text(config)
+    keyring, store = _record(config, mint)
+    try:
+        house = House(
+            config=config,
+            store=store,
+            keyring=keyring,
+            signer=LocalSigner(config.keys.path / SIGNING_KEY),
+            clock=SystemClock(config.clock.offset_file),
+            mint=mint,
+            folder=_folder(config),
+        )
+        establish(house.acts(), house.index, staff=_people(config), policy=policy)
+    except BaseException:
+        store.close()
+        raise
+    return house
+
+
+def _record(config: Config, mint: RandomMint) -> tuple[Keyring, Store]:
+    """Return the keyring and the record; both are made only where there is neither a record nor a trace of one."""
+    folder, keys, origin = config.record.path, config.keys.path, config.record.origin
+    if not (folder / RECORD).exists() and not (keys / INCEPTION).exists():
+        keyring = create_keyring(keys, mint=mint)
+        # Two processes at their first start: one makes the keys and the record, both use them.
+        with suppress(Conflict):
+            create_signing_key(keys / SIGNING_KEY, origin, mint=mint)
+        with suppress(Conflict):
+            return keyring, create_store(folder, keys=keys, origin=origin, mark=keyring.mark)
+    keyring = load_keyring(keys)
+    return keyring, open_store(folder, keys=keys, origin=origin, mark=keyring.mark)
+
+
+def _folder(config: Config) -> Folder | None:
+    if config.ports.folder is None:
+        return None
+    config.ports.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return Folder(config.ports.folder, region=config.ports.phone_region)
+
+
+def _people(config: Config) -> list[Person]:
+    return [
+        Person(
+            id=one.id, name=one.name, role=one.role, duty=one.duty, superior=one.superior, emails=one.emails
+        )
+        for one in config.staff
+    ]
+
+
+def policy_text(config: Config) -> str:
+    """Return the policy that the configuration chooses; raise `ConfigError` where the file cannot be read."""
+    if config.policy.file is not None:
+        return read_policy(config.policy.file)
+    return (resources.files("answerable.blobs") / "policies" / f"{config.policy.name}.toml").read_text("utf-8")
+
+
+def read_policy(path: Path) -> str:
+    """Return the text of a policy file."""
+    try:
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"the policy cannot be read: {path} ({error})") from error

@@ -1,0 +1,58 @@
+"""The loop of `answerable work`: every step in a thread of its own until told to stop; one that fails stops no other.
+
+Law: nothing here protects anybody; it writes down what the gates did already, and carries letters (L1).
+"""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+_log = logging.getLogger("answerable.work")
+
+BEAT = "work.beat"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Something done again and again; it tells whether there is more at once. `every_s` is the pause when there is not."""
+
+    name: str
+    run: Callable[[], bool]
+    every_s: float
+
+
+def run(steps: list[Step], stop: threading.Event) -> None:
+    """Run every step in its own thread until `stop` is set, and wait for the last of them to end."""
+    threads = [threading.Thread(target=_repeat, args=(step, stop), name=step.name) for step in steps]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def _repeat(step: Step, stop: threading.Event) -> None:
+    while not stop.is_set():
+        try:
+            is_more = step.run()
+        except Exception:
+            _log.exception("%s failed; it is tried again", step.name)
+            is_more = False
+        if not is_more:
+            stop.wait(step.every_s)
+
+
+def beat_file(record: Path) -> Path:
+    """Return the file in which `work` writes when its last sweep was complete."""
+    return record / BEAT
+
+
+def write_beat(path: Path, text: str) -> None:
+    """Replace the beat as a whole, so that a reader never sees half of one."""
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=".beat-", delete=False, encoding="ascii") as file:
+        file.write(text + "\n")
+    Path(file.name).replace(path)

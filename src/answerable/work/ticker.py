@@ -1,0 +1,58 @@
+"""The ticker: writes down what time has brought, in batches, the longest overdue first.
+
+Law: bookkeeping only; a gate has done it already, and a dead ticker costs nobody protection (L1).
+"""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+
+from answerable.app import Answerable
+from answerable.core.facts import SubjectId
+from answerable.errors import AnswerableError
+from answerable.work.writer import Failed, attempt
+
+BATCH = 200
+
+_log = logging.getLogger("answerable.ticker")
+
+
+def sweep(answerable: Answerable) -> int:
+    """Settle every subject that is due now; return how many were settled.
+
+    One whose facts cannot be written (a newer program's, say) is passed over and holds up nobody behind it.
+    """
+    store = answerable.acts.store
+    now = answerable.acts.now(store.high_water())
+    tried: set[SubjectId] = set()
+    stuck: set[SubjectId] = set()
+    settled = 0
+    while True:
+        found = store.due(now, BATCH + len(stuck))
+        stuck.update(tried.intersection(found))
+        due = [subject for subject in found if subject not in tried]
+        if not due:
+            return settled
+        tried.update(due)
+        settled += len(due) - len(_settle(answerable, due))
+
+
+def _settle(answerable: Answerable, due: list[SubjectId]) -> list[SubjectId]:
+    """Settle subjects in one transaction, or where that fails each in its own; return those that could not be."""
+    try:
+        with answerable.acts.store.batch():
+            results = [(subject, attempt(answerable, partial(_one, subject))) for subject in due]
+    except AnswerableError as error:
+        if len(due) == 1:
+            _log.exception("what is due could not be written down: %s", error)
+            return due
+        return [subject for one in due for subject in _settle(answerable, [one])]
+    failed = [(subject, result.error) for subject, result in results if isinstance(result, Failed)]
+    for _, fault in failed:
+        _log.error("what is due could not be written down: %s", fault, exc_info=fault)
+    return [subject for subject, _ in failed]
+
+
+def _one(subject: SubjectId, answerable: Answerable) -> None:
+    answerable.settle(subject)

@@ -1,0 +1,190 @@
+"""The one writer of a process: a thread that drains a queue of verbs into one transaction, a savepoint for each.
+
+Law: a caller hears of its verb only after the commit (L17), and no verb undoes another.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from answerable.app import Answerable
+from answerable.errors import AnswerableError, Conflict, StoreUnavailable, TooMany
+
+T = TypeVar("T")
+Verb = Callable[[Answerable], T]
+
+QUEUE_MAX = 10_000
+BATCH_MAX = 256
+TRIES_MAX = 5
+SEAL_EVERY_S = 0.25
+
+_log = logging.getLogger("answerable.writer")
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """What a verb raised instead of returning; kept apart from what it returned."""
+
+    error: Exception
+
+
+@dataclass(frozen=True, slots=True)
+class _Job(Generic[T]):
+    verb: Verb[T]
+    future: Future[T]
+
+
+class Writer:
+    """Runs verbs in a thread of its own, many to a transaction, and seals what they wrote soon after."""
+
+    def __init__(self, answerable: Answerable) -> None:
+        """Take the record to write to; nobody else uses this `Answerable`."""
+        self._answerable = answerable
+        self._jobs: queue.Queue[_Job[Any] | None] = queue.Queue(QUEUE_MAX)
+        self._is_closing = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Do everything accepted so far, seal it, and stop."""
+        if not self._is_closing.is_set():
+            self._is_closing.set()
+            self._jobs.put(None)
+            self._thread.join()
+
+    def submit(self, verb: Verb[T]) -> Future[T]:
+        """Put a verb in the queue; its future is done only after the commit. Raise `TooMany` where there is no room."""
+        if self._is_closing.is_set() or not self._thread.is_alive():
+            raise StoreUnavailable
+        job: _Job[T] = _Job(verb, Future())
+        try:
+            self._jobs.put_nowait(job)
+        except queue.Full as error:
+            hint = "send it again later under the same id"
+            raise TooMany("more comes in than can be written now", hint=hint) from error
+        return job.future
+
+    def submit_all(self, verbs: Sequence[Verb[T]]) -> Future[list[T | Failed]]:
+        """Put many verbs in the queue as one; each succeeds or fails by itself."""
+        return self.submit(lambda answerable: [attempt(answerable, verb) for verb in verbs])
+
+    # --- the thread
+
+    def _run(self) -> None:
+        try:
+            self._drain()
+        finally:
+            self._refuse_rest()
+            seal(self._answerable)
+
+    def _drain(self) -> None:
+        clock, sealed_at = self._answerable.acts.clock, 0.0
+        while (jobs := self._gather()) is not None:
+            perform(self._answerable, jobs)
+            # Not after each commit: a signature costs two more waits for the disk, and a release may take 250 ms.
+            if clock.monotonic() - sealed_at >= SEAL_EVERY_S:
+                seal(self._answerable)
+                sealed_at = clock.monotonic()
+
+    def _refuse_rest(self) -> None:
+        while not self._jobs.empty():
+            job = self._jobs.get_nowait()
+            if job is not None:
+                job.future.set_exception(StoreUnavailable())
+
+    def _gather(self) -> list[_Job[Any]] | None:
+        """Return the next jobs, at least one, or None at the end; a quiet queue is a time to seal."""
+        first = self._next()
+        while first is _NOTHING:
+            seal(self._answerable)
+            first = self._next()
+        if first is None:
+            return None
+        assert isinstance(first, _Job)
+        jobs = [first]
+        while len(jobs) < BATCH_MAX:
+            try:
+                job = self._jobs.get_nowait()
+            except queue.Empty:
+                break
+            if job is None:
+                self._jobs.put(None)
+                break
+            jobs.append(job)
+        return jobs
+
+    def _next(self) -> _Job[Any] | object | None:
+        try:
+            return self._jobs.get(timeout=SEAL_EVERY_S)
+        except queue.Empty:
+            return _NOTHING
+
+
+_NOTHING = object()
+
+
+def attempt(answerable: Answerable, verb: Verb[T]) -> T | Failed:
+    """Run a verb and return what it raised as a value; raise only where the whole transaction is in doubt.
+
+    A conflict is tried again: somebody else was first.
+    """
+    for tried in range(TRIES_MAX):
+        try:
+            return verb(answerable)
+        except Conflict as error:
+            if tried == TRIES_MAX - 1:
+                return Failed(error)
+        except StoreUnavailable:
+            # A full disk may have undone the verbs before this one too: nobody may be told that theirs is kept (L17).
+            raise
+        except AnswerableError as error:
+            return Failed(error)
+        except Exception as error:  # noqa: BLE001 - a fault in one verb is answered to its caller and undoes no other
+            _log.error("a verb failed", exc_info=error)
+            return Failed(error)
+    raise AssertionError("the last try returns")
+
+
+def perform(answerable: Answerable, jobs: Sequence[_Job[Any]]) -> None:
+    """Run jobs in one transaction and tell each caller after the commit; where it cannot be, each in its own."""
+    try:
+        with answerable.acts.store.batch():
+            results = [attempt(answerable, job.verb) for job in jobs]
+    except Exception as error:  # noqa: BLE001 - whatever keeps a group from being kept, its members are tried alone
+        if len(jobs) == 1:
+            _tell(jobs[0], Failed(error))
+            return
+        _log.warning("a group of %d acts was not kept; each is tried alone: %s", len(jobs), error)
+        for job in jobs:
+            perform(answerable, [job])
+        return
+    for job, result in zip(jobs, results, strict=True):
+        _tell(job, result)
+
+
+def _tell(job: _Job[Any], result: object) -> None:
+    if job.future.cancelled():
+        return
+    if isinstance(result, Failed):
+        job.future.set_exception(result.error)
+    else:
+        job.future.set_result(result)
+
+
+def seal(answerable: Answerable) -> None:
+    """Sign what was written since; somebody who signed more is no fault, and a fault of the signer stops no intake."""
+    try:
+        answerable.seal()
+    except Conflict:
+        _log.debug("another process has signed a larger tree")
+    except AnswerableError:
+        _log.exception("no checkpoint could be signed; nothing is lowered meanwhile")
