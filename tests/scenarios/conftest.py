@@ -10,13 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from answerable.store.memory import MemoryStore
-from tests.scenarios.story import ORIGIN, Story
+from tests.scenarios.story import Story
 
 
 @pytest.fixture
 def story(tmp_path: Path) -> Iterator[Story]:
     """Begin a story on an empty record."""
-    store = MemoryStore(origin=ORIGIN)
-    yield Story(store=store, folder=tmp_path)
-    store.close()
+    begun = Story(folder=tmp_path)
+    yield begun
+    begun.store.close()

@@ -48,6 +48,7 @@ from answerable.edge import ManualClock, SeededMint
 from answerable.ports.folder import Folder
 from answerable.ports.signer import LocalSigner, create_signing_key
 from answerable.store.protocol import Store
+from answerable.store.sqlite import create_store
 from answerable.vault.keys import make_keyring
 from answerable_gate import Gate, GatePolicy, Item, Level, Request, Standing, Verdict
 from answerable_gate.io.proofs import pin
@@ -84,10 +85,10 @@ class Story:
     `unproven` is what the store took away without a proof, and the gate therefore kept.
     """
 
-    store: Store
     folder: Path
     policy: str = "staffed"
     works: bool = True
+    store: Store = field(init=False)
     clock: ManualClock = field(init=False)
     answerable: Answerable = field(init=False)
     reading: Reading = field(init=False)
@@ -100,7 +101,10 @@ class Story:
         mint = SeededMint(7)
         self.clock = ManualClock(START)
         keyring = make_keyring(mint)
-        key = self.folder / "log.json"
+        keys = self.folder / "keys"
+        keys.mkdir()
+        self.store = create_store(self.folder / "record", keys=keys, origin=ORIGIN, mark=keyring.mark)
+        key = keys / "log.json"
         create_signing_key(key, ORIGIN, mint=mint)
         signer = LocalSigner(key)
         acts = Acts(store=self.store, keyring=keyring, clock=self.clock, mint=mint)
