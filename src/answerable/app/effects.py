@@ -42,8 +42,8 @@ def _effect(journal: Journal, fact: f.Fact) -> tuple[str, dict[str, str]] | None
             return PAGE, {"to": _lead(journal), "why": "clock_suspected"}
         case f.NoticeReceived(case=case, notice=notice):
             return RECEIPT, {"notice": notice, "case": case}
-        case f.NoticeAnswered(case=case, notice=notice, outcome=outcome):
-            return ANSWER, {"notice": notice, "case": case, "outcome": outcome}
+        case f.NoticeAnswered(case=case, notice=notice, outcome=outcome, text=text):
+            return ANSWER, {"notice": notice, "case": case, "outcome": outcome, "text": text}
         case f.AnswerLapsed(case=case, notice=notice):
             return ANSWER, {"notice": notice, "case": case, "outcome": "lapsed"}
         case _:

@@ -54,7 +54,7 @@ class Intake:
     ) -> None:
         """Take the acts to write with and the operator's ports."""
         self._acts = acts
-        self._index = index
+        self.index = index
         self._directory = directory
         self._entitlements = entitlements
 
@@ -76,13 +76,13 @@ class Intake:
                 return known
             self._still(act, subject, came.user, account)
             if new:
-                identifying.enter_subject(act, self._index, subject, came.user, account)
+                identifying.enter_subject(act, self.index, subject, came.user, account)
             case = signals.take(act.journal, self._as_signal(act, subject, came))
             taken = Taken(id=list(case.signals)[-1], case=case.id, at=act.now)
             return _answer(act, f"signal:{came.source}", came.id, taken)
 
     def _as_signal(self, act: Act, subject: SubjectId, came: SignalIn) -> signals.Incoming:
-        person = identifying.person(act, self._index, came.person, within=subject)
+        person = identifying.person(act, self.index, came.person, within=subject)
         plain = _LABEL.fullmatch(came.label) is not None
         return signals.Incoming(
             signal=SignalId(act.mint.token("sig")),
@@ -98,7 +98,7 @@ class Intake:
             score=None if came.score is None else round(came.score * 1000),
             act=False,
             identified=False,
-            conversation=self._index.conversation(came.conversation),
+            conversation=self.index.conversation(came.conversation),
             evidence=_kept(act, came.evidence, subject),
             seen=_seen(came.at, act.now),
         )
@@ -117,7 +117,7 @@ class Intake:
                 return known
             self._still(act, subject, account, came.subject)
             if new or not act.journal.files.subject(subject).found:
-                identifying.enter_subject(act, self._index, subject, account, came.subject)
+                identifying.enter_subject(act, self.index, subject, account, came.subject)
             incoming = self._as_notice(act, subject, came, others)
             case = notices.receive(act.journal, incoming)
             if incoming.repeats is None:
@@ -128,12 +128,12 @@ class Intake:
     def _as_notice(
         self, act: Act, subject: SubjectId, came: NoticeIn, others: tuple[SubjectId, ...]
     ) -> notices.Incoming:
-        person = identifying.person(act, self._index, came.person, within=subject)
+        person = identifying.person(act, self.index, came.person, within=subject)
         given = came.person if came.reporter_is_person and not came.reporter else came.reporter
-        reporter = identifying.person(act, self._index, given, within=subject)
+        reporter = identifying.person(act, self.index, given, within=subject)
         reporter = reporter or PersonId(act.mint.token("person"))
         person = person or (reporter if came.reporter_is_person else None)
-        blinds = self._index.blinds([*came.subject, *given])
+        blinds = self.index.blinds([*came.subject, *given])
         text, commit = act.seal(_sealed_notice(came), subject=subject, author=reporter, slot="notice")
         repeats = act.tx.remembered(_SEEN_TEXTS, self._text_key(subject, came))
         return notices.Incoming(
@@ -154,13 +154,13 @@ class Intake:
         )
 
     def _text_key(self, subject: SubjectId, came: NoticeIn) -> str:
-        return f"{subject}:{fingerprint(came.text, self._index.keyring)}"
+        return f"{subject}:{fingerprint(came.text, self.index.keyring)}"
 
     def _reporters_account(self, came: NoticeIn) -> tuple[SubjectId, ...]:
         """Return the reporter's own account where one is known: crossed reports lock both (L13)."""
         given = came.person if came.reporter_is_person and not came.reporter else came.reporter
         with self._acts.store.act() as tx:
-            found = self._index.subject(tx, given)
+            found = self.index.subject(tx, given)
         return (found,) if found is not None else ()
 
     def _person_of(self, act: Act, subject: SubjectId) -> PersonId | None:
@@ -176,11 +176,11 @@ class Intake:
         """Take in a new or changed account and link it to others that share strong identifiers (F19, F23)."""
         own = _account(came.account)
         subject, _ = self._locate(came.account, [own])
-        blinds = self._index.blinds(came.identifiers)
+        blinds = self.index.blinds(came.identifiers)
         with self._acts.store.act() as tx:
-            others = [t for t in self._index.tokens(tx, SUBJECT, blinds) if t != subject]
+            others = [t for t in self.index.tokens(tx, SUBJECT, blinds) if t != subject]
         with self._acts.open("directory", (subject, *map(SubjectId, others))) as act:
-            identifying.enter_subject(act, self._index, subject, came.account, [own])
+            identifying.enter_subject(act, self.index, subject, came.account, [own])
             shared = identifying.matches(act, blinds, came.verified_at)
             for other, found in sorted(shared.items()):
                 if other != subject:
@@ -201,12 +201,12 @@ class Intake:
     def _locate(self, account: str | None, identifiers: Sequence[Identifier]) -> tuple[SubjectId, bool]:
         """Return the subject's token and whether it is new here."""
         with self._acts.store.act() as tx:
-            found = identifying.find_subject(tx, self._index, account, identifiers)
+            found = identifying.find_subject(tx, self.index, account, identifiers)
         return (found, False) if found is not None else (SubjectId(self._acts.mint.token("sub")), True)
 
     def _still(self, act: Act, subject: SubjectId, account: str | None, identifiers: Sequence[Identifier]) -> None:
         """Raise `Conflict` where another writer named this account since it was looked up; the caller retries."""
-        found = identifying.find_subject(act.tx, self._index, account, identifiers)
+        found = identifying.find_subject(act.tx, self.index, account, identifiers)
         if found is not None and found != subject:
             raise Conflict("the account has become known meanwhile")
 

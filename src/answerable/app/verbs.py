@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from answerable.app import exposures, sealing
+from answerable.app import briefs, exposures, looking_back, sealing
 from answerable.app.acts import Act, Acts, settle
+from answerable.app.briefs import Brief
 from answerable.app.files import CaseFile, read
 from answerable.app.incoming import AccountIn, NoticeIn, SignalIn, Taken
 from answerable.app.intake import Asked, Intake
@@ -30,6 +31,7 @@ from answerable.core.facts import (
 )
 from answerable.core.journal import Plan
 from answerable.ports.signer import Signer
+from answerable.screen.lookback import LookBack
 from answerable.store.protocol import Checkpointed, Exchange
 from answerable_gate import NOTHING, Level, Limit, Shield, Standing
 
@@ -220,6 +222,22 @@ class Answerable:
     def settle(self, subject: SubjectId) -> None:
         """Write what time has brought for a subject."""
         settle(self.acts, subject)
+
+    def look_backs(self, limit: int) -> list[tuple[SubjectId, CaseId, NoticeId]]:
+        """Return look-backs that have started and not ended, the oldest first."""
+        return looking_back.asked(self.acts, limit)
+
+    def prepare_look_back(self, subject: SubjectId, case: CaseId, notice: NoticeId) -> looking_back.Asked:
+        """Open what a look-back needs: whose history, and by what the protected person may be told in it."""
+        return looking_back.prepare(self.acts, subject, case, notice)
+
+    def end_look_back(self, asked: looking_back.Asked, found: LookBack) -> Refused | None:
+        """Record what a look-back gave; its hits become signals of the case."""
+        return looking_back.end(self.acts, self.intake.index, asked, found)
+
+    def brief(self, case: CaseId, notice: NoticeId, *, text: str | None = None) -> Brief | None:
+        """Return what a reporter may be told of a notice; `text` is the token of the answer in words."""
+        return briefs.read(self.acts, case, notice, text)
 
     def seal(self) -> Checkpointed | None:
         """Sign a checkpoint over everything recorded so far."""

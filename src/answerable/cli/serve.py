@@ -11,17 +11,18 @@ import signal
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import typer
 import uvicorn
 from standardwebhooks.webhooks import EmptyWebhookSecretError, Webhook
+from starlette.applications import Starlette
 
 from answerable.api import Inlet, build
 from answerable.cli.options import DEFAULT_CONFIG, ConfigPath, log_to_stderr
 from answerable.cli.wiring import House, open_house
 from answerable.config import Config, from_environment, host_port, load, token_hash
 from answerable.errors import ConfigError
+from answerable.gateway import Gateway
 from answerable.gateway import build as build_gateway
 from answerable.work.loop import beat_file
 from answerable.work.writer import Writer
@@ -138,7 +139,7 @@ def _gate_token(house: House) -> tuple[str, tuple[str, ...]]:
     return token, tuple(sorted(accepted | ({gate.token_hash} if gate.token_hash else set())))
 
 
-def _gateway(house: House, base: str, token: str) -> Any:
+def _gateway(house: House, base: str, token: str) -> Gateway:
     config, upstream = house.config, house.config.upstream
     assert upstream is not None, "there is a gateway only before a model"
     return build_gateway(
@@ -156,7 +157,7 @@ def _gateway(house: House, base: str, token: str) -> Any:
     )
 
 
-def _server(app: Any) -> _Server:
+def _server(app: Starlette | Gateway) -> _Server:
     config = uvicorn.Config(
         app, log_config=None, access_log=False, server_header=False, proxy_headers=False, ws="none",
         timeout_graceful_shutdown=GRACE_S, h11_max_incomplete_event_size=64 * 1024, lifespan="on",

@@ -19,8 +19,8 @@ from answerable.errors import ConfigError, Conflict
 from answerable.ports.folder import Folder
 from answerable.ports.notifier import FileNotifier, Notifier
 from answerable.ports.signer import LocalSigner, Signer, create_signing_key
-from answerable.store.protocol import Store
 from answerable.store.opening import INCEPTION, RECORD
+from answerable.store.protocol import Store
 from answerable.store.sqlite import create_store, open_store
 from answerable.vault.keys import Keyring, create_keyring, load_keyring
 

@@ -19,7 +19,7 @@ BEAT = "work.beat"
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Something done again and again; it tells whether there is more at once. `every_s` is the pause when there is not."""
+    """Something done again and again; `run` tells whether there is more at once, `every_s` is the pause else."""
 
     name: str
     run: Callable[[], bool]
@@ -39,7 +39,7 @@ def _repeat(step: Step, stop: threading.Event) -> None:
     while not stop.is_set():
         try:
             is_more = step.run()
-        except Exception:
+        except Exception:  # noqa: BLE001 - no step may end another
             _log.exception("%s failed; it is tried again", step.name)
             is_more = False
         if not is_more:

@@ -1,0 +1,81 @@
+"""Letters: the words around an outgoing message; tokens and times, and of a person only what staff wrote (L11, L12)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from answerable.app.briefs import Brief
+from answerable.ports.notifier import Letter
+from answerable.store.protocol import Outgoing
+
+PAGER, REPORTER = "pager", "reporter"
+
+_WHY = {
+    "case_assigned": "You answer for this case from now on.",
+    "nobody_looked": "Nobody has looked at this case in time. It is now yours to look at.",
+    "default_took_effect": "The limit passed without a decision, so the default took effect by itself. Review it.",
+    "deadline_missed": "A deadline of this case was missed.",
+    "countersign": "You were drawn to countersign a proposal. Open the case before you sign.",
+    "effects_bounded": "The hourly bound of automatic effects was reached. Cases and clocks stand; look at them.",
+    "clock_suspected": "A clock is more than five minutes off. Look at the machine's time.",
+}
+_ROLES = {"reviewer": "a reviewer", "lead": "a duty lead", "executive": "an executive", "partner": "an outside partner"}
+
+
+def page(outgoing: Outgoing) -> Letter:
+    """Return the letter that pages a member of staff; whoever is paged opens the case to learn more."""
+    body = outgoing.body
+    lines = [_WHY[body["why"]]]
+    lines += [f"{name}: {body[name]}" for name in ("case", "proposal", "item", "deadline", "rung") if name in body]
+    subject = f"Answerable: {body['why'].replace('_', ' ')}"
+    return Letter(id=outgoing.idem, channel=PAGER, to=body["to"], subject=subject, body="\n".join(lines))
+
+
+def receipt(outgoing: Outgoing, brief: Brief) -> Letter:
+    """Return the letter that tells a reporter that the notice is kept, and by when it will be answered."""
+    lines = [f"We received what you told us at {_time(brief.received_at)}.", _reference(brief)]
+    if brief.due is not None:
+        lines.append(f"You will have an answer by {_time(brief.due)}.")
+    return _to_reporter(outgoing, brief, "We received your notice", lines)
+
+
+def answer(outgoing: Outgoing, brief: Brief) -> Letter:
+    """Return the letter that answers a reporter in the words of the staff member who answered."""
+    lines = [f"You told us something at {_time(brief.received_at)}.", _reference(brief), ""]
+    lines.append(brief.answer if brief.answer is not None else "The words of this answer were erased.")
+    lines += ["", _OBJECT]
+    return _to_reporter(outgoing, brief, "There is an answer to your notice", lines)
+
+
+def lapse(outgoing: Outgoing, brief: Brief) -> Letter:
+    """Return the letter that says by itself that the limit was missed (L5): when, whose duty, how to contest."""
+    whose = _ROLES.get(brief.role.value, "a member of staff") if brief.role is not None else "nobody"
+    lines = [
+        f"You told us something at {_time(brief.received_at)}.",
+        _reference(brief),
+        f"It was the duty of {whose} to answer you"
+        + (f" by {_time(brief.due)}." if brief.due is not None else "."),
+        "That limit was missed, and this letter goes out by itself to say so. Your notice stays open.",
+        _OBJECT,
+        "If somebody is in danger now, call the emergency number.",
+    ]
+    return _to_reporter(outgoing, brief, "Your notice was not answered in time", lines)
+
+
+_OBJECT = (
+    "You can object by replying with the reference; somebody who has not decided will look at it. You can also turn to"
+    " the police, a lawyer, or the authority that oversees online services where you live."
+)
+
+
+def _to_reporter(outgoing: Outgoing, brief: Brief, subject: str, lines: list[str]) -> Letter:
+    # Addressed to the notice: who that is, and how it is safe to reach that person, only the inlet knows.
+    return Letter(id=outgoing.idem, channel=REPORTER, to=brief.notice, subject=subject, body="\n".join(lines))
+
+
+def _reference(brief: Brief) -> str:
+    return f"Reference: {brief.notice}"
+
+
+def _time(at: datetime) -> str:
+    return at.strftime("%Y-%m-%d %H:%M UTC")

@@ -1,0 +1,86 @@
+"""The outbox: messages written with their facts leave the house, each under its idempotency key, until they arrive.
+
+Law: a letter may arrive twice and is never lost; what no carrier takes is at least in the log, loudly (L5).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from datetime import timedelta
+
+from answerable.app import Answerable
+from answerable.app.effects import ANSWER, PAGE, RECEIPT
+from answerable.core.facts import CaseId, NoticeId
+from answerable.errors import AnswerableError
+from answerable.ports.notifier import Delivery, DeliveryState, Letter, Notifier
+from answerable.store.protocol import Claimed, Outgoing
+from answerable.work import letters
+
+AT_ONCE = 50
+LEASE = timedelta(seconds=60)
+RETRIES = tuple(timedelta(seconds=s) for s in (1, 2, 5, 10, 30, 60, 120, 300))
+RETRY_MAX = timedelta(minutes=15)
+
+_log = logging.getLogger("answerable.outbox")
+
+
+class LogNotifier:
+    """The carrier of last resort: the log, at its loudest."""
+
+    def send(self, letter: Letter) -> Delivery:
+        """Write the letter's address and subject, never its body, into the log."""
+        _log.critical("no carrier took letter %s to %s: %s", letter.id, letter.to, letter.subject)
+        return Delivery(letter=letter.id, state=DeliveryState.ACCEPTED)
+
+
+def deliver(answerable: Answerable, carriers: Sequence[Notifier]) -> int:
+    """Send what is due; return how many messages were claimed."""
+    store = answerable.acts.store
+    now = answerable.acts.now(store.high_water())
+    claimed = store.claim(now, now + LEASE, AT_ONCE)
+    for one in claimed:
+        try:
+            is_done = _deliver(answerable, one, carriers)
+        except AnswerableError as error:
+            _log.exception("message %s could not be worded: %s", one.outgoing.idem, error)
+            is_done = False
+        retry_at = None if is_done else now + retry_after(one.attempts)
+        store.settle_outgoing(one.outgoing.idem, done=is_done, retry_at=retry_at)
+    return len(claimed)
+
+
+def retry_after(attempts: int) -> timedelta:
+    """Return how long to wait after so many attempts: dense at first, then every quarter of an hour for ever."""
+    return RETRIES[attempts - 1] if attempts <= len(RETRIES) else RETRY_MAX
+
+
+def _deliver(answerable: Answerable, claimed: Claimed, carriers: Sequence[Notifier]) -> bool:
+    """Send one message by the first carrier that takes it; a refusal for good goes on to the next carrier."""
+    letter = _worded(answerable, claimed.outgoing)
+    if letter is None:
+        _log.error("message %s speaks of a notice that is not there", claimed.outgoing.idem)
+        return True
+    for carrier in carriers:
+        delivery = carrier.send(letter)
+        if delivery.state is DeliveryState.ACCEPTED:
+            return True
+        _log.warning("letter %s was not taken (%s): %s", letter.id, delivery.state, delivery.detail)
+        if delivery.state is DeliveryState.NOT_KNOWN:
+            return False
+    return False
+
+
+def _worded(answerable: Answerable, outgoing: Outgoing) -> Letter | None:
+    if outgoing.topic == PAGE:
+        return letters.page(outgoing)
+    body = outgoing.body
+    brief = answerable.brief(CaseId(body["case"]), NoticeId(body["notice"]), text=body.get("text"))
+    if brief is None:
+        return None
+    if outgoing.topic == RECEIPT:
+        return letters.receipt(outgoing, brief)
+    assert outgoing.topic == ANSWER, f"nobody words a {outgoing.topic}"
+    return letters.lapse(outgoing, brief) if body["outcome"] == "lapsed" else letters.answer(outgoing, brief)
+
+

@@ -1,0 +1,44 @@
+"""The steps of `answerable work`, each over acts of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from answerable.app import Answerable
+from answerable.edge import rfc3339
+from answerable.ports.history import History
+from answerable.ports.notifier import Notifier
+from answerable.work.look_back import AT_ONCE, look
+from answerable.work.loop import Step, beat_file, write_beat
+from answerable.work.outbox import LogNotifier, deliver
+from answerable.work.ticker import sweep
+from answerable.work.writer import seal
+
+SWEEP_S, LOOK_S, SEND_S, SEAL_S = 0.5, 0.3, 0.5, 0.25
+
+
+def steps(
+    answerable: Callable[[], Answerable], *, history: History | None, notifier: Notifier, record: Path
+) -> list[Step]:
+    """Return everything that `work` does, each step with its own verbs for its own thread."""
+    ticking, looking, sending, sealing = answerable(), answerable(), answerable(), answerable()
+    carriers = (notifier, LogNotifier())
+
+    def tick() -> bool:
+        sweep(ticking)
+        # Only a sweep that came to its end says that it did.
+        write_beat(beat_file(record), rfc3339(ticking.acts.now(ticking.acts.store.high_water())))
+        return False
+
+    def seal_all() -> bool:
+        more = sealing.seal_exposures()
+        seal(sealing)
+        return more > 0
+
+    return [
+        Step("ticker", tick, SWEEP_S),
+        Step("look-back", lambda: look(looking, history) == AT_ONCE, LOOK_S),
+        Step("outbox", lambda: deliver(sending, carriers) > 0, SEND_S),
+        Step("exposure", seal_all, SEAL_S),
+    ]
