@@ -227,6 +227,10 @@ class World:
         """Record the act in a piece of evidence."""
         return self.act(lambda journal: signals.record_act(journal, case.id, found, staff=staff, text=TEXT), staff)
 
+    def confirm_notice(self, case: Case, notice: NoticeId, partner: StaffId = PIA) -> Refused | None:
+        """Confirm a notice as the partner."""
+        return self.act(lambda journal: notices.confirm(journal, case.id, notice, partner=partner), partner)
+
     def answer_flag(
         self, case: Case, signal: SignalId, staff: StaffId = RITA, outcome: Outcome = Outcome.HARMLESS
     ) -> Refused | None:

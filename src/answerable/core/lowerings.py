@@ -117,18 +117,18 @@ def _unfit_step(journal: Journal, case: Case, to: Standing, *, has_end: bool) ->
 
 
 def _was_guarded_long_enough(journal: Journal, case: Case) -> bool:
-    """Tell whether a case that once held more than guarded has since been at guarded for the policy's minimum."""
-    high = [held for held in case.held.values() if held.item.standing.level > Level.GUARDED]
-    above = [held for held in high if _has_counted(held, journal.now)]
-    lifted = [held.lift.at for held in above if held.lift is not None]
-    if len(lifted) < len(above):
-        return False
-    return not lifted or journal.now - max(lifted) >= journal.policy_of(case).lowering.guarded_min
+    """Tell whether a case that once held more than guarded has since been at guarded for the policy's minimum.
+
+    What counted above guarded and no longer does, a lift has named: a decision alone never goes below it.
+    """
+    high = (held for held in case.held.values() if held.item.standing.level > Level.GUARDED)
+    lifted = [held.lift.at for held in high if held.lift is not None and _has_counted(held, held.lift.at)]
+    return all(journal.now - at >= journal.policy_of(case).lowering.guarded_min for at in lifted)
 
 
-def _has_counted(held: Held, now: datetime) -> bool:
+def _has_counted(held: Held, until: datetime) -> bool:
     """Tell whether an item was ever in force: a default that a decision settled before its time never was."""
-    return held.fell or (not held.settled and held.item.effective <= (held.lift.at if held.lift else now))
+    return held.fell or (not held.settled and held.item.effective <= until)
 
 
 def _unopened(journal: Journal, case: Case, staff: StaffId) -> Refused | None:
