@@ -138,10 +138,8 @@ def _no_constant(text: str) -> NoReturn:
     raise ValueError(f"{text} is no number")
 
 
-def moment(text: str | None) -> datetime | None:
+def moment(text: str) -> datetime:
     """Read a time of the wire; one far from now is a mistake, not a time."""
-    if text is None:
-        return None
     at = parse_time(text)
     if at.year not in YEARS:
         raise Invalid("a time lies between the years 2000 and 2100")

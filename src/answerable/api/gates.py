@@ -5,22 +5,27 @@ Law: the feed never waits on a gate, and an empty line of time still tells that 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from functools import partial
+from typing import TypeVar
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from answerable.api import bodies, identity
 from answerable.api.bodies import JSON, NDJSON, Unsupported
-from answerable.api.shapes import ConfirmationBody, ExchangeBody
+from answerable.api.shapes import ConfirmationBody, ExchangeBody, GapBody
 from answerable.api.state import BEAT_S, Inlet, inlet
-from answerable.app import Exchange, Reading
+from answerable.app import Answerable, Reading
 from answerable.core.facts import ItemId, SubjectId
 from answerable.errors import AnswerableError, BadInput
+from answerable.work.writer import Failed, Verb
+from answerable_gate import GatePolicy
 
 PLACE_DIGITS_MAX = 18
-ROWS_MAX = 50_000
+LINES_MAX = 50_000
+
+T = TypeVar("T")
 
 
 async def get_feed(request: Request) -> Response:
@@ -30,13 +35,13 @@ async def get_feed(request: Request) -> Response:
     if not (after.isascii() and after.isdigit() and len(after) <= PLACE_DIGITS_MAX):
         raise BadInput("`after` is a place in the feed")
     found = inlet(request)
-    hello = await found.read(lambda reading: reading.hello())
+    policy, hello = await found.read(lambda reading: reading.hello())
     name = request.query_params.get("gate") or (request.client.host if request.client else "unknown")
-    return StreamingResponse(_feed(found, hello, int(after), name[:64]), media_type=NDJSON)
+    return StreamingResponse(_feed(found, hello, policy, int(after), name[:64]), media_type=NDJSON)
 
 
-async def _feed(found: Inlet, hello: bytes, after: int, gate: str) -> AsyncIterator[bytes]:
-    policy, at = found.pulse.policy, after
+async def _feed(found: Inlet, hello: bytes, policy: GatePolicy, after: int, gate: str) -> AsyncIterator[bytes]:
+    at = after
     yield hello
     while not found.stopping.is_set():
         at, lines = await found.read(partial(_next, at))
@@ -47,7 +52,7 @@ async def _feed(found: Inlet, hello: bytes, after: int, gate: str) -> AsyncItera
         yield await found.read(partial(_heartbeat, at))
         found.gates.hear(gate, found.clock.monotonic())
         await found.pulse.passed(at, BEAT_S)
-        if found.pulse.policy != policy:
+        if found.pulse.policy not in (None, policy):
             # A new policy is told by a new hello, which only a new connection brings.
             return
 
@@ -61,38 +66,64 @@ def _heartbeat(at: int, reading: Reading) -> bytes:
 
 
 async def post_exchanges(request: Request) -> Response:
-    """Keep what a gate saw, as NDJSON; all lines or none, so that a gate sends the same batch again after a fault."""
-    identity.require_gate(request)
-    found = inlet(request)
-    if bodies.media_type(request) != NDJSON:
-        raise Unsupported(f"send {NDJSON}")
-    body = await bodies.whole(request, found.config.limits.bulk_bytes)
-    rows = [_row(number, line) for number, line in enumerate(body.splitlines(), 1) if line.strip()]
-    if len(rows) > ROWS_MAX:
-        raise BadInput(f"at most {ROWS_MAX} exchanges at once")
-    new = await found.ask(lambda answerable: answerable.record_exchanges(rows))
-    for gate in {row.gate for row in rows}:
-        found.gates.hear(gate, found.clock.monotonic())
-    return Response(b'{"new":%d}' % new, media_type=JSON)
+    """Keep what a gate saw; all lines or none, so that a gate sends the same batch again after a fault."""
+    rows = [body.taken() for body in await _lines(request, ExchangeBody)]
+    return _new(await inlet(request).ask(lambda answerable: answerable.record_exchanges(rows)))
 
 
-def _row(number: int, line: bytes) -> Exchange:
-    try:
-        return bodies.decode_line(line, ExchangeBody).taken()
-    except AnswerableError as error:
-        raise BadInput(f"line {number}: {error}") from error
+async def post_gaps(request: Request) -> Response:
+    """Record spans in which a gate served and could not keep what (L18)."""
+    gaps = await _lines(request, GapBody)
+    return _new(await _write_all(request, [partial(_gap, body) for body in gaps]))
 
 
 async def post_confirmations(request: Request) -> Response:
     """Record that a gate holds items (L9)."""
-    identity.require_gate(request)
-    found = inlet(request)
-    if bodies.media_type(request) != JSON:
-        raise Unsupported(f"send {JSON}")
-    came = bodies.decode(await bodies.whole(request, found.config.limits.body_bytes), ConfirmationBody)
-    items = [ItemId(item) for item in came.items]
-    new = await found.write(
-        lambda answerable: answerable.confirm_measure(SubjectId(came.subject), items, gate=came.gate)
+    held = await _lines(request, ConfirmationBody)
+    return _new(await _write_all(request, [partial(_confirm, body) for body in held]))
+
+
+def _gap(body: GapBody, answerable: Answerable) -> int:
+    since, until = bodies.moment(body.since), bodies.moment(body.until)
+    return answerable.record_gap(
+        SubjectId(body.subject), since=since, until=until, reason=body.reason, gate=body.gate
     )
-    found.gates.hear(came.gate, found.clock.monotonic())
-    return Response(b'{"new":%d}' % new, media_type=JSON)
+
+
+def _confirm(body: ConfirmationBody, answerable: Answerable) -> int:
+    items = [ItemId(item) for item in body.items]
+    return answerable.confirm_measure(SubjectId(body.subject), items, gate=body.gate)
+
+
+async def _write_all(request: Request, verbs: Sequence[Verb[int]]) -> int:
+    """Run the verbs of a batch; where one fails the whole batch is to come again, which changes nothing twice."""
+    results = await inlet(request).write_all(verbs)
+    for result in results:
+        if isinstance(result, Failed):
+            raise result.error
+    return sum(result for result in results if isinstance(result, int))
+
+
+async def _lines(request: Request, shape: type[T]) -> list[T]:
+    """Return every line of a gate's body, one document where it is no NDJSON."""
+    identity.require_gate(request)
+    limits, kind = inlet(request).config.limits, bodies.media_type(request)
+    if kind == JSON:
+        return [bodies.decode(await bodies.whole(request, limits.body_bytes), shape)]
+    if kind != NDJSON:
+        raise Unsupported(f"send {NDJSON}")
+    lines = (await bodies.whole(request, limits.bulk_bytes)).split(b"\n")
+    if len(lines) > LINES_MAX:
+        raise BadInput(f"at most {LINES_MAX} lines at once")
+    return [_read(number, line, shape) for number, line in enumerate(lines, 1) if line.strip()]
+
+
+def _read(number: int, line: bytes, shape: type[T]) -> T:
+    try:
+        return bodies.decode_line(line, shape)
+    except AnswerableError as error:
+        raise BadInput(f"line {number}: {error}") from error
+
+
+def _new(count: int) -> Response:
+    return Response(b'{"new":%d}' % count, media_type=JSON)

@@ -24,6 +24,7 @@ ROUTES = (
     Route("/v1/entitlements", ingest.post_entitlements, methods=["POST"]),
     Route("/v1/feed", gates.get_feed, methods=["GET"]),
     Route("/v1/exchanges", gates.post_exchanges, methods=["POST"]),
+    Route("/v1/gaps", gates.post_gaps, methods=["POST"]),
     Route("/v1/confirmations", gates.post_confirmations, methods=["POST"]),
     Route("/v1/cases", staff.get_cases, methods=["GET"]),
     Route(CASE, staff.get_case, methods=["GET"]),

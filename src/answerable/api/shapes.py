@@ -78,7 +78,7 @@ class SignalBody(Shape, frozen=True, kw_only=True):
             conversation=self.conversation,
             person=identifiers(self.person),
             evidence=self.evidence,
-            at=moment(self.at),
+            at=moment(self.at) if self.at is not None else None,
         )
 
 
@@ -111,7 +111,7 @@ class NoticeBody(Shape, frozen=True, kw_only=True):
             danger_now=self.danger_now,
             minor_at_risk=self.minor_at_risk,
             named_staff=self.named_staff,
-            at=moment(self.at),
+            at=moment(self.at) if self.at is not None else None,
         )
 
 
@@ -125,7 +125,8 @@ class AccountBody(Shape, frozen=True, kw_only=True):
     def taken(self) -> AccountIn:
         """Return the account as the application takes it."""
         given = identifiers(self.identifiers)
-        return AccountIn(account=self.account, identifiers=given, verified_at=moment(self.verified_at))
+        verified_at = moment(self.verified_at) if self.verified_at is not None else None
+        return AccountIn(account=self.account, identifiers=given, verified_at=verified_at)
 
 
 class EntitlementBody(Shape, frozen=True, kw_only=True):
@@ -158,10 +159,8 @@ class ExchangeBody(Shape, frozen=True, kw_only=True):
 
     def taken(self) -> Exchange:
         """Return the row."""
-        at = moment(self.at)
-        assert at is not None, "an exchange has a time"
         return Exchange(
-            id=self.id, subject=SubjectId(self.subject), at=at, gate=self.gate, conversation=self.conversation,
+            id=self.id, subject=SubjectId(self.subject), at=moment(self.at), gate=self.gate, conversation=self.conversation,
             model=self.model, answer=self.answer, level=self.level, standing=self.standing, tokens=self.tokens,
             digest=self.digest, complete=self.complete,
         )
@@ -173,6 +172,17 @@ class ConfirmationBody(Shape, frozen=True, kw_only=True):
     gate: Word
     subject: Token
     items: Annotated[tuple[Token, ...], Meta(max_length=1000)]
+
+
+class GapBody(Shape, frozen=True, kw_only=True):
+    """A span in which a gate served a subject and could not keep what."""
+
+    gate: Word
+    subject: Token
+    since: str
+    until: str
+    exchanges: Count
+    reason: Word
 
 
 class Shielded(Shape, frozen=True, kw_only=True):

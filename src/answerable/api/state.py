@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +17,7 @@ from answerable.app import Answerable, Reading
 from answerable.config import Config
 from answerable.edge import Clock
 from answerable.errors import AnswerableError, StoreUnavailable
-from answerable.work.writer import Verb, Writer
+from answerable.work.writer import Failed, Verb, Writer
 from answerable_gate import GatePolicy
 
 T = TypeVar("T")
@@ -109,12 +109,11 @@ class Inlet:
 
     async def write(self, verb: Verb[T]) -> T:
         """Run a verb and return what it returned, after the commit (L17)."""
-        try:
-            async with asyncio.timeout(WRITE_SECONDS_MAX):
-                return await asyncio.wrap_future(self.writer.submit(verb))
-        except TimeoutError as error:
-            # It may still be committed: whoever asks again under the same id gets the first answer.
-            raise StoreUnavailable from error
+        return await _kept(self.writer.submit(verb))
+
+    async def write_all(self, verbs: Sequence[Verb[T]]) -> list[T | Failed]:
+        """Run many verbs; each succeeds or fails by itself."""
+        return await _kept(self.writer.submit_all(verbs))
 
     async def read(self, ask: Callable[[Reading], T]) -> T:
         """Read in the reader's own thread."""
@@ -128,6 +127,15 @@ class Inlet:
         """Let the threads go."""
         self.ports.shutdown(wait=False, cancel_futures=True)
         self.reader.shutdown(wait=True)
+
+
+async def _kept(future: Future[T]) -> T:
+    try:
+        async with asyncio.timeout(WRITE_SECONDS_MAX):
+            return await asyncio.wrap_future(future)
+    except TimeoutError as error:
+        # It may still be committed: whoever asks again under the same id gets the first answer.
+        raise StoreUnavailable from error
 
 
 def inlet(request: Request) -> Inlet:

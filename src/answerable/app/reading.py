@@ -97,13 +97,12 @@ class Reading:
             lease_s=min(policy.gate.lease_s, self._rules.lease_s),
         )
 
-    def hello(self) -> bytes:
-        """Return the first line of a connection."""
+    def hello(self) -> tuple[GatePolicy, bytes]:
+        """Return the policy and the first line of a connection, which tells it."""
+        policy = self.gate_policy()
         check = alias(self._acts.keyring.gate, "").hex()
-        hello = Hello(
-            origin=self._acts.store.origin, key=self._signer.vkey, check=check, policy=self.gate_policy()
-        )
-        return hello_line(hello)
+        hello = Hello(origin=self._acts.store.origin, key=self._signer.vkey, check=check, policy=policy)
+        return policy, hello_line(hello)
 
     def entries_after(self, after: int) -> tuple[int, list[bytes]]:
         """Return the next entries of the feed as lines, and the place that a gate is at once it has them."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from answerable.app import briefs, exposures, looking_back, sealing
 from answerable.app.acts import Act, Acts, settle
@@ -15,6 +16,7 @@ from answerable.core import decisions, identities, lowerings, notices, signals, 
 from answerable.core.facts import (
     CaseId,
     EndState,
+    ExposureGap,
     ItemId,
     LinkId,
     LoweringKind,
@@ -30,6 +32,7 @@ from answerable.core.facts import (
     Tier,
 )
 from answerable.core.journal import Plan
+from answerable.edge import rfc3339
 from answerable.ports.signer import Signer
 from answerable.screen.lookback import LookBack
 from answerable.store.protocol import Checkpointed, Exchange
@@ -218,6 +221,16 @@ class Answerable:
                     if item in case.held and gate not in case.confirmed.get(item, ()):
                         act.journal.write(MeasureConfirmed(subject=subject, case=case.id, item=item, gate=gate))
             return len(act.journal.written) - before
+
+    def record_gap(self, subject: SubjectId, *, since: datetime, until: datetime, reason: str, gate: str) -> int:
+        """Record that exchanges in a span may have been served without a record here (L18); return how many facts."""
+        with self.acts.open(gate, (subject,)) as act:
+            key = f"{subject} {rfc3339(since)} {rfc3339(until)} {reason}"
+            if act.journal.files.subject(subject).seq == 0 or act.tx.remembered(f"gap:{gate}", key) is not None:
+                return 0
+            act.tx.remember(f"gap:{gate}", key, b"recorded")
+            act.journal.write(ExposureGap(subject=subject, since=since, until=until, reason=reason))
+            return 1
 
     def settle(self, subject: SubjectId) -> None:
         """Write what time has brought for a subject."""
