@@ -18,7 +18,7 @@ from answerable.ledger.codec import write_entry
 from answerable.ledger.tree import CompactRange
 from answerable.ledger.verify import leaf_hash
 from answerable.store.folds import Fold, Folds, component, tied
-from answerable.store.rows import CHANGES_ENTRY, RELEASES, Delta, Leaf, case_row, note
+from answerable.store.rows import QUIET, RELEASES, Delta, Leaf, case_row, note
 
 
 class Act(ABC):
@@ -78,10 +78,9 @@ class Act(ABC):
         self._load(sorted(touched))
         delta = Delta(high_water=max(one.at for one in written))
         placed = [self._place(delta, one) for one in written]
-        changed = {one.fact.subject for one in placed if isinstance(one.fact, CHANGES_ENTRY)}
-        delta.bumped = component(self._files, sorted(changed))
-        facts = [one.fact for one in placed if not isinstance(one.fact, SystemFact | SubjectFact)]
-        cases = {fact.case: fact.subject for fact in facts}
+        facts = [one.fact for one in placed if not isinstance(one.fact, SystemFact)]
+        delta.bumped = component(self._files, {fact.subject for fact in facts if type(fact) not in QUIET})
+        cases = {fact.case: fact.subject for fact in facts if not isinstance(fact, SubjectFact)}
         delta.cases = [case_row(self._files.subjects[owner].cases[case]) for case, owner in cases.items()]
         self.write(delta)
         return placed

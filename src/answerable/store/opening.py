@@ -15,7 +15,16 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
-from answerable.errors import AnswerableError, ConfigError, Conflict, Corrupt, KeyFault, NewerVersion, StoreUnavailable
+from answerable.errors import (
+    AnswerableError,
+    BadInput,
+    ConfigError,
+    Conflict,
+    Corrupt,
+    KeyFault,
+    NewerVersion,
+    StoreUnavailable,
+)
 
 RECORD, BULK, INCEPTION = "record.db", "bulk.db", "record.json"
 SCHEMA = 1
@@ -47,6 +56,8 @@ def known_faults() -> Iterator[None]:
         raise Conflict(f"the record refuses this: {error}") from error
     except sqlite3.Error as error:
         raise _fault(error) from error
+    except UnicodeEncodeError as error:
+        raise BadInput("half a surrogate pair cannot be stored") from error
 
 
 def _fault(error: sqlite3.Error) -> AnswerableError:

@@ -20,18 +20,16 @@ from answerable_gate import NOTHING
 LOOK_BACK_LIMIT = timedelta(minutes=10)
 """The longest a policy gives a look-back (DESIGN section 5); by then somebody has to look whether it ended."""
 
-CHANGES_ENTRY = (
-    f.CaseOpened,
-    f.CaseReopened,
-    f.CaseClosed,
-    f.DefaultArmed,
-    f.MeasureSet,
-    f.DecisionTaken,
-    f.EntitlementsFrozen,
-    f.AccountsLinked,
-    f.LinkConfirmed,
-)
-"""Facts after which an account's entry, or that of one linked to it, can differ at once."""
+QUIET = frozenset({
+    f.SubjectSeen, f.EntitlementRaiseRefused, f.ExposureSealed, f.ExposureGap, f.PersonNamed, f.HazardAdded,
+    f.CaseAssigned, f.Escalated, f.TierRaised, f.TierLowered, f.PolicyApplied, f.SignalRaised, f.SignalAnswered,
+    f.NoticeReceived, f.NoticeWithdrawn, f.NoticeConfirmed, f.NoticesCrossed, f.ReplySent, f.NoticeAnswered,
+    f.AnswerLapsed, f.EvidenceRefuted, f.ActRecorded, f.LookBackStarted, f.LookBackEnded, f.EffectsBounded,
+    f.DeadlineSet, f.DeadlineMissed, f.DefaultTookEffect, f.CaseViewed, f.MeasureConfirmed, f.LoweringProposed,
+    f.CountersignerDrawn, f.ProposalSigned, f.LiftVoided, f.ActRefused, f.Dissented, f.Overridden, f.MeasureLifted,
+    f.LinkWithdrawn,
+})  # fmt: skip
+"""Facts that change no entry at once. Every other one does, so a fact that nobody thought of here reaches the gates."""
 
 RELEASES = (f.MeasureLifted, f.LinkWithdrawn)
 """Facts after which an entry differs once a checkpoint holds them."""
