@@ -1,0 +1,191 @@
+"""What a member of staff does with one case: the work as it should be, and every shortcut somebody might try.
+
+Law: a shortcut that succeeds is seen by the checks, not judged here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from answerable.app import CaseFile, MeasureIn, ProposalIn
+from answerable.core import facts as f
+from answerable.simulation.chance import Chance
+from answerable.simulation.house import House
+from answerable.simulation.people import Manner
+from answerable_gate import Level, Standing
+
+QUEUE = 12
+
+
+class Desk:
+    """One person's desk."""
+
+    def __init__(self, house: House, staff: str, manner: Manner, chance: Chance, is_dangerous: Callable[[str], bool]) -> None:
+        """Take who works here, how, and what a careful look would find to be true of an account."""
+        self._house = house
+        self._staff = f.StaffId(staff)
+        self._manner = manner
+        self._chance = chance
+        self._is_dangerous = is_dangerous
+
+    def work(self) -> None:
+        """Take a case from the queue and do something with it."""
+        if self._manner is Manner.ABSENT:
+            return
+        rows = self._house.reading.cases(staff=self._staff, after=None, limit=QUEUE, only_open=self._chance.happens(0.9))
+        if not rows:
+            return
+        case = self._chance.pick(rows).case if self._chance.happens(0.7) else rows[0].case
+        if self._manner is Manner.COLLUDING:
+            self._cheat(case)
+            return
+        file = self.view(case)
+        if not isinstance(file, CaseFile):
+            return
+        if self._manner is Manner.TIRED:
+            self._reply(case, file.body)
+        else:
+            self._review(case, file.body)
+
+    def view(self, case: f.CaseId) -> CaseFile | f.Refused | None:
+        """Open a case, and every other of its holder."""
+        file = self._do("view", case, lambda: self._house.app.view_case(case, staff=self._staff, purpose="review"))
+        if isinstance(file, CaseFile):
+            self._house.read_files.append((case, self._staff))
+            for other in file.body["linked_cases"]:
+                if isinstance(self._do("view", other, self._viewing(other)), CaseFile):
+                    self._house.read_files.append((other, self._staff))
+        return file
+
+    def _viewing(self, case: f.CaseId) -> Callable[[], CaseFile | f.Refused]:
+        return lambda: self._house.app.view_case(case, staff=self._staff, purpose="review")
+
+    def _do(self, name: str, case: str, verb: Callable[[], Any]) -> Any:
+        return self._house.act(f"{self._staff} {name} {case[:12]}", verb)
+
+    # --- the work as it should be
+
+    def _review(self, case: f.CaseId, body: dict[str, Any]) -> None:
+        subject = self._house.witness.cases[case].subject
+        dangerous = self._is_dangerous(subject)
+        if self._sign_what_waits(case, body):
+            return
+        self._answer(case, body, dangerous=dangerous)
+        if dangerous and self._chance.happens(0.3) and body["signals"]:
+            found = body["signals"][-1]["id"]
+            app = self._house.app
+            self._do("act", case, lambda: app.record_act(case, found, staff=self._staff, text="He says so himself."))
+        level = Level.of(body["yardstick"])
+        if dangerous or not self._lower(case, body, level):
+            self._decide(case, min(Level.SUSPENDED, Level(level + 1)) if dangerous else level)
+
+    def _answer(self, case: f.CaseId, body: dict[str, Any], *, dangerous: bool) -> None:
+        outcome = f.Outcome.UPHELD if dangerous else f.Outcome.HARMLESS
+        app, staff = self._house.app, self._staff
+        for notice in body["notices"]:
+            if not notice["answered"] and self._chance.happens(0.8):
+                name = notice["id"]
+                said = f.Outcome.UPHELD if dangerous else f.Outcome.NOT_UPHELD
+                self._do(
+                    "answer", case, lambda n=name: app.answer_notice(case, n, staff=staff, outcome=said, text="Our answer.")
+                )
+        for signal in body["signals"]:
+            if not signal["answered"] and self._chance.happens(0.8):
+                name = signal["id"]
+                self._do(
+                    "answer", case, lambda n=name: app.answer_signal(case, n, staff=staff, outcome=outcome, text="Seen.")
+                )
+
+    def _decide(self, case: f.CaseId, level: Level) -> None:
+        wanted = MeasureIn(level=level, reason="On what I read.", proportionality="Nothing less would do.")
+        self._do("decide", case, lambda: self._house.app.decide(case, wanted, staff=self._staff))
+
+    def _sign_what_waits(self, case: f.CaseId, body: dict[str, Any]) -> bool:
+        """Sign or carry out a proposal that waits for this person; return whether one did."""
+        app, staff = self._house.app, self._staff
+        for proposal in body["proposals"]:
+            if proposal["performed"] is not None or staff not in (proposal["by"], proposal["drawn"]):
+                continue
+            name = proposal["id"]
+            refused = self._do("lift", case, lambda n=name: app.lift(case, n, staff=staff))
+            if isinstance(refused, f.Refused) and refused.code in ("second_person_needed", "stale"):
+                self._do("countersign", case, lambda n=name: app.countersign(case, n, staff=staff))
+            return True
+        return False
+
+    def _lower(self, case: f.CaseId, body: dict[str, Any], level: Level) -> bool:
+        """Close or propose what the case of a harmless person asks for; return whether that was possible."""
+        app, staff = self._house.app, self._staff
+        closed = self._do("close", case, lambda: app.close(case, f.EndState.UNFOUNDED, staff=staff, reason="Nothing."))
+        if closed is None:
+            return True
+        held = max((Level.of(one["level"]) for one in body["measures"] if not one["settled"] and not one["lifted"]), default=Level.NONE)
+        kind = f.LoweringKind.LIFT if held > Level.WATCH else f.LoweringKind.CLOSE
+        to = Standing(Level(max(0, held - 1)))
+        wanted = ProposalIn(kind=kind, reason="Harmless.", to=to, end=f.EndState.RESOLVED)
+        return isinstance(self._do("propose", case, lambda: app.propose(case, wanted, staff=staff)), str)
+
+    # --- the work as it should not be
+
+    def _reply(self, case: f.CaseId, body: dict[str, Any]) -> None:
+        for notice in body["notices"][:1]:
+            name = notice["id"]
+            text = "This is extremely serious. Thank you."
+            self._do("reply", case, lambda: self._house.app.reply(case, name, staff=self._staff, text=text))
+
+    def _cheat(self, case: f.CaseId) -> None:
+        """Try one shortcut; the house refuses it, or the checks find that it worked."""
+        attempts = (
+            self._decide_lower, self._close_alone, self._lift_alone, self._sign_unseen, self._lift_early, self._retier,
+            self._waive, self._refute_alone,
+        )  # fmt: skip
+        self._chance.pick(attempts)(case)
+
+    def _decide_lower(self, case: f.CaseId) -> None:
+        self._decide(case, Level(self._chance.below(3)))
+
+    def _close_alone(self, case: f.CaseId) -> None:
+        self.view(case)
+        app, staff = self._house.app, self._staff
+        self._do("close", case, lambda: app.close(case, f.EndState.RESOLVED, staff=staff, reason="Enough."))
+
+    def _lift_alone(self, case: f.CaseId) -> None:
+        """Propose and sign for both."""
+        self.view(case)
+        app, staff = self._house.app, self._staff
+        proposal = self._propose(case, ProposalIn(kind=f.LoweringKind.LIFT, reason="Friend.", to=Standing(Level.GUARDED)))
+        if proposal is not None:
+            self._do("countersign", case, lambda: app.countersign(case, proposal, staff=staff))
+            self._do("lift", case, lambda: app.lift(case, proposal, staff=staff))
+
+    def _sign_unseen(self, case: f.CaseId) -> None:
+        """Sign whatever waits, without having opened anything new."""
+        app, staff = self._house.app, self._staff
+        for proposal in list(self._house.witness.cases[case].proposals):
+            self._do("countersign", case, lambda p=proposal: app.countersign(case, p, staff=staff, waives=True))
+
+    def _lift_early(self, case: f.CaseId) -> None:
+        app, staff = self._house.app, self._staff
+        for proposal in list(self._house.witness.cases[case].proposals):
+            self._do("lift", case, lambda p=proposal: app.lift(case, p, staff=staff))
+
+    def _retier(self, case: f.CaseId) -> None:
+        self.view(case)
+        tier = self._house.witness.cases[case].tier
+        down = f.Tier(min(tier + 1 + self._chance.below(2), 3))
+        self._propose(case, ProposalIn(kind=f.LoweringKind.RETIER, reason="Not so bad.", tier=down))
+
+    def _waive(self, case: f.CaseId) -> None:
+        self.view(case)
+        wanted = ProposalIn(kind=f.LoweringKind.LIFT, reason="Wrong.", to=Standing(Level.WATCH), waives=True)
+        self._propose(case, wanted)
+
+    def _refute_alone(self, case: f.CaseId) -> None:
+        self.view(case)
+        for found in list(self._house.witness.cases[case].signals)[:1]:
+            self._propose(case, ProposalIn(kind=f.LoweringKind.REFUTE, reason="Void.", evidence=found))
+
+    def _propose(self, case: f.CaseId, wanted: ProposalIn) -> f.ProposalId | None:
+        found = self._do("propose", case, lambda: self._house.app.propose(case, wanted, staff=self._staff))
+        return None if found is None or isinstance(found, f.Refused) else found

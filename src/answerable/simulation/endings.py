@@ -1,0 +1,145 @@
+"""Checks at the end of a run, once every fault is mended and everything has come to rest (L5, L7, L8, L9, L17, L18).
+
+Law: the record is read again from its bytes, and nothing remembered in the run is taken for granted.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import timedelta
+
+from answerable.core import facts as f
+from answerable.ledger.verify import (
+    CompactRange,
+    leaf_hash,
+    note_signers,
+    parse_checkpoint,
+    parse_note,
+    parse_vkey,
+)
+from answerable.simulation.house import House
+from answerable.simulation.laws import Law
+from answerable.simulation.world import World
+from answerable.store.rows import tables_of
+from answerable_gate import Level
+
+
+def bring_to_rest(world: World) -> None:
+    """Mend every fault, let what waits be done, and let every gate hear everything."""
+    house = world.house
+    world.faults.mend()
+    for _ in range(4):
+        house.true.elapsed += timedelta(minutes=20)
+        world.tick()
+        world.flush()
+        house.seal()
+    for site in house.sites:
+        site.cut()
+        site.connect()
+        site.arrive()
+
+
+def check(world: World) -> None:
+    """Check everything that must hold at rest."""
+    house = world.house
+    _answers(world)
+    _tables(house)
+    _ledger(house)
+    _gates(house)
+    _reading(house)
+    _intake(world)
+    _coverage(house)
+
+
+def _answers(world: World) -> None:
+    """Every notice was answered in time, or the lapse was written and sent (L5)."""
+    house, carried = world.house, world.mail.carried
+    for case in house.witness.cases.values():
+        for name, notice in case.notices.items():
+            done = notice.answered or notice.lapsed or notice.by > house.now
+            house.checks.that(Law.L5, done, f"{name} was to be answered by {notice.by}")
+    for recorded in house.facts:
+        if isinstance(recorded.fact, f.NoticeReceived | f.NoticeAnswered | f.AnswerLapsed):
+            letter = f"{recorded.stream}:{recorded.seq}"
+            sent = carried[letter] > 0
+            house.checks.that(Law.L5, sent, f"no letter left for {type(recorded.fact).__name__} {letter}")
+
+
+def _tables(house: House) -> None:
+    """The read tables are the fold of all facts, and the folds kept in memory are what the facts make (L7)."""
+    folded, tables = tables_of(house.store.all_recorded()), house.store.tables()
+    for name, rows in folded.items():
+        house.checks.that(Law.L7, tables.get(name) == rows, f"the table {name} is not the fold of the facts")
+    kept = {line.entry.subject: line.entry for line in house.store.feed(0, 100_000)}
+    house.restart(house.server)
+    fresh = {line.entry.subject: line.entry for line in house.store.feed(0, 100_000)}
+    house.checks.that(Law.L7, kept == fresh, "the entries from memory are not those from the facts")
+
+
+def _ledger(house: House) -> None:
+    """Every byte that was seen is there still, and every checkpoint is signed over what was written by then (L8)."""
+    edge, roots = CompactRange(), {0: CompactRange().root()}
+    checkpoints = {one.size: one for one in house.store.checkpoints()}
+    for data in house.store.entries(0, house.store.size()):
+        edge.append(leaf_hash(data))
+        if edge.size in checkpoints:
+            roots[edge.size] = edge.root()
+    house.checks.that(Law.L8, edge.root() == house.witness.edge.root(), "the ledger is not what was seen of it")
+    key = parse_vkey(house.signer.vkey)
+    for size, one in checkpoints.items():
+        signed = parse_note(one.note.encode())
+        checkpoint = parse_checkpoint(signed.text)
+        good = bool(note_signers(signed, [key])) and (checkpoint.size, checkpoint.root) == (size, roots.get(size))
+        house.checks.that(Law.L8, good, f"the checkpoint of {size} does not hold")
+        house.checks.that(Law.L8, house.sealed_roots.get(size, roots.get(size)) == roots.get(size), f"{size} was rewritten")
+
+
+def _gates(house: House) -> None:
+    """At rest every gate holds exactly what the store holds: a lift arrives as surely as a default (L9)."""
+    for site in house.sites:
+        for subject, entry in house.entries.items():
+            held = site.gate.held(subject)
+            same = held is not None and {item.id for item in held.entry.items} == {item.id for item in entry.items}
+            house.checks.that(Law.L9, same, f"{site.name} does not hold what the store holds of {subject}")
+
+
+def _reading(house: House) -> None:
+    """Every file that somebody got stands in the record as opened by that person (L6)."""
+    missing = Counter(house.read_files) - Counter(house.witness.views)
+    house.checks.that(Law.L6, not missing, f"files were read without a fact: {list(missing)[:3]}")
+
+
+def _intake(world: World) -> None:
+    """Everything given in was taken, once (L17)."""
+    house = world.house
+    lost = [key for key in world.taken if world.taken[key] not in house.witness.intake]
+    twice = [token for token, count in Counter(world.taken.values()).items() if count > 1]
+    house.checks.that(Law.L17, not lost and not twice, f"lost {lost[:3]}, taken twice {twice[:3]}")
+    own = {name for name, recorded in _intake_facts(house).items() if recorded.by not in ("automatic",)}
+    extra = own - set(world.taken.values())
+    house.checks.that(Law.L17, len(extra) <= len(world.given) - len(world.taken), f"taken and never given: {sorted(extra)[:3]}")
+
+
+def _intake_facts(house: House) -> dict[str, f.Recorded]:
+    found: dict[str, f.Recorded] = {}
+    for recorded in house.facts:
+        if isinstance(recorded.fact, f.NoticeReceived):
+            found[recorded.fact.notice] = recorded
+        elif isinstance(recorded.fact, f.SignalRaised):
+            found[recorded.fact.signal] = recorded
+    return found
+
+
+def _coverage(house: House) -> None:
+    """What the sealed blocks say was served is what the gates served (L18)."""
+    sealed: Counter[str] = Counter()
+    served: Counter[str] = Counter()
+    for recorded in house.facts:
+        if isinstance(recorded.fact, f.ExposureSealed):
+            sealed[recorded.fact.subject] += recorded.fact.served
+    for one in house.log:
+        served[one.subject] += one.answer != "refuse"
+    for subject in {*sealed, *served}:
+        house.checks.that(Law.L18, sealed[subject] == served[subject], f"{subject}: sealed {sealed[subject]}, served {served[subject]}")
+        refused = [one for one in house.log if one.subject == subject and one.level >= Level.PAUSED and one.answer != "refuse"]
+        house.checks.that(Law.L18, not refused, f"{subject} was served while paused")

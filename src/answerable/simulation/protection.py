@@ -1,0 +1,99 @@
+"""What must be in force, worked out plainly from the facts, and compared with the store and with every gate (L1, L2).
+
+Law: at a gate it is real time that counts: a limit is over when it has lasted, whatever any clock says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+from answerable.simulation.laws import Checks, Law
+from answerable.simulation.witness import SeenItem, Witness
+from answerable_gate import NOTHING, Entry, Item, Level, Standing, Verdict, cap, covers, join
+from answerable_gate import standing as join_items
+
+ON_THE_WAY = timedelta(seconds=6)
+"""What a line may take from the store to a gate while they are in contact; `left` counts from its arrival."""
+
+
+def weighing(witness: Witness, subject: str, sealed: int) -> Iterator[tuple[SeenItem, Standing]]:
+    """Yield what counts or will count for an account: its own and its holder's, without what a sealed lift let go."""
+    full = witness.sharing(subject, sealed, full=True)
+    for account in sorted(witness.sharing(subject, sealed, full=False)):
+        for case in witness.accounts.get(account, ()):
+            for item in witness.cases[case].items.values():
+                if item.lift is None or item.lift >= sealed:
+                    capped = item.standing if account in full else cap(item.standing, Level.GUARDED)
+                    yield item, capped
+
+
+def by_record(witness: Witness, subject: str, sealed: int, now: datetime | None) -> Standing:
+    """Return what is in force by the record's own time; with None, what will be once everything armed is due."""
+    return join(
+        *(
+            standing
+            for item, standing in weighing(witness, subject, sealed)
+            if not item.settled and (now is None or item.fell or item.due <= now)
+        )
+    )
+
+
+def by_nature(
+    witness: Witness, subject: str, sealed: int, true: timedelta, *, contact: timedelta, lost: timedelta
+) -> Standing:
+    """Return the least that a gate owes: all that was written before its last contact and whose limit has lasted.
+
+    `lost` is what the record's clock has lost so far; a gate that had to ask again was told so much later.
+    """
+    return join(
+        *(
+            standing
+            for item, standing in weighing(witness, subject, sealed)
+            if item.known <= contact and item.known + item.limit + (lost - item.lost) + ON_THE_WAY <= true
+        )
+    )
+
+
+def check_entry(checks: Checks, witness: Witness, entry: Entry, sealed: int, now: datetime, fallen: frozenset[str]) -> None:
+    """Check that the entry the store sends out is the join over everything, now and in the end (L2)."""
+    subject = entry.subject
+    for moment, seen in ((now, join_items(entry.items, now, fallen)), (None, join_items(entry.items, _END, fallen))):
+        due = by_record(witness, subject, sealed, moment)
+        when = "now" if moment else "once all is due"
+        checks.that(
+            Law.L2,
+            seen == due,
+            f"{subject} has {_words(seen)} {when}, the facts say {_words(due)}",
+        )
+    for item in entry.items:
+        _check_item(checks, witness, item)
+
+
+def _check_item(checks: Checks, witness: Witness, item: Item) -> None:
+    name = item.id.split("^")[0]
+    for case in witness.accounts.get(item.of, ()):
+        seen = witness.cases[case].items.get(name)
+        if seen is not None:
+            whole = item.effective == seen.due and item.standing in (seen.standing, cap(seen.standing, Level.GUARDED))
+            checks.that(Law.L3, whole, f"{name} was armed for {seen.due} and is sent out for {item.effective}")
+            return
+    checks.that(Law.L7, False, f"{name} is sent out and stands in no fact")
+
+
+def check_verdict(checks: Checks, verdict: Verdict, owed: Standing, *, where: str) -> None:
+    """Check that an exchange was judged by no less than what is owed (L1)."""
+    found = Standing(verdict.level, verdict.limits, verdict.shields)
+    seen = f"{where} judged by {_words(found)} and owed {_words(owed)}"
+    checks.that(Law.L1, covers(found, owed), seen)
+    if owed.refuses:
+        checks.that(Law.L1, verdict.answer == "refuse", f"{where} served what it had to refuse")
+    elif owed.limits_anything:
+        checks.that(Law.L1, verdict.answer != "allow", f"{where} served without a limit")
+
+
+def _words(standing: Standing) -> str:
+    return "nothing" if standing == NOTHING else " ".join((standing.level.word, *sorted(standing.limits)))
+
+
+_END = datetime.max.replace(tzinfo=UTC)

@@ -1,0 +1,81 @@
+"""One run from a seed, with its outcome; a run that breaks a law says which, where, and after what.
+
+Law: the outcome of a seed is always the same; `root` is over every byte of the record (L16).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from answerable.simulation import endings
+from answerable.simulation.laws import LawBroken
+from answerable.simulation.tally import Tally, tally
+from answerable.simulation.world import Size, World
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Breach:
+    """A law that was broken: by which seed, at which step, after which acts."""
+
+    seed: int
+    step: int
+    at: str
+    law: str
+    seen: str
+    acts: tuple[str, ...]
+
+    def __str__(self) -> str:
+        """Return what somebody needs to see it again."""
+        acts = "\n".join(f"  {act}" for act in self.acts)
+        return f"seed {self.seed}, step {self.step}, {self.at}\n{self.law}: {self.seen}\nthe last acts:\n{acts}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What came of a run; `checks` counts by law."""
+
+    seed: int
+    days: int
+    steps: int
+    facts: int
+    root: str
+    checks: dict[str, int]
+    tally: Tally
+    breach: Breach | None
+
+
+def simulate(seed: int, *, policy: str, days: int, size: Size | None = None) -> Outcome:
+    """Run a world of `days` from a seed under a policy's text."""
+    world = World(seed, policy, size or Size())
+    breach = None
+    try:
+        while world.step() < timedelta(days=days):
+            pass
+        endings.bring_to_rest(world)
+        endings.check(world)
+    except LawBroken as broken:
+        breach = _breach(seed, world, broken)
+    house = world.house
+    return Outcome(
+        seed=seed,
+        days=days,
+        steps=house.steps,
+        facts=house.store.size(),
+        root=house.store.root().hex(),
+        checks={law.value: count for law, count in sorted(house.checks.made.items())},
+        tally=tally(world),
+        breach=breach,
+    )
+
+
+def _breach(seed: int, world: World, broken: LawBroken) -> Breach:
+    house = world.house
+    return Breach(
+        seed=seed,
+        step=house.steps,
+        at=f"{house.true.now:%Y-%m-%d %H:%M:%S}",
+        law=broken.law.value,
+        seen=broken.seen,
+        acts=tuple(house.acts_done),
+    )

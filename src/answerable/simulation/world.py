@@ -1,0 +1,391 @@
+"""The simulated world: events in true time, jumping from one to the next; people, machines, gates and faults.
+
+Law: what happens and when is drawn from the seed alone (L16); what must hold is checked at every step.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from heapq import heappop, heappush
+from typing import TypeVar
+
+from answerable.app import AccountIn, Identifier, IdentifierKind, NoticeIn, SignalIn, Taken
+from answerable.core import facts as f
+from answerable.core.journal import Plan
+from answerable.ports.entitlements import Plan as PortPlan
+from answerable.ports.history import Message, Speaker
+from answerable.ports.notifier import Delivery, DeliveryState, Letter
+from answerable.simulation.chance import Chance
+from answerable.simulation.desk import Desk
+from answerable.simulation.faults import Faults
+from answerable.simulation.house import House
+from answerable.simulation.laws import Law
+from answerable.simulation.people import Notice, Population, User, named, population, staff, words
+from answerable.simulation.wires import LINE_DELAY_MAX, Site
+from answerable.work.look_back import look
+from answerable.work.outbox import deliver
+from answerable.work.ticker import sweep
+
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+AGAIN = 10 * MINUTE
+HAZARD_WORDS = {hazard: hazard.value for hazard in f.Hazard}
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Size:
+    """How large a world is: people, and how often what comes in."""
+
+    quiet: int = 10
+    dangerous: int = 6
+    crossed: int = 1
+    exchanges: timedelta = timedelta(hours=20)
+    signals: timedelta = timedelta(hours=30)
+    notices: timedelta = timedelta(hours=36)
+    sweeps: timedelta = timedelta(minutes=47)
+
+
+class Mail:
+    """The carrier of letters, which can be down; it keeps what it carried."""
+
+    def __init__(self) -> None:
+        """Begin with nothing carried."""
+        self.is_down = False
+        self.carried: Counter[str] = Counter()
+        self.pages: Counter[str] = Counter()
+
+    def send(self, letter: Letter) -> Delivery:
+        """Carry a letter, or say that it is not known whether it was carried."""
+        if self.is_down:
+            return Delivery(letter=letter.id, state=DeliveryState.NOT_KNOWN)
+        self.carried[letter.id] += 1
+        if letter.channel == "pager" and self.carried[letter.id] == 1:
+            self.pages[letter.subject.removeprefix("Answerable: ")] += 1
+        return Delivery(letter=letter.id, state=DeliveryState.ACCEPTED)
+
+
+class History:
+    """What the operator retained: the dangerous said what they do, the others did not."""
+
+    def __init__(self, people: Population, clock: Callable[[], Message]) -> None:
+        """Take everybody."""
+        self._users = {user.account: user for user in people.users}
+        self._clock = clock
+
+    def fetch(self, account: str, *, since: object = None) -> Iterator[Message]:
+        """Return the account's messages."""
+        del since
+        user = self._users.get(account)
+        harmed = user.harms if user else None
+        text = f"I will kill {harmed} tonight." if harmed else "What is the capital of France?"
+        at = self._clock().at
+        yield Message(account=account, conversation="c1", id="m1", role=Speaker.USER, text=text, at=at - DAY)
+
+
+class World:
+    """One run. `step` takes the next event; `end` brings everything to rest and checks what must hold then."""
+
+    def __init__(self, seed: int, policy: str, size: Size) -> None:
+        """Found the house, let everybody in, and set the first events."""
+        self.colleagues = staff()
+        self.house = House(seed, policy, tuple(one.person for one in self.colleagues))
+        self.people = population(size.quiet, size.dangerous, size.crossed)
+        self.mail = Mail()
+        self.history = History(self.people, lambda: _message_now(self))
+        self.taken: dict[str, str] = {}
+        self.given: set[str] = set()
+        self._size = size
+        self._events: list[tuple[timedelta, int, Callable[[], None]]] = []
+        self._count = 0
+        self._unsent = 0
+        self._seal_waits = False
+        self._confirm: set[str] = set()
+        self._users, self._comes, self._roads = Chance(seed, 1), Chance(seed, 2), Chance(seed, 3)
+        self._words = words(seed)
+        self.faults = Faults(self, Chance(seed, 4))
+        self._begin(seed)
+
+    def _begin(self, seed: int) -> None:
+        for user in self.people.users:
+            plan = PortPlan(plan="paid", models=("large", "small"), tools=("search", "code"))
+            self.house.accounts.add(user.account, plan, *named(user.email))
+            self.after(self._users.span(timedelta(0), DAY), self._exchange(user))
+        for number, colleague in enumerate(self.colleagues):
+            chance = Chance(seed, 100 + number)
+            desk = Desk(self.house, colleague.person.id, colleague.manner, chance, self._is_dangerous)
+            self.after(chance.span(timedelta(0), colleague.every), self._works(desk, chance, colleague.every))
+        for event, every in (
+            (self._signal, self._size.signals),
+            (self._notice, self._size.notices),
+            (self._flood, 20 * DAY),
+            (self._cross, 30 * DAY),
+            (self._second_account, 25 * DAY),
+            (self._raise_plan, 6 * DAY),
+            (self._confirm_notice, 12 * DAY),
+            (self._confirm_link, 15 * DAY),
+        ):
+            self._recur(event, every)
+        self.after(HOUR, self._sweep)
+        self.after(DAY, self._flush)
+        self.faults.begin()
+
+    # --- time
+
+    def after(self, wait: timedelta, event: Callable[[], None]) -> None:
+        """Set an event."""
+        self._count += 1
+        heappush(self._events, (self.house.true.elapsed + wait, self._count, event))
+
+    def _recur(self, event: Callable[[], None], every: timedelta) -> None:
+        def again() -> None:
+            event()
+            self.after(self._comes.wait(every), again)
+
+        self.after(self._comes.wait(every), again)
+
+    def step(self) -> timedelta:
+        """Take the next event and return the true time it came at."""
+        at, _, event = heappop(self._events)
+        self.house.true.elapsed = max(at, self.house.true.elapsed)
+        event()
+        self._follow_up()
+        return at
+
+    def _follow_up(self) -> None:
+        """After any event: seal soon, and let the feed carry what is new to each gate, late."""
+        house = self.house
+        if house.store.size() > house.sealed and not self._seal_waits:
+            self._seal_waits = True
+            self.after(timedelta(milliseconds=250), self._seal)
+        head = house.store.feed_head()
+        if head > self._unsent:
+            self._unsent = head
+            for site in house.sites:
+                self.after(self._roads.span(timedelta(0), timedelta(seconds=1)), self._send(site))
+
+    def _seal(self) -> None:
+        self._seal_waits = False
+        self.house.seal()
+        if self.house.signer.is_down:
+            self._seal_waits = True
+            self.after(AGAIN, self._seal)
+
+    def _send(self, site: Site) -> Callable[[], None]:
+        def event() -> None:
+            if not site.is_connected and not self.faults.is_cut(site):
+                site.connect()
+            site.send()
+            self.after(self._roads.span(timedelta(0), LINE_DELAY_MAX), self._arrive(site))
+
+        return event
+
+    def _arrive(self, site: Site) -> Callable[[], None]:
+        def event() -> None:
+            site.arrive()
+            if self._roads.happens(0.1):
+                site.echo()
+            if site is self.house.sites[0] and site.is_connected:
+                self._confirm_items(site)
+
+        return event
+
+    def _confirm_items(self, site: Site) -> None:
+        """Let a gate say what it holds, as the gateway does (L9)."""
+        for subject in sorted(self._confirm):
+            held = site.gate.held(subject)
+            items = [f.ItemId(item.id) for item in held.entry.items if item.of == subject] if held else []
+            account = f.SubjectId(subject)
+            if items:
+                self.house.act("confirm", lambda a=account, i=items: self.house.app.confirm_measure(a, i, gate=site.name))
+        self._confirm.clear()
+
+    # --- who uses
+
+    def _exchange(self, user: User) -> Callable[[], None]:
+        def event() -> None:
+            site = self._users.pick(self.house.sites)
+            if not site.is_connected and not self.faults.is_cut(site):
+                site.connect()
+                site.arrive()
+            self.house.exchange(site, user.account, self._subject(user), user.model, user.tools)
+            self.after(self._users.wait(self._size.exchanges), event)
+
+        return event
+
+    def _subject(self, user: User) -> str | None:
+        if user.subject is None:
+            with self.house.store.act() as tx:
+                blinds = self.house.index.blinds([Identifier(IdentifierKind.ACCOUNT, user.account)])
+                found = self.house.index.tokens(tx, "subject", blinds)
+            user.subject = found[0] if found else None
+        return user.subject
+
+    def _is_dangerous(self, subject: str) -> bool:
+        return any(user.is_dangerous for user in self.people.users if user.subject == subject)
+
+    def _second_account(self) -> None:
+        """A dangerous user comes back under another name, with the same e-mail address and telephone."""
+        users = [user for user in self.people.dangerous if "-again" not in user.account]
+        user = self._comes.pick(users)
+        other = User(account=f"{user.account}-again", email=user.email, harms=user.harms, hazard=user.hazard)
+        if any(one.account == other.account for one in self.people.users):
+            return
+        self.people.users.append(other)
+        phone = f"+49 151 {users.index(user):08d}"
+        for one in (user, other):
+            shared = (Identifier(IdentifierKind.EMAIL, f"own.{user.account}@mail.example"), Identifier(IdentifierKind.PHONE, phone))
+            came = AccountIn(account=one.account, identifiers=shared, verified_at=self.house.now)
+            self._until(f"account {one.account}", lambda c=came: self.house.app.see_account(c))
+        self.after(HOUR, self._exchange(other))
+
+    # --- who warns
+
+    def _signal(self) -> None:
+        about = self._comes.pick(self.people.dangerous if self._comes.happens(0.75) else self.people.harmless)
+        hazard = about.hazard if about.is_dangerous else self._comes.pick(tuple(f.Hazard))
+        kind = self._comes.pick((f.SignalKind.FLAG, f.SignalKind.FLAG, f.SignalKind.RULE, f.SignalKind.TRAJECTORY))
+        came = SignalIn(
+            id=f"sig-{len(self.given)}",
+            source="classifier-1",
+            model="m",
+            version="1",
+            label=HAZARD_WORDS[hazard],
+            hazard=hazard,
+            user=about.account,
+            score=round(self._comes.between(0.5, 1.0), 3),
+            person=named(about.harms) if about.harms and self._comes.happens(0.3) else (),
+            evidence="What was written.",
+            kind=kind,
+        )
+        self._give(came.id, f"signal {about.account}", lambda: self.house.app.raise_signal(came), about)
+
+    def _notice(self) -> None:
+        if self._comes.happens(0.7):
+            about = self._comes.pick(self.people.dangerous)
+            text = next(self._words) if self._comes.happens(0.8) else "He writes to me every day."
+            self._warn(about, text, about.harms or "", danger_now=self._comes.happens(0.2))
+        else:
+            self._warn(self._comes.pick(self.people.harmless), next(self._words), "liar@mail.example", danger_now=True)
+
+    def _flood(self) -> None:
+        """One malicious person sends many notices in other words, about somebody harmless."""
+        about = self._comes.pick(self.people.harmless)
+        for number in range(self._comes.below(30)):
+            reporter = f"friend{number}.of.liar@mail.example"
+            self.after(number * MINUTE, lambda r=reporter: self._warn(about, next(self._words), r, danger_now=False))
+
+    def _cross(self) -> None:
+        """Two people warn of each other; who was first means nothing (L13)."""
+        for one, other in self.people.crossed:
+            pair = [(one, other), (other, one)]
+            for about, reporter in pair if self._comes.happens(0.5) else reversed(pair):
+                self._warn(about, next(self._words), reporter.email, danger_now=False)
+
+    def _warn(self, about: User, text: str, reporter: str, *, danger_now: bool) -> None:
+        wanted = Notice(
+            id=f"not-{len(self.given)}", text=text, about=about, reporter=reporter, hazard=about.hazard,
+            danger_now=danger_now, named_staff=("reviewer-1",) if self._comes.happens(0.05) else (),
+            names_person=self._comes.happens(0.8),
+        )  # fmt: skip
+        came = NoticeIn(
+            id=wanted.id,
+            source="portal",
+            text=wanted.text,
+            subject=(Identifier(IdentifierKind.ACCOUNT, about.account),) if self._comes.happens(0.6) else named(about.email),
+            reporter=named(reporter),
+            reporter_is_person=wanted.names_person,
+            hazard=wanted.hazard,
+            danger_now=wanted.danger_now,
+            named_staff=wanted.named_staff,
+        )
+        self._give(came.id, f"notice {about.account}", lambda: self.house.app.receive_notice(came), about)
+        self.after(MINUTE, self._look)
+
+    def _give(self, key: str, name: str, verb: Callable[[], Taken], about: User) -> None:
+        """Give something in until it is taken, and now and then once more; what was taken stays taken (L17)."""
+        self.given.add(key)
+        taken = self.house.act(name, verb)
+        if taken is None:
+            self.after(AGAIN, lambda: self._give(key, name, verb, about))
+            return
+        about.subject = None
+        self._subject(about)
+        if about.subject is not None:
+            self._confirm.add(about.subject)
+        kept = taken.id in self.house.witness.intake and self.taken.setdefault(key, taken.id) == taken.id
+        self.house.checks.that(Law.L17, kept, f"{key} was taken as {taken.id} and is not in the record under it alone")
+        if self._comes.happens(0.1):
+            self.after(self._comes.span(MINUTE, DAY), lambda: self._give(key, name, verb, about))
+
+    def _until(self, name: str, verb: Callable[[], object]) -> None:
+        if self.house.act(name, verb) is None:
+            self.after(AGAIN, lambda: self._until(name, verb))
+
+    # --- who works
+
+    def _works(self, desk: Desk, chance: Chance, every: timedelta) -> Callable[[], None]:
+        def event() -> None:
+            desk.work()
+            self.after(chance.wait(every), event)
+
+        return event
+
+    def _confirm_notice(self) -> None:
+        cases = [case for case in self.house.witness.cases.values() if case.notices and self._is_dangerous(case.subject)]
+        if cases:
+            case = self._comes.pick(cases)
+            notice, name = f.NoticeId(self._comes.pick(list(case.notices))), f.CaseId(case.id)
+            partner = f.StaffId("partner-1")
+            self.house.act("confirm notice", lambda: self.house.app.confirm_notice(name, notice, partner=partner))
+
+    def _confirm_link(self) -> None:
+        links = list(self.house.witness.links.items())
+        if links:
+            name, link = self._comes.pick(links)
+            subject, lead = f.SubjectId(link.ends[0]), f.StaffId("lead-1")
+            self.house.act("confirm link", lambda: self.house.app.confirm_link(subject, f.LinkId(name), staff=lead))
+
+    def _raise_plan(self) -> None:
+        """Billing sells more to somebody who has a case (F4)."""
+        user = self._comes.pick(self.people.users)
+        plan = Plan(models=("huge", "large"), tools=("code", "search", "write"))
+        self.house.act("billing", lambda: self.house.app.raise_entitlement(user.account, plan, by="billing-1"))
+        user.model = "huge" if self._comes.happens(0.5) else "large"
+
+    # --- what machines do
+
+    def _sweep(self) -> None:
+        if not self.faults.worker_is_dead:
+            self.tick()
+        self.after(self._users.span(self._size.sweeps / 2, self._size.sweeps * 3 / 2), self._sweep)
+
+    def tick(self) -> None:
+        """Let the worker do everything once."""
+        worker = self.house.worker
+        self.house.act("sweep", lambda: sweep(worker.app), by=worker)
+        for _ in range(20):
+            if not self.house.act("deliver", lambda: deliver(worker.app, (self.mail,)), by=worker):
+                break
+
+    def _look(self) -> None:
+        if not self.faults.worker_is_dead:
+            worker = self.house.worker
+            self.house.act("look back", lambda: look(worker.app, self.history), by=worker)
+
+    def _flush(self) -> None:
+        self.flush()
+        self.after(DAY, self._flush)
+
+    def flush(self) -> None:
+        """Let the gates hand in what they recorded, and the blocks be sealed."""
+        house = self.house
+        house.act("exchanges", lambda: house.app.record_exchanges(house.log))
+        house.act("blocks", lambda: house.worker.app.seal_exposures(), by=house.worker)
+
+
+def _message_now(world: World) -> Message:
+    at = world.house.worker.clock.now()
+    return Message(account="", conversation="", id="", role=Speaker.SYSTEM, text="", at=at)
