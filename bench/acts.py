@@ -53,7 +53,10 @@ def hatecheck() -> tuple[dict, list[str]]:
 def toxicchat() -> tuple[dict, list[str]]:
     """Real prompts to a public chatbot: the budget of false alarms."""
     document = json.loads((DATA / "toxicchat" / "toxic_chat_train.json").read_text(encoding="utf-8"))
-    texts = [row["instance"] if isinstance(row["instance"], str) else json.dumps(row["instance"]) for row in document["instances"]]
+    texts = [
+        row["instance"] if isinstance(row["instance"], str) else json.dumps(row["instance"])
+        for row in document["instances"]
+    ]
     return {"all": rate(texts), "kinds": kinds(texts)}, texts
 
 

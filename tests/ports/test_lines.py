@@ -3,6 +3,9 @@
 Law: a line is whole or it is not there.
 """
 
+import errno
+import fcntl
+import os
 from pathlib import Path
 
 import pytest
@@ -54,6 +57,19 @@ def test_torn_and_endless_lines_are_none(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_a_folder_is_no_file(tmp_path: Path) -> None:
-    """What cannot be opened or locked is an error of the system, with nothing left open."""
+    """What cannot be opened is an error of the system."""
     with pytest.raises(OSError, match="directory"):
         open_locked(tmp_path)
+
+
+def test_a_file_that_cannot_be_locked_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A refused lock is an error of the system and leaves nothing open."""
+    opened = set(os.listdir("/proc/self/fd"))
+
+    def refuse(_file: object, _how: int) -> None:
+        raise OSError(errno.ENOLCK, "no locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with pytest.raises(OSError, match="no locks"):
+        open_locked(tmp_path / "f")
+    assert set(os.listdir("/proc/self/fd")) == opened

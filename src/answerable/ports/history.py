@@ -34,7 +34,10 @@ class MessageKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """One thing said or handed over in a conversation; `text` is the words, for a file or image at least its name."""
+    """One thing said or handed over in a conversation.
+
+    `text` is the words. For a file or an image it is the name and, where its words could be had, a newline and those.
+    """
 
     account: str
     conversation: str

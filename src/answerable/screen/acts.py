@@ -34,7 +34,9 @@ _FRAMES = tuple((frame, written(pattern)) for frame, pattern in FRAMES.items())
 _REPORTED_BEFORE, _REPORTED_BEHIND, _REQUESTED = map(written, (REPORTED_BEFORE, REPORTED_BEHIND, REQUESTED))
 # an apostrophe within a word does not end a quotation
 _QUOTATION = re.compile(r"\"[^\"\n]{1,600}\"|(?<!\w)'(?:[^'\n]|'(?=\w)){1,600}'(?!\w)")
-_SPEAKER = re.compile(r"\s{0,8}(?:>|(?!(?:i|me|user|human|note|ps|edit)\b)[A-Z][\w' ]{0,30}:)", re.IGNORECASE)
+_SPEAKER = re.compile(
+    r"\s{0,8}(?:>|(?!(?:I|Me|User|Human|Note|PS|Edit)\b)[A-Z][\w'-]{0,20}(?: [A-Z][\w'-]{0,20}){0,2}:)"
+)
 _PRONOUNS = frozenset({"her", "him", "them", "you", "she", "he", "they", "his", "their"})
 
 

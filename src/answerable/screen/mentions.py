@@ -19,8 +19,14 @@ _URL = re.compile(
     r"(?<![\w@.-])(?:https?://)?(?:[a-z0-9-]{1,63}\.){1,4}[a-z]{2,12}/[\w./~%@?=&+-]{1,200}", re.IGNORECASE
 )
 _HANDLE = re.compile(r"(?<![\w@./])@[\w](?:[\w.-]{0,30}\w)?")
-_PHONE = re.compile(r"(?<![\w.])\+?\(?\d(?:[ ()./-]{0,2}\d){6,15}(?!\w)")
+_PHONE = re.compile(r"(?<![\w.])(?!\d{4}-\d\d-\d\d)\+?\(?\d(?:[ ()./-]{0,2}\d){6,15}(?!\w)")
 _NAME = re.compile(r"\b[^\W\d_a-z][\w'-]{1,20}(?:\s[^\W\d_a-z][\w'-]{0,20}\.?){0,2}\s[^\W\d_a-z][\w'-]{1,20}\b")
+_EXACT = (
+    (IdentifierKind.EMAIL, _EMAIL),
+    (IdentifierKind.URL, _URL),
+    (IdentifierKind.HANDLE, _HANDLE),
+    (IdentifierKind.PHONE, _PHONE),
+)
 _SCHEME = re.compile(r"^https?://(?:www\.)?", re.IGNORECASE)
 _TOKEN_LETTERS = 3  # shorter first names stand inside too many words
 
@@ -53,18 +59,12 @@ class Match:
 
 def mentions(text: str) -> tuple[Mention, ...]:
     """Return the identifiers of persons in a text, in order, at most a thousand."""
-    folded = fold(text)
-    return tuple(sorted(islice(_mentions(folded), MENTIONS_MAX), key=lambda found: (found.start, found.end)))
+    found = islice(_mentions(fold(text), (*_EXACT, (IdentifierKind.NAME, _NAME))), MENTIONS_MAX)
+    return tuple(sorted(found, key=lambda mention: (mention.start, mention.end)))
 
 
-def _mentions(text: Folded) -> Iterator[Mention]:
-    for kind, pattern in (
-        (IdentifierKind.EMAIL, _EMAIL),
-        (IdentifierKind.URL, _URL),
-        (IdentifierKind.HANDLE, _HANDLE),
-        (IdentifierKind.PHONE, _PHONE),
-        (IdentifierKind.NAME, _NAME),
-    ):
+def _mentions(text: Folded, patterns: Sequence[tuple[IdentifierKind, re.Pattern[str]]]) -> Iterator[Mention]:
+    for kind, pattern in patterns:
         for found in pattern.finditer(text.text):
             if kind is IdentifierKind.NAME and not _is_name(found[0]):
                 continue
@@ -103,7 +103,7 @@ class Known:
         """Return the persons that a text names, and whether all of it was looked at."""
         folded = fold(text)
         found = {person: True for person, pattern in self._names if pattern.search(folded.text)}
-        listed = list(islice(_mentions(folded), MENTIONS_MAX)) if self._exact or self._phones else []
+        listed = list(islice(_mentions(folded, _EXACT), MENTIONS_MAX)) if self._exact or self._phones else []
         for mention in listed:
             found.update(dict.fromkeys(self._whose(mention), False))
         matches = tuple(Match(person=person, by_name=by_name) for person, by_name in sorted(found.items()))
@@ -135,8 +135,6 @@ class Known:
             self._exact.setdefault((identifier.kind, _SCHEME.sub("", spelled)), set()).add(person)
 
     def _whose(self, mention: Mention) -> set[str]:
-        if mention.kind is IdentifierKind.NAME:
-            return set()
         if mention.kind is IdentifierKind.PHONE:
             return self._whose_number(mention.text)
         spelled = normalise(Identifier(mention.kind, mention.text))

@@ -35,7 +35,7 @@ class Frame(StrEnum):
 
 
 # The parts. A blank in a pattern stands for one to three blanks or commas; `F3` for at most three words of any kind.
-_NAME = r"(?-i:[A-Z][\w'-]{1,20}(?:\s[A-Z][\w'-]{1,20}){0,2})"
+_NAME = r"(?-i:[A-Z][\w'-]{1,20}(?:\s{1,3}[A-Z][\w'-]{1,20}){0,2})"
 _ROLE = (
     r"my (?:\w{1,12} )?(?:ex(?:-\w{1,12})?|wife|husband|girlfriend|boyfriend|partner|fiancee?|neighbou?r|boss|manager"
     r"|teacher|professor|co-?worker|colleague|room-?mate|flat-?mate|landlord|landlady|sister|brother|mother|mom|mum"
@@ -90,10 +90,8 @@ _LIVE = r"(?:lives?|works?|parks?|stays?|goes|moved|hangs out|sleeps|is (?:livin
 
 # Cues are the first four letters of words of which a text must hold one before the pattern is tried: most texts hold none.
 _HURT_CUES = "kill murd stab shoo stra chok beat hurt atta rape slau exec pois drow burn tort maim kidn abdu assa punc smas behe gut harm end dest hunt fini over rid down"
-_FORBID_CUES = "bloc told aske said want won refu igno rest cont prot chan"
-_ARM_CUES = (
-    "gun hand pist revo rifl shot gloc fire sile supp ammo bull expl bomb molo cros mach bras zip chlo garr pois untr"
-)
+_FORBID_CUES = "bloc told aske said want won refu igno rest cont noco prot chan"
+_ARM_CUES = "gun hand pist revo rifl shot gloc fire sile supp ammo ammu bull expl bomb molo cros mach bras zip chlo garr pois untr"
 
 # (kind, whether the pattern itself names somebody it is done to, cues, pattern)
 ACTS: tuple[tuple[ActKind, bool, str, str], ...] = (
@@ -119,7 +117,7 @@ ACTS: tuple[tuple[ActKind, bool, str, str], ...] = (
     (ActKind.MONITOR, True, "wait park sat sitt stoo stan hidi", rf"\bi(?:'ve| have|'m| am| was)?(?: been)? (?:waited|waiting|parked|sat|sitting|stood|standing|hiding) (?:outside|across from|in front of|near) {_WHOSE} F1{_PLACE}\b"),
     (ActKind.CONTACT_EVASION, True, _FORBID_CUES, rf"{_DO}{_CALL} {_WHO} F4(?:even though|although|though|after|when|if|despite|now that|since|because|but) F2{_FORBID}"),
     (ActKind.CONTACT_EVASION, True, _FORBID_CUES, rf"\b{_SHE}(?: has| have| had|'s)? F1{_FORBID}[^\n]{{0,60}}? (?:{_OWN}|is there)[^\n]{{0,30}}? {_CALL} (?:her|him|them)\b"),
-    (ActKind.CONTACT_EVASION, False, "bloc rest cont prot inju", rf"{_OWN} (?:get around|get past|bypass|circumvent|evade|violate|break) F2(?:block|restraining order|no-?\s?contact order|protective order|injunction)\b"),
+    (ActKind.CONTACT_EVASION, False, "bloc rest cont noco prot inju", rf"{_OWN} (?:get around|get past|bypass|circumvent|evade|violate|break) F2(?:block|restraining order|no-?\s?contact order|protective order|injunction)\b"),
     (ActKind.CONTACT_EVASION, True, "acco numb phon emai mail prof sim", rf"\b(?:new|fake|burner|another|second|different|anonymous|alt|throwaway) F1(?:account|number|phone|e-?mail|profile|sim) F3(?:to|so (?:that )?i can|and) {_CALL} {_WHO}"),
     (ActKind.IMPERSONATE, True, "pret pose impe pass", rf"(?:{_WILL}|\bhelp me|\bhow (?:do|can|could) i) (?:pretend to be|pose as|impersonate|pass myself off as|pass as) {_WHO}"),
     (ActKind.IMPERSONATE, True, "prof acco page emai mail ad list post", rf"{_DO}(?:create|make|set up|open|register|build|design) F3(?:profile|account|page|e-?mail|ad|listing|post) F1(?:in|under|with|using|as|pretending to be|impersonating) {_WHOSE}"),

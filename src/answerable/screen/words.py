@@ -120,10 +120,11 @@ def is_english(text: str) -> bool:
 
 
 def _is_other(words: list[str], known: int) -> bool:
-    strange = sum(not word.isascii() for word in words)
-    if strange and (strange >= 2 or len(words) == 1) and strange * 3 >= len(words):
-        return len(words) > 1 or not _is_latin(words[0])
-    return sum(word in _OTHERS for word in words) > known
+    if sum(not _is_latin(word) for word in words) * 3 >= max(len(words), 1):
+        return True
+    # one word with a mark is a name or a loan as often as not
+    marked = sum(not word.isascii() for word in words) if len(words) > 1 else 0
+    return marked + sum(word in _OTHERS for word in words) > known
 
 
 def _is_latin(word: str) -> bool:
