@@ -22,7 +22,7 @@ from answerable.api.problems import RefusedError, document
 from answerable.api.shapes import AccountBody, EntitlementBody, Identifiers, NoticeBody, SignalBody
 from answerable.api.state import Inlet, inlet
 from answerable.app import Answerable, Asked, Identifier, IdentifierKind, SignalIn, Taken
-from answerable.config import Operator
+from answerable.config import Operator, Scope
 from answerable.core.facts import Refused
 from answerable.edge import rfc3339
 from answerable.errors import BadInput, TooLarge
@@ -43,8 +43,7 @@ async def post_signals(request: Request) -> Response:
     if bodies.media_type(request) == NDJSON:
         operator = identity.operator_of(request, "signals")
         return await _many(request, partial(_read_signal, operator), partial(_signal_verbs, found))
-    body = await _one(request, found.config.limits.body_bytes)
-    operator = identity.operator_of(request, "signals", body)
+    operator, body = await _one(request, "signals")
     came = _signal(operator, bodies.decode(body, SignalBody), request)
     (verb,) = await _signal_verbs(found, [came])
     return _receipt(await found.write(verb))
@@ -54,8 +53,7 @@ async def post_notices(request: Request) -> Response:
     """Take in one warning; the answer is its receipt."""
     found = inlet(request)
     limits = found.config.limits
-    body = await _one(request, limits.body_bytes)
-    operator = identity.operator_of(request, "notices", body)
+    operator, body = await _one(request, "notices")
     notice = bodies.decode(body, NoticeBody)
     if len(notice.text.encode()) > limits.notice_bytes:
         raise TooLarge(f"the text of a notice has at most {limits.notice_bytes} bytes")
@@ -73,8 +71,7 @@ async def post_accounts(request: Request) -> Response:
     if bodies.media_type(request) == NDJSON:
         identity.operator_of(request, "accounts")
         return await _many(request, _read_account, _account_verbs)
-    body = await _one(request, found.config.limits.body_bytes)
-    identity.operator_of(request, "accounts", body)
+    _, body = await _one(request, "accounts")
     came = bodies.decode(body, AccountBody).taken()
     return _receipt(await found.write(lambda answerable: answerable.see_account(came)))
 
@@ -82,8 +79,7 @@ async def post_accounts(request: Request) -> Response:
 async def post_entitlements(request: Request) -> Response:
     """Answer whether an account's plan may rise; with an open case it may not (F4)."""
     found = inlet(request)
-    body = await _one(request, found.config.limits.body_bytes)
-    operator = identity.operator_of(request, "accounts", body)
+    operator, body = await _one(request, "accounts")
     wanted = bodies.decode(body, EntitlementBody)
     refused = await found.write(
         lambda answerable: answerable.raise_entitlement(wanted.account, wanted.plan(), by=operator.id)
@@ -96,10 +92,14 @@ async def post_entitlements(request: Request) -> Response:
 # --- one
 
 
-async def _one(request: Request, limit: int) -> bytes:
+async def _one(request: Request, scope: Scope) -> tuple[Operator, bytes]:
+    """Return who is asking and the body; only who says that it is signed is read before it is known who it is."""
+    if not identity.is_signed(request):
+        identity.operator_of(request, scope)
     if bodies.media_type(request) != JSON:
         raise Unsupported(f"send {JSON}", hint=f"or, where many are taken, {NDJSON}")
-    return await bodies.whole(request, limit)
+    body = await bodies.whole(request, inlet(request).config.limits.body_bytes)
+    return identity.operator_of(request, scope, body), body
 
 
 def _key(given: str | None, request: Request) -> str:

@@ -160,9 +160,18 @@ class ExchangeBody(Shape, frozen=True, kw_only=True):
     def taken(self) -> Exchange:
         """Return the row."""
         return Exchange(
-            id=self.id, subject=SubjectId(self.subject), at=moment(self.at), gate=self.gate, conversation=self.conversation,
-            model=self.model, answer=self.answer, level=self.level, standing=self.standing, tokens=self.tokens,
-            digest=self.digest, complete=self.complete,
+            id=self.id,
+            subject=SubjectId(self.subject),
+            at=moment(self.at),
+            gate=self.gate,
+            conversation=self.conversation,
+            model=self.model,
+            answer=self.answer,
+            level=self.level,
+            standing=self.standing,
+            tokens=self.tokens,
+            digest=self.digest,
+            complete=self.complete,
         )
 
 

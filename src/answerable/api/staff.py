@@ -16,14 +16,14 @@ from starlette.responses import Response
 
 from answerable.api import bodies, shapes
 from answerable.api.bodies import JSON, Invalid, Unsupported
-from answerable.api.identity import bearer, operator_of, staff_of
+from answerable.api.identity import operator_of, staff_of
 from answerable.api.problems import RefusedError
 from answerable.api.state import inlet
 from answerable.app import Answerable, CaseFile, CaseRow
 from answerable.app.reading import case_for
 from answerable.core.facts import CaseId, LinkId, NoticeId, ProposalId, Refused, SignalId, StaffId, SubjectId
 from answerable.edge import rfc3339
-from answerable.errors import BadInput, NotAuthenticated, NotFound
+from answerable.errors import BadInput, NotFound
 
 T = TypeVar("T")
 
@@ -188,10 +188,8 @@ async def post_link_confirmation(request: Request) -> Response:
 
 async def post_withdrawal(request: Request) -> Response:
     """Record that a reporter took a notice back, as the operator's form or desk says; no clock stops for it."""
-    if bearer(request) is None:
-        raise NotAuthenticated
     operator, case = operator_of(request, "notices"), CaseId(request.path_params["case"])
-    notice = NoticeId((await _read(request, shapes.OfNotice)).notice)
+    notice = NoticeId((await _body(request, shapes.OfNotice)).notice)
     _unless_refused(await inlet(request).write(lambda a: a.withdraw_notice(case, notice, by=operator.id)))
     return _taken(request)
 
@@ -200,6 +198,11 @@ async def post_withdrawal(request: Request) -> Response:
 
 
 async def _read(request: Request, shape: type[T]) -> T:
+    staff_of(request)
+    return await _body(request, shape)
+
+
+async def _body(request: Request, shape: type[T]) -> T:
     if bodies.media_type(request) != JSON:
         raise Unsupported(f"send {JSON}")
     return bodies.decode(await bodies.whole(request, inlet(request).config.limits.body_bytes), shape)
