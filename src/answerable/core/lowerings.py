@@ -94,15 +94,15 @@ def _unfit(journal: Journal, case: Case, wanted: Wanted) -> Refused | None:
             has_end = wanted.kind is LoweringKind.LIFT or wanted.end is not None
             return _unfit_step(journal, case, wanted.to, has_end=has_end)
         case LoweringKind.RETIER:
-            fits = wanted.tier is not None and wanted.tier == case.tier + 1
-            return None if fits else Refused("one_step", "A tier goes down one step at a time.")
+            is_step = wanted.tier is not None and wanted.tier == case.tier + 1
+            return None if is_step else Refused("one_step", "A tier goes down one step at a time.")
         case LoweringKind.WITHDRAW_LINK:
             link = journal.files.subject(case.subject).links.get(wanted.link) if wanted.link else None
             fits = link is not None and link.withdrawal is None
-            return None if fits else Refused("not_found", "This account has no such link.")
-        case LoweringKind.REFUTE:
+        case _:
+            assert wanted.kind is LoweringKind.REFUTE
             fits = wanted.evidence in case.evidence and wanted.evidence not in case.refuted
-            return None if fits else Refused("not_found", "This case has no such evidence.")
+    return None if fits else Refused("not_found", "There is nothing such to lower here.")
 
 
 def _unfit_step(journal: Journal, case: Case, to: Standing, *, has_end: bool) -> Refused | None:

@@ -112,8 +112,7 @@ class Policy:
                 return rule.refer
             case DeadlineKind.DEFAULT_REVIEW:
                 return self.default_review
-            case DeadlineKind.MEASURE_REVIEW:
-                return self.measure_review_first
+        return self.measure_review_first
 
     def is_gravest(self, hazard: Hazard, label: str | None) -> bool:
         """Tell whether a flag is of the gravest class: by its canonical hazard or by the vendor's own label."""
