@@ -16,13 +16,24 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import uvicorn
-from aiohttp import ClientSession, web
+from aiohttp import ClientConnectionResetError, ClientSession, web
 
 from answerable.edge import SystemClock
 from answerable.gateway import build
 from answerable.gateway.stand_in import StandIn
-from answerable_gate import Entry, GatePolicy, Heartbeat, Hello, Item, Level, Standing, alias, entry_line
-from answerable_gate import heartbeat_line, hello_line
+from answerable_gate import (
+    Entry,
+    GatePolicy,
+    Heartbeat,
+    Hello,
+    Item,
+    Level,
+    Standing,
+    alias,
+    entry_line,
+    heartbeat_line,
+    hello_line,
+)
 from tests.gate.build import GATE_KEY, ORIGIN, Log, a_policy, an_entry
 
 TOKEN = "gate-token"
@@ -107,7 +118,12 @@ class Store:
         return [row for kind, row in self.posts if kind == path]
 
     async def feed(self, request: web.Request) -> web.StreamResponse:
-        """Serve the feed."""
+        """Serve the feed until the store goes down or the gateway has gone."""
+        with suppress(ClientConnectionResetError):
+            return await self._feed(request)
+        return web.Response()
+
+    async def _feed(self, request: web.Request) -> web.StreamResponse:
         assert request.headers["Authorization"] == f"Bearer {TOKEN}"
         if self.down:
             return web.Response(status=503)
@@ -124,7 +140,7 @@ class Store:
                 await response.write(heartbeat_line(Heartbeat(seq=self.seq, now=now(), size=0)))
             with suppress(TimeoutError):
                 async with asyncio.timeout(0.2), self.grown:
-                    await self.grown.wait_for(lambda seen=sent: len(self.lines) > seen)
+                    await self.grown.wait()
         return response
 
     async def take(self, request: web.Request) -> web.Response:
@@ -192,19 +208,20 @@ class World:
         async with self.session.get(f"{self.base}/health") as response:
             return response.status == 200
 
-    async def chat(self, user: str | None = "subject_a", headers: dict | None = None, **body: Any) -> Answered:
+    async def chat(self, who: str | None = "subject_a", headers: dict | None = None, **body: Any) -> Answered:
         """Ask for a completion, as an identity named by header."""
         asked = {"model": "m1", "messages": [{"role": "user", "content": "Hello"}]} | body
-        return await self.send(json.dumps(asked).encode(), user, headers)
+        return await self.send(json.dumps(asked).encode(), who, headers)
 
     async def send(
-        self, body: bytes, user: str | None = "subject_a", headers: Any = None, path: str = "/v1/chat/completions"
+        self, body: bytes, who: str | None = "subject_a", headers: Any = None, path: str = "/v1/chat/completions"
     ) -> Answered:
         """Send bytes."""
-        named = [*([(HEADER, user)] if user else []), ("Content-Type", "application/json")]
+        named: list = [*([(HEADER, who)] if who else []), ("Content-Type", "application/json")]
         named += list(headers.items()) if isinstance(headers, dict) else headers or []
         async with self.session.post(self.base + path, data=body, headers=named) as response:
-            return Answered(response.status, dict(response.headers), await response.read())
+            headers = {key.lower(): value for key, value in response.headers.items()}
+            return Answered(response.status, headers, await response.read())
 
     async def hold(self, *items: Item, version: int = 1, **changes: Any) -> None:
         """Send subject_a's entry and wait until the gateway has confirmed it, where it brought anything new."""
