@@ -10,7 +10,18 @@ from pathlib import Path
 import pytest
 
 from answerable.core import fold
-from answerable.core.facts import ActId, CaseId, CaseOpened, CaseViewed, Hazard, Recorded, Refused, SubjectId, SubjectSeen, stream_of
+from answerable.core.facts import (
+    ActId,
+    CaseId,
+    CaseOpened,
+    CaseViewed,
+    Hazard,
+    Recorded,
+    Refused,
+    SubjectId,
+    SubjectSeen,
+    stream_of,
+)
 from answerable.errors import BadInput, Conflict
 from answerable.ledger import verify
 from answerable.ledger.export import write_export

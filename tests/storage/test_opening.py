@@ -84,7 +84,9 @@ def test_a_lost_record_is_not_replaced_by_an_empty_one(tmp_path: Path, keys: Pat
     )
 
 
-@pytest.mark.parametrize(("name", "value", "error"), [("origin", "other.example/log", ConfigError), ("mark", "f", KeyFault)])
+@pytest.mark.parametrize(
+    ("name", "value", "error"), [("origin", "other.example/log", ConfigError), ("mark", "f", KeyFault)]
+)
 def test_another_log_or_other_keys_are_refused(
     tmp_path: Path, keys: Path, name: str, value: str, error: type[AnswerableError]
 ) -> None:

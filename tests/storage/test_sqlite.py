@@ -78,7 +78,8 @@ def test_two_stores_on_one_file_see_each_other(opened: Open) -> None:
 def test_a_fold_rolled_back_elsewhere_is_not_kept(opened: Open) -> None:
     """After an act here was undone and another store wrote in its place, the other's facts hold here."""
     one, other = opened(), opened()
-    world = a_stored_world(one).with_flag()
+    world = a_stored_world(one)
+    world.with_flag()
     with undone(one.batch()):
         world.with_notice(person=ALMA)
     world.store = other
@@ -92,7 +93,8 @@ def test_a_fold_rolled_back_elsewhere_is_not_kept(opened: Open) -> None:
 def test_readers_beside_a_writer_see_what_is_committed(opened: Open) -> None:
     """While an act is open, another store reads the state before it."""
     one, other = opened(), opened()
-    world = a_stored_world(one).with_flag()
+    world = a_stored_world(one)
+    world.with_flag()
     before = (other.size(), other.feed_head(), other.tables())
     with one.batch():
         world.with_notice(danger_now=True)
@@ -134,7 +136,8 @@ def _child(folder: Path, what: str) -> subprocess.Popen[str]:
 def test_two_processes_see_each_other(opened: Open, tmp_path: Path) -> None:
     """A wait here ends by an act of another process, a wait there by an act of this one."""
     store = opened()
-    world = a_stored_world(store).with_flag()
+    world = a_stored_world(store)
+    world.with_flag()
     head = store.feed_head()
     with _child(tmp_path, "write") as writer:
         writer.communicate("go\n")
@@ -151,7 +154,8 @@ def test_two_processes_see_each_other(opened: Open, tmp_path: Path) -> None:
 def test_a_fact_of_a_newer_program_closes_its_subject_and_no_other(opened: Open) -> None:
     """An unknown kind makes its subject unreadable here; others go on, and gates keep what they hold of it."""
     store = opened()
-    world = a_stored_world(store).with_flag().with_flag(SECOND)
+    world = a_stored_world(store)
+    world.with_flag().with_flag(SECOND)
     _append_unknown(store, SUBJECT)
     other = opened()
     with undone(other.act(), NewerVersion) as tx:
@@ -193,7 +197,8 @@ def _fill(store: SqliteStore, spare: int) -> None:
 def test_a_full_disk_leaves_nothing_half_written(opened: Open, spare: int) -> None:
     """Where no page can be had any more an act fails with a clear error, and everything is as before (L17)."""
     store = opened()
-    world = a_stored_world(store).with_flag()
+    world = a_stored_world(store)
+    world.with_flag()
     _fill(store, spare)
     world.locks = [SubjectId(f"su_{number}") for number in range(40)]
     kept: list[tuple[int, object]] = []
@@ -233,7 +238,8 @@ def test_a_batch_on_a_full_disk_is_undone_whole(opened: Open) -> None:
 def test_a_disk_that_fails_is_a_clear_error_and_the_store_goes_on(opened: Open) -> None:
     """A statement that SQLite breaks off fails the act and only it; the connection is used again."""
     store = opened()
-    world = a_stored_world(store).with_flag()
+    world = a_stored_world(store)
+    world.with_flag()
     before = (store.size(), store.tables())
     store._write.set_progress_handler(lambda: 1, 50)
     with pytest.raises(StoreUnavailable):
@@ -247,7 +253,8 @@ def test_a_disk_that_fails_is_a_clear_error_and_the_store_goes_on(opened: Open) 
 def test_a_rollback_that_fails_gives_the_connection_up(opened: Open) -> None:
     """Where even undoing fails, the connection is closed, which undoes, and a new one goes on."""
     store = opened()
-    world = a_stored_world(store).with_flag()
+    world = a_stored_world(store)
+    world.with_flag()
     before = store.size()
     with undone(store.act()):
         store._write.set_authorizer(lambda *asked: sqlite3.SQLITE_DENY if "ROLLBACK" in asked else sqlite3.SQLITE_OK)
@@ -297,7 +304,8 @@ def test_a_record_put_back_under_a_running_program_is_seen(opened: Open) -> None
 def test_a_stream_that_moved_inside_the_transaction_is_a_conflict(opened: Open) -> None:
     """The head is compared again as it is moved, for stores whose writers are many."""
     store = opened()
-    world = a_stored_world(store).with_flag()
+    world = a_stored_world(store)
+    world.with_flag()
     case = world.case()
 
     with undone(store.act(), Conflict) as tx:
@@ -329,7 +337,8 @@ def test_exchanges_survive_a_failed_write(opened: Open) -> None:
 def test_what_an_act_returned_survives_the_store(opened: Open) -> None:
     """A store opened anew has facts, tables, feed, high water, checkpoints and leases of the one before."""
     store = opened()
-    world = a_stored_world(store, is_sealing=True).with_flag()
+    world = a_stored_world(store, is_sealing=True)
+    world.with_flag()
     with store.act() as tx:
         tx.post(world.outgoing("one"))
     store.claim(world.now, world.now + timedelta(hours=1), 10)
