@@ -149,6 +149,16 @@ def test_an_older_version_changes_nothing_but_marks() -> None:
     assert admitted.held == Held(entry=held.entry, fallen=frozenset({"item_a"}))
 
 
+def test_a_mark_outlives_newer_versions_and_earlier_times() -> None:
+    """A default that fell stays fallen when a newer line comes at an earlier time; only its leaving ends the mark."""
+    log = Log()
+    held = Held(entry=an_entry(an_item(effective=30)), fallen=frozenset({"item_a"}))
+    second = admit(held, an_entry(an_item(effective=30), version=2), (), None, now=START).held
+    assert second.fallen == {"item_a"}
+    gone = admit(second, an_entry(version=3), [log.lift("item_a")], log.pinned.verify, now=START).held
+    assert gone.fallen == frozenset()
+
+
 def test_a_changed_item_is_the_stricter_of_both() -> None:
     """Items do not change; a store that changes one all the same cannot weaken or delay it."""
     held = an_item(level=Level.PAUSED, effective=30)

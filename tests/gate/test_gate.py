@@ -81,6 +81,42 @@ def test_a_clock_set_back_delays_nothing() -> None:
     assert answer(bench) == "refuse"
 
 
+def test_a_default_due_at_once_is_seen_at_once() -> None:
+    """Between two looks at the time a line may bring something due before the next; it takes effect on time."""
+    bench = Bench()
+    assert answer(bench) == "refuse"  # cold
+    bench.catch_up()
+    bench.send(an_entry())
+    assert answer(bench) == "allow"
+    bench.send(an_entry(an_item("item_d", Level.PAUSED, effective=0.5), version=2))
+    assert answer(bench) == "allow"
+    bench.wait(0.5)
+    assert answer(bench) == "refuse"
+
+
+def test_checks_alone_keep_the_time() -> None:
+    """Where nobody ticks, a time that exchanges were judged at is not lost when the wall clock goes back."""
+    bench = Bench()
+    answer(bench)
+    bench.wait(2)
+    bench.wall += 100
+    answer(bench)
+    bench.wall -= 1000
+    assert bench.gate.status(**bench.times).now == after(102)
+
+
+def test_a_new_connection_is_measured_anew() -> None:
+    """A store whose clock was put right while it was away is in contact again with its first heartbeat."""
+    bench = Bench()
+    bench.catch_up()
+    bench.wait(100)
+    bench.receive(bench.heartbeat(now=bench.wall - 100))
+    assert not bench.gate.status(**bench.times).in_force
+    bench.receive(bench.hello())
+    bench.receive(bench.heartbeat(now=bench.wall - 100))
+    assert bench.gate.status(**bench.times).in_force
+
+
 def test_a_line_says_what_the_gate_holds_from_now_on() -> None:
     """Items are fresh once: not when the same line comes again, and none comes from an older version."""
     bench = Bench()

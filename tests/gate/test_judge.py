@@ -99,6 +99,8 @@ def test_what_the_inlet_cannot_see_never_reads_as_clear() -> None:
     verdict = judged(Level.NONE, blind, frozen=Frozen(models=("m1",), tools=("search",)))
     assert (verdict.answer, verdict.not_known) == ("limit", ("model", "tools"))
     assert judged(Level.NONE, blind).not_known == ()
+    unnamed = replace(PLAIN, model=None)
+    assert judged(Level.NONE, unnamed, frozen=Frozen(models=("m1",), tools=None)).answer == "limit"
     assert judged(Level.NONE, frozen=Frozen(models=None, tools=None)).not_known == ("entitlements",)
 
 
