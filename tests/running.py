@@ -139,10 +139,11 @@ class House:
         """Return the feed from a place on, up to the first heartbeat."""
         connection = http.client.HTTPConnection(urlsplit(self.api).netloc, timeout=PATIENCE_S)
         try:
-            connection.request("GET", f"/v1/feed?after={after}", headers={"Authorization": f"Bearer {self.tokens['gate']}"})
+            sent = {"Authorization": f"Bearer {self.tokens['gate']}"}
+            connection.request("GET", f"/v1/feed?after={after}", headers=sent)
             response = connection.getresponse()
             assert response.status == 200
-            found = []
+            found: list[dict[str, Any]] = []
             while not found or found[-1]["kind"] != "heartbeat":
                 found.append(json.loads(response.readline()))
             return found
@@ -180,10 +181,9 @@ class House:
         """Do something to a case."""
         return self.call("POST", f"/v1/cases/{case}/{noun}", body, who=who)
 
-    def forward(self, **by: float) -> None:
+    def forward(self, *, days: int = 0, hours: int = 0, minutes: int = 0) -> None:
         """Let time pass for every process."""
-        seconds = Decimal(by.get("hours", 0)) * 3600 + Decimal(by.get("seconds", 0)) + Decimal(by.get("days", 0)) * 86400
-        shift_clock(self.home / "clock.offset", seconds)
+        shift_clock(self.home / "clock.offset", Decimal(((days * 24 + hours) * 60 + minutes) * 60))
 
     def letters(self) -> list[dict[str, Any]]:
         """Return the letters that left the house."""

@@ -1,0 +1,118 @@
+"""Gates: the feed is resumed where it broke off, and what gates saw and hold is kept once."""
+
+from __future__ import annotations
+
+import http.client
+import time
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.running import House, until
+
+EXCHANGE = {
+    "at": "2026-11-01T12:00:00.000000Z", "gate": "gate-1", "answer": "limit", "level": 2, "standing": 2, "tokens": 12,
+    "digest": "ab" * 32, "complete": True,
+}
+
+
+def subject(house: House, case: str) -> str:
+    """Return whose case it is."""
+    return str(house.call("GET", f"/v1/cases/{case}", who="lead-1").json["subject"])
+
+
+def test_the_feed_tells_whose_it_is_and_how_far_it_goes(house: House) -> None:
+    """A greeting, every entry, and a heartbeat once all was sent."""
+    house.flag("feed-1", user="user-feed")
+    found = house.feed()
+    assert [found[0]["kind"], found[-1]["kind"]] == ["hello", "heartbeat"]
+    assert found[0]["policy"]["version"] == 1
+    assert found[-1]["seq"] == max(line["seq"] for line in found[1:-1])
+
+
+def test_the_configuration_may_be_stricter_than_the_policy(house: House) -> None:
+    """The shipped policy allows where it does not know; the file of this house does not."""
+    policy = house.feed()[0]["policy"]
+    assert (policy["on_stale"], policy["on_cold_start"], policy["on_no_identity"]) == ("guarded", "refuse", "guarded")
+
+
+def test_the_feed_is_resumed(house: House) -> None:
+    """From its own place on a gate gets what is new and nothing else."""
+    house.flag("resume-1", user="user-resume-1")
+    head = house.feed()[-1]["seq"]
+    assert [line["kind"] for line in house.feed(head)] == ["hello", "heartbeat"]
+    case = house.flag("resume-2", user="user-resume-2").json["case"]
+    found = house.feed(head)
+    assert [line["entry"]["subject"] for line in found[1:-1]] == [subject(house, case)]
+
+
+def test_a_new_measure_reaches_an_open_feed_at_once(house: House) -> None:
+    """Gates hear of a change well within a second."""
+    connection = http.client.HTTPConnection(urlsplit(house.api).netloc, timeout=20)
+    connection.request("GET", "/v1/feed?after=0", headers={"Authorization": f"Bearer {house.tokens['gate']}"})
+    response = connection.getresponse()
+    while b'"heartbeat"' not in response.readline():
+        pass
+    began = time.monotonic()
+    house.flag("live-1", user="user-live")
+    while b'"entry"' not in response.readline():
+        pass
+    connection.close()
+    assert time.monotonic() - began < 20
+
+
+@pytest.mark.parametrize("after", ["x", "-1", "1.5", "9" * 19, ""])
+def test_a_place_in_the_feed_is_a_number(house: House, after: str) -> None:
+    """A place that is none is refused."""
+    answer = house.call("GET", f"/v1/feed?after={after}", who="gate")
+    assert (answer.status, answer.code) == (400, "bad_input")
+
+
+def test_an_exchange_is_kept_once(house: House) -> None:
+    """The same rows again change nothing; one bad row keeps all of them out."""
+    whose = subject(house, house.flag("ex-1", user="user-ex").json["case"])
+    rows: list[object] = [EXCHANGE | {"id": f"ex-{n}", "subject": whose} for n in range(3)]
+    assert house.lines("/v1/exchanges", rows, who="gate").json == {"new": 3}
+    assert house.lines("/v1/exchanges", rows, who="gate").json == {"new": 0}
+    bad = house.lines("/v1/exchanges", [EXCHANGE | {"id": "ex-9", "subject": whose}, b"{}"], who="gate")
+    assert (bad.status, bad.code) == (400, "bad_input")
+    assert bad.json["detail"].startswith("line 2: ")
+    assert house.lines("/v1/exchanges", [EXCHANGE | {"id": "ex-9", "subject": whose}], who="gate").json == {"new": 1}
+
+
+def test_decided_and_confirmed_are_two_facts(house: House) -> None:
+    """A gate's confirmation is counted once for each item that it holds (L9)."""
+    case = house.flag("conf-1", user="user-conf", hazard="mass_casualty").json["case"]
+    whose = subject(house, case)
+    items = [item["id"] for item in house.items() if item["of"] == whose]
+    assert items
+    body = {"gate": "gate-1", "subject": whose, "items": [*items, "it_unknown"]}
+    assert house.call("POST", "/v1/confirmations", body, who="gate").json == {"new": len(items)}
+    assert house.lines("/v1/confirmations", [body, body], who="gate").json == {"new": 0}
+
+
+def test_a_gap_is_a_fact(house: House) -> None:
+    """What a gate served and could not keep is told, once, for a subject that is known here (L18)."""
+    whose = subject(house, house.flag("gap-1", user="user-gap").json["case"])
+    span = {"since": EXCHANGE["at"], "until": EXCHANGE["at"], "exchanges": 4, "reason": "no_room"}
+    gap = {"gate": "gate-1", "subject": whose} | span
+    assert house.lines("/v1/gaps", [gap, gap, gap | {"subject": "sub_unknown"}], who="gate").json == {"new": 1}
+
+
+def test_a_gate_in_contact_is_in_force(house: House) -> None:
+    """Whoever reads the feed is listed with its contact."""
+    house.feed()
+    report = until(lambda: [r for r in [house.call("GET", "/v1/health").json] if r["gates"]], "a gate was heard of")[0]
+    assert report["gates"][0]["in_force"]
+    assert report["not_in_force"] == []
+
+
+def test_a_checkpoint_follows_what_was_written(house: House) -> None:
+    """What was accepted is soon under a signed checkpoint, for anybody to keep."""
+    house.flag("seal-1", user="user-seal")
+    until(lambda: house.call("GET", "/v1/health").json["checkpoint"]["behind"] == 0, "everything is sealed")
+    note = house.call("GET", "/v1/checkpoint")
+    assert note.headers["content-type"].startswith("text/plain")
+    origin, size, _root, *_ = note.body.decode().split("\n")
+    assert origin.startswith("record/")
+    assert int(size) == house.call("GET", "/v1/health").json["checkpoint"]["size"]
