@@ -192,6 +192,16 @@ def test_a_notice_voids_a_past_lift_and_arms_at_once_what_the_flags_allow() -> N
     assert len(world.said(LiftVoided)) == 1
 
 
+def test_a_void_lift_opens_the_flags_it_judged_and_no_later_ones() -> None:
+    """What was answered after the lift was answered on its own."""
+    world = a_world().with_flag(kind=SignalKind.TRAJECTORY)
+    case = world.case()
+    world.lower(case, LoweringKind.LIFT, to=at(Level.WATCH))
+    world.fast_forward(days=1).with_flag().answer_all()
+    world.fast_forward(days=1).with_notice()
+    assert [signal.answered for signal in case.signals.values()] == [False, True]
+
+
 def test_a_notice_reopens_what_one_person_had_closed_alone() -> None:
     """A close by one is a lift like another: its flags are open again."""
     world = a_world().with_flag().answer_all()

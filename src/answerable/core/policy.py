@@ -133,8 +133,6 @@ def load(text: str) -> Policy:
     """Read a policy from TOML. Raise `PolicyError` with every rule it breaks, missing keys included."""
     try:
         policy = _policy(tomllib.loads(text))
-    except PolicyError:
-        raise
     except KeyError as missing:
         raise PolicyError((f"key {missing.args[0]!r} is missing",)) from missing
     except (tomllib.TOMLDecodeError, ValueError, TypeError, AttributeError) as error:

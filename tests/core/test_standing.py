@@ -1,0 +1,124 @@
+"""Standing on the server.
+
+Law: a join over the holder; what was due once stays due; a release counts only when it is sealed (L1, L2, L4).
+"""
+
+from __future__ import annotations
+
+from answerable.core import standing
+from answerable.core.facts import Hazard, LoweringKind, SignalKind, SubjectId
+from answerable.core.journal import Plan
+from answerable_gate import NOTHING, Entry, Frozen, Level, Limit, Standing
+from tests.core.builders import HER, SECOND, SUBJECT, World, a_world, at, hours
+
+THIRD = SubjectId("su_third")
+
+
+def entry(world: World, subject: SubjectId = SUBJECT) -> Entry:
+    """Return the entry as gates get it."""
+    return standing.entry(world.files, subject, sealed=world.sealed, version=7, aliases=("aa",))
+
+
+def test_an_unknown_account_has_an_empty_entry() -> None:
+    """Nothing is known, nothing is in force, nothing is open."""
+    got = entry(a_world(), THIRD)
+    assert (got.items, got.open, got.frozen, got.reason_ref, got.version, got.aliases) == (
+        (), False, None, None, 7, ("aa",),
+    )
+
+
+def test_an_automatic_link_shares_at_most_guarded_and_a_confirmed_one_everything() -> None:
+    """A machine's guess about two accounts suspends nobody; a person's word does (L2)."""
+    world = a_world().with_flag()
+    world.decide(world.case(), Level.SUSPENDED, limits=[Limit.NO_TOOLS])
+    link = world.link("phone", "card")
+    assert world.standing(SECOND) == Standing(Level.GUARDED, frozenset({Limit.NO_TOOLS}))
+    assert {item.id.endswith("^guarded") for item in entry(world, SECOND).items} == {True}
+    world.confirm_link(link)
+    assert world.level(SECOND) is Level.SUSPENDED
+    assert {item.id.endswith("^guarded") for item in entry(world, SECOND).items} == {False}
+
+
+def test_a_household_shares_nothing() -> None:
+    """One identifier is an address, not a person."""
+    world = a_world().with_flag()
+    world.decide(world.case(), Level.SUSPENDED)
+    world.link("address")
+    assert (world.level(SECOND), entry(world, SECOND).open) == (Level.NONE, False)
+
+
+def test_links_reach_on_and_are_full_only_where_every_step_was_confirmed() -> None:
+    """The holder is a connected component; a chain is as sure as its weakest link."""
+    world = a_world().with_flag()
+    world.decide(world.case(), Level.SUSPENDED)
+    first = world.link("phone", "card")
+    world.link("phone", "mail", one=SECOND, other=THIRD)
+    world.confirm_link(first)
+    assert (world.level(SECOND), world.level(THIRD)) == (Level.SUSPENDED, Level.GUARDED)
+    world.link("phone", "card", one=THIRD, other=SUBJECT)
+    assert world.level(THIRD) is Level.GUARDED
+
+
+def test_the_yardstick_counts_what_is_armed_as_it_would_count_here() -> None:
+    """Due or not; an automatic link's at guarded at most, so that a guess asks no one to suspend a stranger."""
+    world = a_world().with_notice().with_flag(person=HER, act=True, identified=True)
+    world.link("phone", "card")
+    yardsticks = [
+        standing.yardstick(world.files, one, sealed=world.sealed, now=world.now).level for one in (SUBJECT, SECOND)
+    ]
+    assert yardsticks == [Level.PAUSED, Level.GUARDED]
+    assert standing.case_yardstick(world.case()).level is Level.PAUSED
+    assert world.level() is Level.GUARDED
+
+
+def test_what_was_due_once_stays_due() -> None:
+    """The durable mark holds though a clock goes back behind it (L1)."""
+    world = a_world().with_flag().fast_forward(days=8)
+    before = world.now
+    world.now -= hours(24 * 7)
+    assert world.level() is Level.WATCH
+    world.now = before
+    assert standing.fallen(world.files, SUBJECT) >= {fact.id for fact in entry(world).items}
+
+
+def test_withdrawing_a_link_ends_the_sharing_once_sealed() -> None:
+    """And only then."""
+    world = a_world().with_flag(kind=SignalKind.TRAJECTORY)
+    link = world.link("phone", "card")
+    world.lower(world.case(), LoweringKind.WITHDRAW_LINK, link=link)
+    assert (world.level(SUBJECT), world.level(SECOND)) == (Level.GUARDED, Level.NONE)
+
+
+def test_the_next_due_is_the_soonest_default_of_the_holder() -> None:
+    """What has fallen is not ahead."""
+    world = a_world().with_flag()
+    world.with_flag(SECOND, HER)
+    world.link("phone", "card")
+    assert standing.next_due(world.files, SECOND, now=world.now) == world.now + hours(168)
+    assert standing.next_due(world.files, SECOND, now=world.now + hours(169)) is None
+
+
+def test_models_and_tools_are_frozen_while_a_case_is_open() -> None:
+    """As they were at opening; not known is not frozen."""
+    world = a_world()
+    world.plans[SUBJECT] = Plan(("small",), None)
+    world.with_flag().answer_all()
+    assert entry(world).frozen == Frozen(models=("small",), tools=None)
+    assert entry(world).reason_ref == SUBJECT
+    world.plans[SUBJECT] = Plan(("small", "large"), ("web",))
+    world.with_flag(person=HER)
+    assert entry(world).frozen == Frozen(models=("small",), tools=None)
+    world.answer_all()
+    for case in list(world.files.cases()):
+        world.lower(case, LoweringKind.CLOSE, to=NOTHING, end="resolved")
+    assert (entry(world).frozen, entry(world).open) == (None, False)
+    world.with_flag(hazard=Hazard.THREAT)
+    assert entry(world).frozen == Frozen(models=("small", "large"), tools=("web",))
+
+
+def test_a_lift_of_one_case_leaves_the_join_of_the_others() -> None:
+    """Each case holds its own."""
+    world = a_world().with_flag(kind=SignalKind.TRAJECTORY).with_flag(person=HER)
+    world.decide(world.case(1), Level.PAUSED)
+    world.lower(world.case(0), LoweringKind.LIFT, to=at(Level.WATCH))
+    assert world.level() is Level.PAUSED
