@@ -100,6 +100,16 @@ class House:
         process.stdout.close()
         return status
 
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of the house to its end."""
+        return subprocess.run(
+            [sys.executable, "-m", "answerable", *arguments, "--config", str(self.config)],
+            capture_output=True,
+            text=True,
+            check=False,
+            env=os.environ | self.environment,
+        )
+
     def close(self) -> None:
         """End everything that runs."""
         for process in list(self.processes):
