@@ -72,9 +72,12 @@ def test_left_is_rounded_up_and_may_exceed_the_calendar() -> None:
     assert decode(wire, received=START).items[0].effective == after(600.0005)
 
 
-def test_what_is_in_force_has_nothing_left() -> None:
-    """Only items still to come carry `left_ms`."""
-    assert "left_ms" not in encode(an_entry(an_item(effective=600)), now=after(600))["items"][0]  # type: ignore[index]
+def test_what_counts_at_the_store_counts_at_a_gate_whose_clock_is_behind() -> None:
+    """A measure in force has nothing left: no gate waits for its own clock to reach the store's (L1)."""
+    wire = encode(an_entry(an_item(effective=600)), now=after(600))
+    assert wire["items"][0]["left_ms"] == 0  # type: ignore[index]
+    assert decode(wire, received=after(0)).items[0].effective == after(0)
+    assert decode(wire, received=after(700)).items[0].effective == after(600)
 
 
 BROKEN = {

@@ -62,7 +62,7 @@ class Entry:
 
 
 def encode(entry: Entry, *, now: datetime | None = None) -> dict[str, object]:
-    """Write an entry as plain JSON values; with `now`, each item still to come says how long it has left."""
+    """Write an entry as plain JSON values; with `now`, each item says how long it has left until it counts."""
     _assert_within_limits(entry)
     return {
         "subject": entry.subject,
@@ -78,7 +78,7 @@ def encode(entry: Entry, *, now: datetime | None = None) -> dict[str, object]:
 
 
 def decode(value: object, *, received: datetime | None = None) -> Entry:
-    """Read an entry; an item still to come counts from the earlier of `effective` and `received` + left.
+    """Read an entry; an item counts from the earlier of `effective` and `received` + left.
 
     Raises Malformed. Items and aliases come back sorted, so equal entries compare equal.
     """
@@ -142,9 +142,11 @@ def _item_to(item: Item, now: datetime | None) -> dict[str, object]:
         "kind": item.kind,
         "review_by": None if item.review_by is None else strict.written(item.review_by),
     }
-    if now is not None and item.effective > now:
-        # Rounded up: equal clocks then give back exactly `effective`.
-        written["left_ms"] = min(LARGEST, -((now - item.effective) // timedelta(milliseconds=1)))
+    if now is not None:
+        # Rounded up: equal clocks then give back exactly `effective`. What counts at the store has nothing left: a gate
+        # whose clock is behind the store's would otherwise wait until its own clock says so.
+        left = -((now - item.effective) // timedelta(milliseconds=1))
+        written["left_ms"] = min(LARGEST, max(0, left))
     return written
 
 

@@ -143,7 +143,8 @@ class Gate:
             if shape >= 0:
                 key = (shape, reach, request.tools is None)
                 alike = self._verdicts.get(key) or self._remember(key, self._held(found[0]), request, wall, monotonic)
-                return Verdict._make((*alike[:_BEFORE_REFERENCE], reason_ref, review_by))
+                # Verdict._make without its second look at the length: this runs for every exchange.
+                return tuple.__new__(Verdict, (*alike[:_BEFORE_REFERENCE], reason_ref, review_by))
         return self._judge(merge([self._held(slot) for slot in found]), request, wall, monotonic)
 
     def _remember(
