@@ -210,18 +210,10 @@ class World:
             if not site.is_connected and not self.faults.is_cut(site):
                 site.connect()
                 site.arrive()
-            self.house.exchange(site, user.account, self._subject(user), user.model, user.tools)
+            self.house.exchange(site, user.account, user.subject, user.model, user.tools)
             self.after(self._users.wait(self._size.exchanges), event)
 
         return event
-
-    def _subject(self, user: User) -> str | None:
-        if user.subject is None:
-            with self.house.store.act() as tx:
-                blinds = self.house.index.blinds([Identifier(IdentifierKind.ACCOUNT, user.account)])
-                found = self.house.index.tokens(tx, "subject", blinds)
-            user.subject = found[0] if found else None
-        return user.subject
 
     def _is_dangerous(self, subject: str) -> bool:
         return any(user.is_dangerous for user in self.people.users if user.subject == subject)
@@ -230,15 +222,16 @@ class World:
         """A dangerous user comes back under another name, with the same e-mail address and telephone."""
         users = [user for user in self.people.dangerous if "-again" not in user.account]
         user = self._comes.pick(users)
-        other = User(account=f"{user.account}-again", email=user.email, harms=user.harms, hazard=user.hazard)
+        other = User(account=f"{user.account}-again", email=f"again.{user.email}", harms=user.harms, hazard=user.hazard)
         if any(one.account == other.account for one in self.people.users):
             return
         self.people.users.append(other)
+        self.house.accounts.add(other.account, self.house.accounts.of(user.account), *named(other.email))
         phone = f"+49 151 {users.index(user):08d}"
         for one in (user, other):
             shared = (Identifier(IdentifierKind.EMAIL, f"own.{user.account}@mail.example"), Identifier(IdentifierKind.PHONE, phone))
             came = AccountIn(account=one.account, identifiers=shared, verified_at=self.house.now)
-            self._until(f"account {one.account}", lambda c=came: self.house.app.see_account(c))
+            self._enter(one, came)
         self.after(HOUR, self._exchange(other))
 
     # --- who warns
@@ -311,18 +304,19 @@ class World:
         if taken is None:
             self.after(AGAIN, lambda: self._give(key, name, verb, about))
             return
-        about.subject = None
-        self._subject(about)
-        if about.subject is not None:
-            self._confirm.add(about.subject)
+        about.subject = self.house.witness.cases[taken.case or ""].subject
+        self._confirm.add(about.subject)
         kept = taken.id in self.house.witness.intake and self.taken.setdefault(key, taken.id) == taken.id
         self.house.checks.that(Law.L17, kept, f"{key} was taken as {taken.id} and is not in the record under it alone")
         if self._comes.happens(0.1):
             self.after(self._comes.span(MINUTE, DAY), lambda: self._give(key, name, verb, about))
 
-    def _until(self, name: str, verb: Callable[[], object]) -> None:
-        if self.house.act(name, verb) is None:
-            self.after(AGAIN, lambda: self._until(name, verb))
+    def _enter(self, user: User, came: AccountIn) -> None:
+        taken = self.house.act(f"account {user.account}", lambda: self.house.app.see_account(came))
+        if taken is None:
+            self.after(AGAIN, lambda: self._enter(user, came))
+        else:
+            user.subject = taken.id
 
     # --- who works
 
