@@ -46,10 +46,14 @@ from answerable.core.facts import (
 from answerable.core.journal import Plan
 from answerable.edge import ManualClock, SeededMint
 from answerable.ports.folder import Folder
+from answerable.ports.intake import FolderSink
 from answerable.ports.signer import LocalSigner, create_signing_key
+from answerable.screen.exports.imports import Format, import_file
 from answerable.store.protocol import Store
 from answerable.store.sqlite import create_store
 from answerable.vault.keys import make_keyring
+from answerable.work.look_back import look
+from answerable.work.ticker import sweep
 from answerable_gate import Gate, GatePolicy, Item, Level, Request, Standing, Verdict
 from answerable_gate.io.proofs import pin
 
@@ -57,7 +61,7 @@ START = datetime(2025, 8, 12, 9, 0, tzinfo=UTC)
 ORIGIN = "story/record"
 SUBJECT = "corvin-vale"
 SECOND = "cv-second"
-PERSON_EMAIL = "mara.ellison@example.org"
+PERSON_EMAIL, PERSON_NAME = "mara.ellison@example.org", "Mara Ellison"
 SMALL, LARGE = "small-1", "large-1"
 
 FIRST_REVIEWER, SECOND_REVIEWER, LEAD, PARTNER = (
@@ -88,18 +92,20 @@ class Story:
     folder: Path
     policy: str = "staffed"
     works: bool = True
+    start: datetime = START
     store: Store = field(init=False)
     clock: ManualClock = field(init=False)
     answerable: Answerable = field(init=False)
     reading: Reading = field(init=False)
     gate: Gate = field(init=False)
+    ports: Folder = field(init=False)
     unproven: list[Item] = field(init=False, default_factory=list)
     _count: int = field(init=False, default=0)
 
     def __post_init__(self) -> None:
         """Build the house as the composition root does, with a clock and a mint that a test can repeat."""
         mint = SeededMint(7)
-        self.clock = ManualClock(START)
+        self.clock = ManualClock(self.start)
         keyring = make_keyring(mint)
         keys = self.folder / "keys"
         keys.mkdir()
@@ -111,14 +117,16 @@ class Story:
         index = Index(keyring=keyring)
         text = (resources.files("answerable.blobs") / "policies" / f"{self.policy}.toml").read_text("utf-8")
         establish(acts, index, staff=STAFF, policy=text)
-        ports = Folder(self.folder)
-        self.answerable = Answerable(acts, Intake(acts, index, directory=ports, entitlements=ports), signer)
+        self.ports = Folder(self.folder)
+        intake = Intake(acts, index, directory=self.ports, entitlements=self.ports)
+        self.answerable = Answerable(acts, intake, signer)
         rules = GateRules(on_stale="guarded", on_cold_start="refuse", on_no_identity="guarded", lease_s=60)
         self.reading = Reading(acts, signer, rules)
         self.gate = Gate(
             gate_key=keyring.gate, pinned=pin(signer.vkey, ORIGIN), policy=_COLD, wall=self.now, monotonic=0.0
         )
-        self._line(self.reading.hello())
+        _, hello = self.reading.hello()
+        self._line(hello)
         self.sync()
 
     # --- time
@@ -131,9 +139,13 @@ class Story:
     def fast_forward(self, *, days: float = 0, hours: float = 0, minutes: float = 0, seconds: float = 0) -> None:
         """Let time pass; the worker, where it lives, writes down what that brought, and the gate hears of it."""
         self.clock.advance(timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds))
+        self.work()
+
+    def work(self) -> None:
+        """Let the worker, where it lives, write down what is due and look back where a notice asks for it."""
         if self.works:
-            for subject in self.store.due(self.now, 1000):
-                self.answerable.settle(subject)
+            sweep(self.answerable)
+            look(self.answerable, self.ports)
         self.sync()
 
     def sync(self) -> None:
@@ -155,6 +167,11 @@ class Story:
         line = {"account": account, "plan": plan, "models": models, "tools": []}
         with (self.folder / "accounts.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
+
+    def remembers(self, file: Path) -> None:
+        """Let the operator's history hold the conversations of a file, read in as an import reads them."""
+        report = import_file(file, Format.JSONL, FolderSink(self.folder))
+        assert report.is_complete, report.bad
 
     def flag(
         self,
@@ -197,16 +214,17 @@ class Story:
         text: str = "He has been writing about me with your chatbot for months. Please stop this.",
         source: str = "portal",
         email: str = PERSON_EMAIL,
+        name: str = PERSON_NAME,
         danger_now: bool = False,
     ) -> Taken:
         """Let the person concerned warn."""
         came = NoticeIn(
             id=self._id(), source=source, text=text, subject=(Identifier(IdentifierKind.ACCOUNT, user),),
-            person=(Identifier(IdentifierKind.EMAIL, email),), reporter_is_person=True, hazard=hazard,
-            danger_now=danger_now,
+            person=(Identifier(IdentifierKind.EMAIL, email), Identifier(IdentifierKind.NAME, name)),
+            reporter_is_person=True, hazard=hazard, danger_now=danger_now,
         )
         taken = self.answerable.receive_notice(came)
-        self.sync()
+        self.work()
         return taken
 
     def partner_confirms(self, taken: Taken) -> None:

@@ -21,7 +21,7 @@ from rich.console import Console
 
 from answerable.cli.demo import chapters, closing
 from answerable.cli.demo.asking import Asking
-from answerable.cli.demo.house import ACCOUNT, House
+from answerable.cli.demo.house import ACCOUNT, SMALL, House
 from answerable.cli.demo.processes import Processes
 from answerable.cli.demo.stage import Stage
 from answerable.cli.demo.telling import LEAD, Telling
@@ -82,7 +82,7 @@ def _end(story: Telling, *, once: bool) -> None:
     if once:
         return
     stage.say(f"\nEverything still runs, on {house.now:%-d %B %Y}. In another terminal:\n")
-    body = '{"model":"stand-in-small","messages":[{"role":"user","content":"hello"}]}'
+    body = json.dumps({"model": SMALL, "messages": [{"role": "user", "content": "hello"}]})
     stage.command(
         f"curl -s {house.gateway.base}/v1/chat/completions -H 'x-answerable-user: {ACCOUNT}' "
         f"-H 'content-type: application/json' -d '{body}'"

@@ -17,11 +17,12 @@ from answerable.cli.demo.wire import Wire
 from answerable.config import token_hash
 from answerable.core import policy as policies
 from answerable.edge import RandomMint, SystemClock, shift_clock
+from answerable.gateway import stand_in
 
 API, WORK, MODEL = "serve", "work", "model"
 ACCOUNT, SECOND_ACCOUNT = "corvin-vale", "cv-evenings"
 ACCOUNT_EMAIL, ACCOUNT_PHONE = "corvin.vale@example.net", "+14155550134"
-SMALL, LARGE = "stand-in-small", "stand-in-large"
+SMALL, LARGE = stand_in.MODELS
 POLICY = "staffed"
 HEARD_S = 10.0
 PROGRAM = ("-c", "from answerable.cli import main; main()")
@@ -123,7 +124,7 @@ class House:
         """Begin the story at a time: start the model's stand-in, then the record and the gateway, then the worker."""
         self._shift(at)
         self.processes.start(
-            MODEL, "-m", "uvicorn", "answerable.gateway.stand_in:StandIn", "--factory", "--host", "127.0.0.1",
+            MODEL, "-m", "uvicorn", f"{stand_in.__name__}:StandIn", "--factory", "--host", "127.0.0.1",
             "--port", str(self.model.port), "--log-level", "warning",
         )
         self.processes.start(API, *PROGRAM, "serve", "--config", str(self.config))
