@@ -102,13 +102,7 @@ class House:
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a command of the house to its end."""
-        return subprocess.run(
-            [sys.executable, "-m", "answerable", *arguments, "--config", str(self.config)],
-            capture_output=True,
-            text=True,
-            check=False,
-            env=os.environ | self.environment,
-        )
+        return command(*arguments, "--config", str(self.config))
 
     def close(self) -> None:
         """End everything that runs."""
@@ -199,6 +193,12 @@ class House:
         """Return the letters that left the house."""
         path = self.home / "ports" / "letters.jsonl"
         return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def command(*arguments: str, optimised: bool = False) -> subprocess.CompletedProcess[str]:
+    """Run any command to its end."""
+    python = [sys.executable, *(["-O"] if optimised else [])]
+    return subprocess.run([*python, "-m", "answerable", *arguments], capture_output=True, text=True, check=False)
 
 
 def until(is_so: Any, what: str) -> Any:

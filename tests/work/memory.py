@@ -1,0 +1,79 @@
+"""A house in memory for the parts of work: the real application on the executable specification of the stores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import resources
+from pathlib import Path
+
+from answerable.app import Acts, Answerable, Identifier, IdentifierKind, Intake, NoticeIn, SignalIn, Taken
+from answerable.app.genesis import Person, establish
+from answerable.app.identifying import Index
+from answerable.core.facts import Hazard, Role
+from answerable.edge import ManualClock, SeededMint
+from answerable.ports.signer import LocalSigner, create_signing_key
+from answerable.store.memory import MemoryStore
+from answerable.vault.keys import make_keyring
+
+ORIGIN = "record/test"
+START = datetime(2026, 4, 30, 12, 0, tzinfo=UTC)
+
+
+@dataclass
+class InMemory:
+    """The verbs over a store in memory, and the clock that the test moves."""
+
+    answerable: Answerable
+    store: MemoryStore
+    clock: ManualClock
+
+    def flag(self, key: str, user: str = "user-7", **more: object) -> Taken:
+        """Raise a flag."""
+        return self.answerable.raise_signal(a_flag(key, user))
+
+    def warn(self, key: str, user: str = "user-7") -> Taken:
+        """Give notice."""
+        return self.answerable.receive_notice(a_notice(key, user))
+
+
+def in_memory(folder: Path, store: MemoryStore | None = None) -> InMemory:
+    """Return a house with two people and the shipped policy."""
+    mint, clock = SeededMint(7), ManualClock(START)
+    store = store or MemoryStore(origin=ORIGIN)
+    keyring = make_keyring(mint)
+    acts = Acts(store=store, keyring=keyring, clock=clock, mint=mint)
+    index = Index(keyring=keyring)
+    staff = [
+        Person(id="lead-1", name="L", role=Role.LEAD, duty=True, superior=None),
+        Person(id="partner-1", name="P", role=Role.PARTNER, duty=False, superior=None),
+    ]
+    establish(acts, index, staff=staff, policy=policy())
+    create_signing_key(folder / "log.json", ORIGIN, mint=mint)
+    answerable = Answerable(
+        acts, Intake(acts, index, directory=None, entitlements=None), LocalSigner(folder / "log.json")
+    )
+    return InMemory(answerable, store, clock)
+
+
+def policy() -> str:
+    """Return a shipped policy."""
+    return (resources.files("answerable.blobs") / "policies" / "startup.toml").read_text("utf-8")
+
+
+def a_flag(key: str, user: str = "user-7") -> SignalIn:
+    """Return a flag."""
+    return SignalIn(id=key, source="c", model="m", version="1", label="x", hazard=Hazard.THREAT, user=user)
+
+
+def a_notice(key: str, user: str = "user-7") -> NoticeIn:
+    """Return a notice by the person at risk."""
+    return NoticeIn(
+        id=key,
+        source="desk",
+        text="He follows me.",
+        subject=(Identifier(IdentifierKind.ACCOUNT, user),),
+        person=(Identifier(IdentifierKind.EMAIL, "mara@example.org"),),
+        reporter_is_person=True,
+        hazard=Hazard.STALKING,
+    )

@@ -1,0 +1,176 @@
+"""The one writer: a caller hears of its verb only after the commit, and no verb undoes another (L17)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from answerable.app import Answerable, Taken
+from answerable.errors import BadInput, Conflict, StoreUnavailable, TooMany
+from answerable.store.memory import MemoryStore
+from answerable.work import writer as module
+from answerable.work.writer import Failed, Writer, attempt, perform
+from tests.work.memory import ORIGIN, InMemory, a_flag, in_memory
+
+
+class FullDisk(MemoryStore):
+    """A store whose commits fail while the disk is full."""
+
+    is_full = False
+
+    def _commit(self) -> None:
+        if self.is_full:
+            raise StoreUnavailable("the disk is full")
+        super()._commit()
+
+
+def raising(key: str, user: str = "user-7") -> Callable[[Answerable], Taken]:
+    """Return the verb that raises a flag."""
+    return lambda answerable: answerable.raise_signal(a_flag(key, user))
+
+
+def told(house: InMemory, *verbs: Callable[[Answerable], Any]) -> list[Future[Any]]:
+    """Run verbs as one group and return what each caller was told."""
+    jobs = [module._Job(verb, Future()) for verb in verbs]
+    perform(house.answerable, jobs)
+    return [job.future for job in jobs]
+
+
+def test_verbs_are_done_and_sealed(tmp_path: Path) -> None:
+    """What was put in the queue is committed, told, and under a checkpoint when the writer has closed."""
+    house = in_memory(tmp_path)
+    writer = Writer(house.answerable)
+    writer.start()
+    futures = [writer.submit(raising(f"s{n}", f"user-{n}")) for n in range(30)]
+    assert len({future.result(20).case for future in futures}) == 30
+    writer.close()
+    newest = house.store.newest_checkpoint()
+    assert newest is not None
+    assert newest.size == house.store.size()
+
+
+def test_a_failing_verb_undoes_nobody_elses(tmp_path: Path) -> None:
+    """In one transaction the good are kept, the bad one hears why."""
+    house = in_memory(tmp_path)
+
+    def bad(answerable: Answerable) -> None:
+        answerable.raise_signal(a_flag("inside", "user-in-bad"))
+        raise BadInput("no")
+
+    def worse(_: Answerable) -> None:
+        raise RuntimeError("a fault of ours")
+
+    one, two, three, four = told(house, raising("s1", "u1"), bad, worse, raising("s2", "u2"))
+    assert one.result().case and four.result().case
+    assert isinstance(two.exception(), BadInput)
+    assert isinstance(three.exception(), RuntimeError)
+
+
+def test_nobody_is_told_before_the_commit(tmp_path: Path) -> None:
+    """Where the commit fails every caller hears so, and nothing is kept."""
+    assert kept_promises(tmp_path, perform)
+
+
+def test_the_check_finds_a_receipt_before_the_commit(tmp_path: Path) -> None:
+    """The check above can fail: a writer that tells first is found out."""
+
+    def hasty(answerable: Answerable, jobs: Sequence[module._Job[Any]]) -> None:
+        with answerable.acts.store.batch():
+            for job in jobs:
+                module._tell(job, attempt(answerable, job.verb))
+
+    assert not kept_promises(tmp_path, hasty)
+
+
+def kept_promises(folder: Path, run: Callable[[Answerable, Sequence[module._Job[Any]]], None]) -> bool:
+    """Tell whether everybody who was told of success finds it kept, over commits that fail."""
+    store = FullDisk(origin=ORIGIN)
+    house = in_memory(folder, store)
+    jobs = [module._Job(raising(f"s{n}", f"user-{n}"), Future()) for n in range(3)]
+    store.is_full = True
+    with suppress(StoreUnavailable):
+        run(house.answerable, jobs)
+    store.is_full = False
+    promised = [n for n, job in enumerate(jobs) if job.future.done() and job.future.exception() is None]
+    return all(house.flag(f"s{n}", f"user-{n}").again for n in promised)
+
+
+def test_a_group_that_cannot_be_kept_is_tried_one_by_one(tmp_path: Path) -> None:
+    """One member that spoils the transaction spoils only its own."""
+    house = in_memory(tmp_path)
+
+    def spoils(_: Answerable) -> None:
+        raise StoreUnavailable("this one alone")
+
+    one, two = told(house, raising("s1", "u1"), spoils)
+    assert house.flag("s1", "u1").again
+    assert one.result().case
+    assert isinstance(two.exception(), StoreUnavailable)
+
+
+def test_a_conflict_is_tried_again(tmp_path: Path) -> None:
+    """Somebody else was first: the verb runs again, and in the end it says so."""
+    house, runs = in_memory(tmp_path), []
+
+    def twice(_: Answerable) -> str:
+        runs.append(1)
+        if len(runs) < 3:
+            raise Conflict("meanwhile")
+        return "done"
+
+    def always(_: Answerable) -> None:
+        raise Conflict("for ever")
+
+    assert attempt(house.answerable, twice) == "done"
+    found = attempt(house.answerable, always)
+    assert isinstance(found, Failed)
+    assert isinstance(found.error, Conflict)
+
+
+def test_many_as_one(tmp_path: Path) -> None:
+    """A group has one future, and in it each its own result."""
+    house = in_memory(tmp_path)
+    writer = Writer(house.answerable)
+    writer.start()
+
+    def bad(_: Answerable) -> Taken:
+        raise BadInput("no")
+
+    good, failed = writer.submit_all([raising("s1"), bad]).result(20)
+    writer.close()
+    assert isinstance(good, Taken)
+    assert isinstance(failed, Failed)
+
+
+def test_a_full_queue_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What cannot be written now is refused at once, not kept in memory without end."""
+    monkeypatch.setattr(module, "QUEUE_MAX", 1)
+    writer = Writer(in_memory(tmp_path).answerable)
+    with pytest.raises(StoreUnavailable):
+        writer.submit(raising("s0"))
+    writer._thread.is_alive = lambda: True  # type: ignore[method-assign]
+    waiting = writer.submit(raising("s1"))
+    with pytest.raises(TooMany):
+        writer.submit(raising("s2"))
+    del writer._thread.is_alive
+    writer.start()
+    assert waiting.result(20).case
+    writer.close()
+    with pytest.raises(StoreUnavailable):
+        writer.submit(raising("s3"))
+
+
+def test_a_signer_that_fails_stops_no_intake(tmp_path: Path) -> None:
+    """Without a signer nothing is lowered; warnings are taken in all the same."""
+    house = in_memory(tmp_path)
+    (tmp_path / "log.json").unlink()
+    writer = Writer(house.answerable)
+    writer.start()
+    assert writer.submit(raising("s1")).result(20).case
+    writer.close()
+    assert house.store.newest_checkpoint() is None
