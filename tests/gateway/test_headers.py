@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from answerable.errors import BadInput
-from answerable.gateway.headers import CREDENTIALS, answered, conversation_in, identity_in, requested
+from answerable.gateway.headers import CREDENTIALS, answered, conversation_of, identity_in, requested
 
 NAME = b"x-answerable-user"
 
@@ -55,4 +55,4 @@ def test_a_header_that_cannot_be_passed_on_is_refused() -> None:
 )
 def test_a_conversation_is_a_token(value: bytes, conversation: str | None) -> None:
     """Anything else is not kept."""
-    assert conversation_in([(b"x-answerable-conversation", value)]) == conversation
+    assert conversation_of(value) == conversation

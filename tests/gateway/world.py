@@ -71,7 +71,7 @@ async def served(app: Any) -> AsyncIterator[str]:
     """Serve an ASGI application on loopback and give its address."""
     config = uvicorn.Config(
         app, port=0, lifespan="on", ws="none", log_level="critical", server_header=False, date_header=False,
-        timeout_graceful_shutdown=2,
+        timeout_graceful_shutdown=1,
     )  # fmt: skip
     server = QuietServer(config)
     task = asyncio.create_task(server.serve())

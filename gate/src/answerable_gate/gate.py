@@ -283,7 +283,7 @@ class Gate:
 
     def bearers(self, alias: bytes) -> tuple[Held, ...]:
         """Give what is held of every subject that bears an alias."""
-        return tuple(self._held(slot) for slot in self._table.find(alias))
+        return tuple([self._held(slot) for slot in self._table.find(alias)])
 
     def _held(self, slot: int) -> Held:
         return unpack(self._table.record(slot))

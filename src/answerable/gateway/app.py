@@ -16,7 +16,7 @@ from answerable.edge import Clock, Mint, RandomMint
 from answerable.gateway.answers import NO_ROUTE
 from answerable.gateway.asgi import Receive, Scope, Send, respond
 from answerable.gateway.courier import Courier
-from answerable.gateway.exchange import Desk, judge, serve
+from answerable.gateway.exchange import Desk, serve
 from answerable.gateway.recorder import CONFIRMATIONS_MAX, ROWS_MAX, Recorder, report
 from answerable.gateway.reply import Reply
 from answerable.gateway.routes import route_of
@@ -117,7 +117,9 @@ def build(
     that is none.
     """
     gate = Gate(gate_key=gate_key, pinned=pinned, policy=policy, wall=clock.now(), monotonic=clock.monotonic())
-    runnings = Runnings(gate, lambda request, alias: judge(gate, clock, request, alias))
+    runnings = Runnings(
+        gate, lambda request, alias: gate.check(request, wall=clock.now(), monotonic=clock.monotonic(), alias=alias)
+    )
     base = feed_base.rstrip("/")
     rows, gaps, confirmations = (
         Courier(f"{base}/v1/{path}", gate_token, room=room, report=report)

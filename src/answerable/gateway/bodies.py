@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import msgspec
 from msgspec import DecodeError, Raw
@@ -26,12 +26,12 @@ Members = dict[str, "Member"]
 
 _raws = msgspec.json.Decoder(dict[str, Raw])
 _text = msgspec.json.Decoder(str)
-_KEY = re.compile(rb'[{,][ \t\n\r]*("(?:[^"\\]|\\.)*")[ \t\n\r]*:[ \t\n\r]*', re.DOTALL)
-_END = re.compile(rb"[ \t\n\r]*(?=[,}])")
+# From the end of one value (or the start) to the start of the next.
+_NEXT = re.compile(rb'[ \t\n\r]*[{,][ \t\n\r]*("(?:[^"\\]|\\.)*")[ \t\n\r]*:[ \t\n\r]*', re.DOTALL)
+_END = re.compile(rb"[ \t\n\r]*\{?[ \t\n\r]*\}[ \t\n\r]*\Z")
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(NamedTuple):
     """One member: `written` is its bytes, key, colon and value; `value` the value's alone."""
 
     written: bytes
@@ -45,21 +45,21 @@ def read_members(body: bytes) -> Members:
     except (DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadInput("The request body is not a JSON object.") from error
     members: Members = {}
-    at = body.index(b"{")
+    at = 0
     for key, raw in raws.items():
         # The decoder keeps the last of two equal keys. So what it gave is compared with what is really written.
-        found = _KEY.match(body, at)
+        found = _NEXT.match(body, at)
         value = bytes(raw)
         if found is None or _key(found[1]) != key or not body.startswith(value, found.end()):
             raise _twice(key)
-        end = _END.match(body, found.end() + len(value))
-        if end is None:
+        at = found.end() + len(value)
+        members[key] = Member(body[found.start(1) : at], value)
+        # Go's decoder takes "User" for "user", and the long s for s: case folding finds what it would.
+        if key not in READ_KEYS and key.casefold() in READ_KEYS:
             raise _twice(key)
-        members[key] = Member(body[found.start(1) : found.end() + len(value)], value)
-        at = end.end()
-    if raws and body[at] != ord("}"):
+    if _END.match(body, at) is None:
         raise _twice("")
-    return _unambiguous(members)
+    return members
 
 
 def identity_of(members: Members) -> str | None:
@@ -87,14 +87,6 @@ def text_of(members: Members, key: str) -> str | None:
 def _key(written: bytes) -> str:
     # json and not msgspec: the two agree on every key that the decoder has accepted, and this one needs no decoder.
     return written[1:-1].decode() if b"\\" not in written else str(json.loads(written))
-
-
-def _unambiguous(members: Members) -> Members:
-    for key in members:
-        # Go's decoder takes "User" for "user", and the long s for s: case folding finds what it would.
-        if key not in READ_KEYS and key.casefold() in READ_KEYS:
-            raise _twice(key)
-    return members
 
 
 def _twice(key: str) -> BadInput:

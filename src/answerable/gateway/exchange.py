@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from answerable.edge import Clock
 from answerable.errors import AnswerableError, BadInput, TooLarge
@@ -15,7 +16,7 @@ from answerable.gateway.answers import Answer, fault, not_here, refusal
 from answerable.gateway.asgi import ClientGone, Headers, Receive, Scope, next_part, read_body
 from answerable.gateway.bodies import Members, identity_of, read_members, text_of
 from answerable.gateway.edits import carry, tools_of
-from answerable.gateway.headers import NOT_IN_FORCE, conversation_in, identity_in, value_of
+from answerable.gateway.headers import CONVERSATION, NOT_IN_FORCE, identity_in
 from answerable.gateway.recorder import Judged, Recorder, report
 from answerable.gateway.reply import Reply
 from answerable.gateway.routes import Route, is_closed, uncarried
@@ -31,14 +32,17 @@ class NotReadable(AnswerableError):
     status = 415
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """What came in: where to, for whom, and what; `members` where the body was read."""
+class Asked(NamedTuple):
+    """What came in: where to, for whom, and what; `members` where the body was read.
+
+    A tuple and no dataclass, because one is made for each exchange.
+    """
 
     route: Route
     method: str
     target: bytes
     headers: Headers
+    named: dict[bytes, bytes]
     request: Request
     members: Members | None = None
     body: bytes | None = None
@@ -55,15 +59,6 @@ class Desk:
     runnings: Runnings
     identity_header: bytes
     body_bytes: int
-
-    def judge(self, request: Request, alias: bytes | None) -> Verdict:
-        """Judge a request now."""
-        return judge(self.gate, self.clock, request, alias)
-
-
-def judge(gate: Gate, clock: Clock, request: Request, alias: bytes | None) -> Verdict:
-    """Judge a request by the clock's time."""
-    return gate.check(request, wall=clock.now(), monotonic=clock.monotonic(), alias=alias)
 
 
 async def serve(desk: Desk, route: Route, scope: Scope, receive: Receive, reply: Reply) -> None:
@@ -94,7 +89,7 @@ async def _answer(desk: Desk, asked: Asked, running: Running, reply: Reply) -> N
             await reply.whole(said)
             reply.is_complete = True
             _report_refusal(asked, judged.verdict, said, is_recorded=bool(subjects))
-            judged = replace(judged, verdict=judged.verdict._replace(answer="refuse"))
+            judged = judged._replace(verdict=judged.verdict._replace(answer="refuse"))
     except asyncio.CancelledError:
         judged = await _stop(asked, judged, running.caught(), reply)
     except AnswerableError as error:
@@ -114,13 +109,13 @@ async def _read(desk: Desk, route: Route, scope: Scope, receive: Receive) -> Ask
         if not query.isascii():
             raise BadInput("The query is not ASCII.")
         target += b"?" + query
-    there = {"route": route, "method": scope["method"], "target": target, "headers": headers}
+    named = dict(headers)
+    method = scope["method"]
     if not route.reads_body:
-        return Asked(**there, request=Request(identity=identity, model=None, tools=None))
-    if value_of(headers, b"content-encoding") not in (None, b"identity"):
+        return Asked(route, method, target, headers, named, Request(identity=identity, model=None, tools=None))
+    if named.get(b"content-encoding", b"identity") != b"identity":
         raise NotReadable
-    length = value_of(headers, b"content-length") or b"0"
-    if int(length) > desk.body_bytes:
+    if int(named.get(b"content-length", b"0")) > desk.body_bytes:
         raise TooLarge(f"The request is larger than {desk.body_bytes} bytes.")
     body = await read_body(receive, desk.body_bytes)
     members = read_members(body)
@@ -131,17 +126,17 @@ async def _read(desk: Desk, route: Route, scope: Scope, receive: Receive) -> Ask
         tools=None,
         stream=stream is not None and stream.value == b"true",
     )
-    return Asked(**there, request=request, members=members, body=body)
+    return Asked(route, method, target, headers, named, request, members, body)
 
 
 def _judge(desk: Desk, asked: Asked, running: Running) -> tuple[Judged, tuple[str, ...]]:
-    verdict = desk.judge(asked.request, running.alias)
+    wall, monotonic = desk.clock.now(), desk.clock.monotonic()
+    verdict = desk.gate.check(asked.request, wall=wall, monotonic=monotonic, alias=running.alias)
     if verdict.answer == "limit" and verdict.tools is not None and asked.members is not None:
         # Only now are the tools worth reading: with them the gate may find that nothing needs a change.
         running.request = replace(asked.request, tools=tools_of(asked.members))
-        verdict = desk.judge(running.request, running.alias)
-    conversation = conversation_in(asked.headers)
-    judged = Judged(at=desk.clock.now(), conversation=conversation, model=asked.request.model, verdict=verdict)
+        verdict = desk.gate.check(running.request, wall=wall, monotonic=monotonic, alias=running.alias)
+    judged = Judged(wall, asked.named.get(CONVERSATION), asked.request.model, verdict)
     if running.alias is None or not asked.route.is_exchange:
         return judged, ()
     bearers = desk.gate.bearers(running.alias)
@@ -156,7 +151,7 @@ def _said(route: Route, verdict: Verdict) -> Answer | None:
 
 async def _pass(desk: Desk, asked: Asked, verdict: Verdict, running: Running, reply: Reply) -> None:
     extra: Headers = []
-    if missing := uncarried(asked.route, verdict):
+    if verdict.answer == "limit" and (missing := uncarried(asked.route, verdict)):
         report("not_in_force", {"route": asked.route.name, "not_carried": missing, "reference": verdict.reason_ref})
         extra.append((NOT_IN_FORCE, ", ".join(missing).encode()))
     response = await desk.upstream.ask(
@@ -198,7 +193,7 @@ async def _stop(asked: Asked, judged: Judged, end: End, reply: Reply) -> Judged:
         return judged
     report("cut", {"route": asked.route.name, "reference": end.reason_ref, "was_answering": reply.started})
     if not reply.started:
-        judged = replace(judged, verdict=end)
+        judged = judged._replace(verdict=end)
     await reply.end(refusal(end))
     return judged
 

@@ -47,15 +47,10 @@ def identity_in(headers: Headers, name: bytes) -> str | None:
     return identity or None
 
 
-def conversation_in(headers: Headers) -> str | None:
+def conversation_of(named: bytes | None) -> str | None:
     """Give the conversation that the operator named, None where it is absent or no token."""
-    found = next((value for key, value in headers if key == CONVERSATION), b"").decode("latin-1")
+    found = (named or b"").decode("latin-1")
     return found if _VISIBLE.fullmatch(found) else None
-
-
-def value_of(headers: Headers, name: bytes) -> bytes | None:
-    """Give the value of a header, the first where there are several."""
-    return next((value for key, value in headers if key == name), None)
 
 
 def requested(headers: Headers, drop: Collection[bytes]) -> list[tuple[str, str]]:

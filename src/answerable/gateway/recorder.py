@@ -11,9 +11,13 @@ import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
+
+import msgspec
 
 from answerable.edge import rfc3339
 from answerable.gateway.courier import Courier
+from answerable.gateway.headers import conversation_of
 from answerable.gateway.served import Served
 from answerable_gate import Verdict
 
@@ -26,12 +30,14 @@ NOTHING_SERVED = hashlib.sha256().hexdigest()
 _log = logging.getLogger("answerable.gateway")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
-    """What is known of an exchange when it begins."""
+class Judged(NamedTuple):
+    """What is known of an exchange when it begins; `conversation` as the operator named it.
+
+    A tuple and no dataclass, because one is made for each exchange.
+    """
 
     at: datetime
-    conversation: str | None
+    conversation: bytes | None
     model: str | None
     verdict: Verdict
 
@@ -46,7 +52,8 @@ class _Gap:
 def report(kind: str, told: dict[str, object]) -> None:
     """Write one line of JSON into the gateway's log; what a person must look at is an error."""
     level = logging.INFO if kind in _ORDINARY else logging.ERROR
-    _log.log(level, "%s", json.dumps({"kind": kind, **told}, default=str))
+    if _log.isEnabledFor(level):
+        _log.log(level, "%s", json.dumps({"kind": kind, **told}, default=str))
 
 
 _ORDINARY = frozenset(("exchange", "refused", "limited", "cut"))
@@ -106,7 +113,7 @@ class Recorder:
             "subject": subject,
             "at": rfc3339(judged.at),
             "gate": self._name,
-            "conversation": judged.conversation,
+            "conversation": conversation_of(judged.conversation),
             "model": judged.model[:MODEL_LENGTH_MAX] if judged.model else None,
             "answer": verdict.answer,
             "level": int(verdict.level),
@@ -123,4 +130,4 @@ class Recorder:
 
 
 def _line(value: dict[str, object]) -> bytes:
-    return json.dumps(value, separators=(",", ":")).encode("ascii")
+    return msgspec.json.encode(value)

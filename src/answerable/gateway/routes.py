@@ -39,10 +39,10 @@ _DOTS = re.compile(rb"(?i)/(\.|%2e){1,2}(/|%2f|\\|%5c|$)|\\|%5c|%2f\.|%2f%2e")
 
 def route_of(method: str, path: bytes) -> Route | None:
     """Give the route of a request, None where the gateway has none."""
-    if not path.startswith(PREFIX) or _DOTS.search(path):
-        return None
     if method == "POST" and path == b"/v1/chat/completions":
         return CHAT
+    if not path.startswith(PREFIX) or not path.isascii() or _DOTS.search(path):
+        return None
     if method in ("GET", "HEAD") and _MODELS.fullmatch(path):
         return MODELS
     return OTHER
@@ -74,4 +74,4 @@ def is_closed(route: Route, verdict: Verdict) -> bool:
     From `guarded` on the next stronger step is within the evidence; below it (care alone, a freeze) a refusal would
     go beyond, and what is not in force is reported instead.
     """
-    return verdict.level >= Level.GUARDED and bool(uncarried(route, verdict))
+    return verdict.answer == "limit" and verdict.level >= Level.GUARDED and bool(uncarried(route, verdict))

@@ -14,6 +14,7 @@ from msgspec import DecodeError, Struct, ValidationError
 READ_BYTES_MAX = 4 * 1024 * 1024
 HELD_BYTES_MAX = 64 * 1024
 CHARACTERS_PER_TOKEN = 4
+TOKENS_MAX = 1 << 40  # what a store takes; an upstream may say anything
 
 _ENDS = (b"\n\n", b"\r\n\r\n", b"\r\r")
 
@@ -110,7 +111,7 @@ class Served:
         if completion.usage is not None:
             usage = completion.usage
             count = usage.completion_tokens if usage.completion_tokens is not None else usage.output_tokens
-            self._usage = max(0, count) if count is not None else self._usage
+            self._usage = min(max(0, count), TOKENS_MAX) if count is not None else self._usage
         for choice in completion.choices:
             part = choice.message or choice.delta
             self._characters += len((part and part.content) or choice.text or "")

@@ -1,0 +1,274 @@
+"""Measure what the gateway costs: CPU time per request beside the same proxy without a gate, and nginx where it is.
+
+Prints one JSON line: medians of interleaved rounds on loopback, one worker each, microseconds of CPU per request.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import uvicorn
+
+from answerable.edge import SystemClock
+from answerable.gateway import build
+from answerable.gateway.asgi import read_body
+from answerable.gateway.reply import Reply
+from answerable.gateway.stand_in import StandIn
+from answerable.gateway.upstream import SILENCE_S, Upstream, give_back
+from answerable_gate import (
+    Entry,
+    GatePolicy,
+    Heartbeat,
+    Hello,
+    Item,
+    Level,
+    Pinned,
+    Standing,
+    alias,
+    entry_line,
+    heartbeat_line,
+    hello_line,
+)
+
+KEY, PINNED = b"g" * 32, Pinned(origin="bench", key="bench")
+POLICY = GatePolicy(version=1, preamble="", tools_allowed=(), on_stale="refuse", on_cold_start="refuse",
+                    on_no_identity="refuse", lease_s=60)
+WORDS = 51
+MESSAGES = [{"role": "system", "content": "Be brief. " * 20}, {"role": "user", "content": "Hello, how are you? " * 20}]
+AT_ONCE = {"plain": 4, "stream": 16}
+
+
+def stand_in() -> Any:
+    """Make the model's stand-in: plain at once, streams word by word."""
+    return StandIn(token_s=0.001, words=WORDS, keep=1)
+
+
+def bare(upstream: str) -> Any:
+    """Make the same proxy without a gate: the gateway's own code for bodies, upstream and reply."""
+    asks = Upstream(upstream, "key", silence_s=SILENCE_S)
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            await receive()
+            asks.open()
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+            await asks.close()
+            await send({"type": "lifespan.shutdown.complete"})
+            return
+        body = await read_body(receive, 1 << 23)
+        target = scope["raw_path"].removeprefix(b"/v1")
+        response = await asks.ask(scope["method"], target, scope["headers"], body, plain=True)
+        try:
+            await give_back(response, Reply(send), [])
+        finally:
+            response.close()
+
+    return app
+
+
+def gated(upstream: str, store: str) -> Any:
+    """Make the gateway as it is served."""
+    return build(upstream=upstream, upstream_key="key", feed_base=store, gate_token="t", gate_key=KEY, pinned=PINNED,
+                 identity_header="x-answerable-user", name="bench", clock=SystemClock(), policy=POLICY,
+                 body_bytes=1 << 23)
+
+
+async def store(scope: Any, receive: Any, send: Any) -> None:
+    """Be a store that knows one subject with an open case, and takes rows."""
+    if scope["type"] == "lifespan":
+        for kind in ("startup", "shutdown"):
+            await receive()
+            await send({"type": f"lifespan.{kind}.complete"})
+        return
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    if scope["path"] != "/v1/feed":
+        await read_body(receive, 1 << 30)
+        await send({"type": "http.response.body", "body": b"{}"})
+        return
+    now = datetime.now(UTC)
+    item = Item(id="item_1", of="subject_1", standing=Standing(Level.WATCH), effective=now, kind="measure",
+                review_by=now + timedelta(days=90))
+    entry = Entry(subject="subject_1", version=1, items=(item,), aliases=(alias(KEY, "recorded").hex(),), frozen=None,
+                  open=True, reason_ref="case_1")
+    lines = hello_line(Hello(origin="bench", key="bench", check=alias(KEY, "").hex(), policy=POLICY))
+    lines += entry_line(1, entry, (), now=now)
+    while True:
+        beat = heartbeat_line(Heartbeat(seq=1, now=datetime.now(UTC), size=0))
+        await send({"type": "http.response.body", "body": lines + beat, "more_body": True})
+        lines = b""
+        await asyncio.sleep(1)
+
+
+def free_port() -> int:
+    """Give a port that nobody listens on."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+@contextmanager
+def role(*names: str) -> Iterator[tuple[int, int]]:
+    """Run one role of this script as a process of its own, and give its port and process id."""
+    port = free_port()
+    process = subprocess.Popen([sys.executable, __file__, "--role", *names, "--port", str(port)])
+    try:
+        _await_port(port)
+        yield port, process.pid
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+NGINX = """
+worker_processes 1; daemon off; pid {folder}/pid; error_log {folder}/error crit;
+events {{ worker_connections 512; }}
+http {{
+  access_log off; client_body_temp_path {folder}/b; proxy_temp_path {folder}/p; fastcgi_temp_path {folder}/f;
+  uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
+  upstream model {{ server 127.0.0.1:{upstream}; keepalive 64; }}
+  server {{
+    listen 127.0.0.1:{port};
+    location / {{
+      proxy_pass http://model; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_buffering off;
+    }}
+  }}
+}}
+"""
+
+
+@contextmanager
+def nginx(program: str, upstream: int) -> Iterator[tuple[int, int]]:
+    """Run nginx as a plain reverse proxy."""
+    port = free_port()
+    with tempfile.TemporaryDirectory() as folder:
+        config = Path(folder) / "nginx.conf"
+        config.write_text(NGINX.format(folder=folder, port=port, upstream=upstream))
+        process = subprocess.Popen([program, "-c", str(config), "-p", folder])
+        try:
+            _await_port(port)
+            yield port, process.pid
+        finally:
+            process.terminate()
+            process.wait(10)
+
+
+def _await_port(port: int) -> None:
+    for _ in range(400):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    raise SystemExit("a server did not start")
+
+
+def cpu_s(pid: int) -> float:
+    """Give the CPU seconds of a process and its children, in nanosecond steps where Linux counts them so."""
+    pids = [pid, *(int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split())]
+    threads = [task for one in pids for task in Path(f"/proc/{one}/task").iterdir()]
+    return sum(int((task / "schedstat").read_text().split()[0]) for task in threads) / 1e9
+
+
+async def client(port: int, user: str, body: bytes, requests: int) -> None:
+    """Send requests one after the other on one connection."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: h\r\nX-Answerable-User: {user}\r\nAuthorization: Bearer k\r\n"
+    head += f"Content-Type: application/json\r\nAccept: */*\r\nUser-Agent: bench\r\nContent-Length: {len(body)}\r\n\r\n"
+    for _ in range(requests):
+        writer.write(head.encode() + body)
+        answer = (await reader.readuntil(b"\r\n\r\n")).lower()
+        assert b" 200 " in answer.split(b"\r\n")[0], answer
+        if b"content-length:" in answer:
+            await reader.readexactly(int(answer.split(b"content-length:")[1].split(b"\r\n")[0]))
+        else:
+            await reader.readuntil(b"\r\n0\r\n\r\n")
+    writer.close()
+
+
+async def load(kind: str, port: int, user: str, requests: int) -> float:
+    """Send requests of one kind, some at once; give the wall seconds."""
+    asked = {"model": "m1", "messages": MESSAGES} | ({"stream": True} if kind == "stream" else {})
+    body = json.dumps(asked).encode()
+    begins = time.monotonic()
+    at_once = AT_ONCE[kind]
+    await asyncio.gather(*(client(port, user, body, requests // at_once) for _ in range(at_once)))
+    return time.monotonic() - begins
+
+
+async def measure(targets: dict[str, tuple[int, int, str]], rounds: int, requests: dict[str, int]) -> dict[str, Any]:
+    """Measure all targets in turn, round by round; the first round warms up and is not counted."""
+    cpu: dict[str, dict[str, list[float]]] = {kind: {name: [] for name in targets} for kind in AT_ONCE}
+    wall: dict[str, dict[str, list[float]]] = {kind: {name: [] for name in targets} for kind in AT_ONCE}
+    for counted in range(rounds + 1):
+        for kind, number in requests.items():
+            for name, (port, pid, user) in targets.items():
+                before = cpu_s(pid)
+                seconds = await load(kind, port, user, number)
+                if counted:
+                    cpu[kind][name].append((cpu_s(pid) - before) / number * 1e6)
+                    wall[kind][name].append(seconds / number * AT_ONCE[kind] * 1e3)
+    result: dict[str, Any] = {}
+    for kind, rows in cpu.items():
+        one = {name: round(median(found)) for name, found in rows.items() if name != "direct"}
+        pairs = {name: [a / b for a, b in zip(found, rows["bare"], strict=True)] for name, found in rows.items()}
+        result[kind] = {
+            "cpu_us": one,
+            "to_bare": {name: round(median(pairs[name]), 3) for name in ("ours", "recorded")},
+            "wall_ms": {name: round(median(found), 2) for name, found in wall[kind].items()},
+        }
+        if "nginx" in one:
+            result[kind]["ours_to_nginx"] = round(one["ours"] / one["nginx"], 2)
+    return result
+
+
+def run_role(names: list[str], port: int) -> None:
+    """Be one of the servers."""
+    kind, *addresses = names
+    app = {"stand_in": stand_in, "bare": bare, "gated": gated, "store": lambda: store}[kind](*addresses)
+    uvicorn.run(app, host="127.0.0.1", port=port, log_level="critical", access_log=False, ws="none", lifespan="on",
+                timeout_graceful_shutdown=1)
+
+
+def main() -> None:
+    """Start everything, measure, print."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--role", nargs="+")
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--nginx", default=shutil.which("nginx"))
+    options = parser.parse_args()
+    if options.role:
+        run_role(options.role, options.port)
+        return
+    with ExitStack() as stack:
+        model, model_pid = stack.enter_context(role("stand_in"))
+        upstream = f"http://127.0.0.1:{model}/v1"
+        known, _ = stack.enter_context(role("store"))
+        plain, plain_pid = stack.enter_context(role("bare", upstream))
+        ours, ours_pid = stack.enter_context(role("gated", upstream, f"http://127.0.0.1:{known}"))
+        time.sleep(1)  # the gateway reaches its store
+        targets = {"direct": (model, model_pid, "u"), "bare": (plain, plain_pid, "u"), "ours": (ours, ours_pid, "u"),
+                   "recorded": (ours, ours_pid, "recorded")}
+        if options.nginx:
+            targets["nginx"] = (*stack.enter_context(nginx(options.nginx, model)), "u")
+        found = asyncio.run(measure(targets, options.rounds, {"plain": 800, "stream": 160}))
+    targets_set = {"plain_to_bare_max": 1.3, "stream_to_bare_max": 1.1, "to_nginx_max": 6}
+    print(json.dumps({"bench": "gateway", "rounds": options.rounds, "words": WORDS, **found, "goals": targets_set}))
+
+
+if __name__ == "__main__":
+    main()
