@@ -76,7 +76,7 @@ def _finish(folder: Path, *, is_broken: bool = False) -> None:
     """Let one worker that nobody kills fire whatever is left."""
     with _spawn(folder, deadly=0, is_broken=is_broken) as child:
         try:
-            _, said = child.communicate(timeout=20 if is_broken else 300)
+            _, said = child.communicate(timeout=10 if is_broken else 300)
         finally:
             child.kill()
     assert child.returncode == 0, said.decode()
