@@ -52,7 +52,7 @@ test-long: $(READY) ## the slow tests: storms, deep searches, soak
 	@echo "== long tests"
 	@HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest -q -m long
 
-demo: $(READY) ## the founding story in your browser, with invented people
+demo: $(READY) ## the founding story in your terminal, with invented people
 	@$(BIN)/answerable demo $(if $(ONCE),--once)
 
 bench: $(READY) ## each measurement of bench/, one JSON line each

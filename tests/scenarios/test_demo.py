@@ -17,7 +17,7 @@ import pytest
 
 from answerable.edge import parse_time
 
-DEMO = [sys.executable, "-c", "from answerable.cli import main; main()", "demo", "--once"]
+DEMO = [sys.executable, "-m", "answerable", "demo", "--once"]
 
 
 def _environment(folder: Path) -> dict[str, str]:
@@ -88,9 +88,8 @@ def test_an_interrupted_demo_leaves_nothing_behind(tmp_path: Path) -> None:
 def test_a_story_that_does_not_happen_fails_loudly(tmp_path: Path) -> None:
     """A step that does not come about ends with status 1 and the step's name, and without any number."""
     broken = (
-        "from answerable.cli.demo import chapters; chapters.LOOK_BACK_S = 0.5;"
-        "import answerable.cli.demo.house as house; old = house.House.start_work;"
-        "house.House.start_work = lambda self: (old(self), self.processes.kill('work'));"
+        "from answerable.cli.demo import house; given = house.House.wire;"
+        "house.House.wire = lambda self, who: given(self, 'portal-1' if who == 'classifier-1' else who);"
         "from answerable.cli import main; main()"
     )
     done = subprocess.run(
@@ -98,6 +97,6 @@ def test_a_story_that_does_not_happen_fails_loudly(tmp_path: Path) -> None:
         timeout=120, check=False,
     )
     assert done.returncode == 1
-    assert "the look-back armed nothing" in done.stderr
+    assert "classifier-1 POST /v1/signals: 201" in " ".join(done.stderr.split())
     assert "served_after_deadline" not in done.stdout
     assert _children(tmp_path) == []

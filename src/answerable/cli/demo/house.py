@@ -25,7 +25,7 @@ ACCOUNT_EMAIL, ACCOUNT_PHONE = "corvin.vale@example.net", "+14155550134"
 SMALL, LARGE = stand_in.MODELS
 POLICY = "staffed"
 HEARD_S = 10.0
-PROGRAM = ("-c", "from answerable.cli import main; main()")
+PROGRAM = ("-m", "answerable")
 
 CONFIG = """\
 [record]
