@@ -33,15 +33,15 @@ class Faults:
     def begin(self) -> None:
         """Set every first fault."""
         for fault, every in (
-            (self._worker_dies, 9 * DAY),
-            (self._server_dies, 6 * DAY),
-            (self._disk_is_full, 14 * DAY),
-            (self._signer_is_down, 12 * DAY),
-            (self._mail_is_down, 15 * DAY),
-            (self._dies_beside_a_commit, 2 * DAY),
-            (self._feed_is_cut, 2 * DAY),
-            (self._gate_dies, 5 * DAY),
-            (self._clock_is_wrong, 4 * DAY),
+            (self._worker_dies, 18 * DAY),
+            (self._server_dies, 20 * DAY),
+            (self._disk_is_full, 25 * DAY),
+            (self._signer_is_down, 20 * DAY),
+            (self._mail_is_down, 20 * DAY),
+            (self._dies_beside_a_commit, 7 * DAY),
+            (self._feed_is_cut, 4 * DAY),
+            (self._gate_dies, 9 * DAY),
+            (self._clock_is_wrong, 6 * DAY),
         ):
             self._recur(fault, every)
 

@@ -24,6 +24,12 @@ def note(
     kind = type(fact)
     if kind in _SYSTEM:
         _SYSTEM[kind](witness, fact, recorded)
+    elif isinstance(fact, f.AccountsLinked):
+        ends = (fact.subject, fact.other)
+        link = SeenLink(ends=ends, strong=fact.strong, at=recorded.at, known=true)
+        witness.links.setdefault(fact.link, link)
+    elif isinstance(fact, f.LinkConfirmed):
+        witness.links[fact.link].confirmed = true
     elif isinstance(fact, f.CaseFact):
         if isinstance(fact, f.CaseOpened):
             _opened(witness, fact)
@@ -122,15 +128,6 @@ def _enrolled(witness: Witness, fact: f.StaffEnrolled, _: f.Recorded) -> None:
 
 def _left(witness: Witness, fact: f.StaffLeft, _: f.Recorded) -> None:
     witness.left.add(fact.staff)
-
-
-def _linked(witness: Witness, fact: f.AccountsLinked, recorded: f.Recorded) -> None:
-    ends = (fact.subject, fact.other)
-    witness.links.setdefault(fact.link, SeenLink(ends=ends, strong=fact.strong, at=recorded.at))
-
-
-def _link_confirmed(witness: Witness, fact: f.LinkConfirmed, _: f.Recorded) -> None:
-    witness.links[fact.link].confirmed = True
 
 
 def _link_withdrawn(witness: Witness, fact: f.LinkWithdrawn, recorded: f.Recorded) -> None:
@@ -251,8 +248,6 @@ _SYSTEM: dict[type, Callable[[Witness, Any, f.Recorded], None]] = {
     f.PolicyAdopted: _adopted,
     f.StaffEnrolled: _enrolled,
     f.StaffLeft: _left,
-    f.AccountsLinked: _linked,
-    f.LinkConfirmed: _link_confirmed,
     f.LinkWithdrawn: _link_withdrawn,
 }
 _CASE: dict[type, Callable[[SeenCase, Any, f.Recorded], None]] = {

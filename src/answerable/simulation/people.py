@@ -118,14 +118,14 @@ def staff() -> tuple[Colleague, ...]:
 
     return (
         one("chief-1", Role.EXECUTIVE, Manner.ABSENT, 96, None),
-        one("lead-1", Role.LEAD, Manner.GOOD, 20, "chief-1"),
-        one("lead-2", Role.LEAD, Manner.SLOW, 36, None),
-        one("reviewer-1", Role.REVIEWER, Manner.GOOD, 10, "lead-1", duty=True),
-        one("reviewer-2", Role.REVIEWER, Manner.TIRED, 14, "lead-1", duty=True),
-        one("reviewer-3", Role.REVIEWER, Manner.COLLUDING, 18, "lead-2"),
-        one("reviewer-4", Role.REVIEWER, Manner.COLLUDING, 22, "lead-1"),
-        one("partner-1", Role.PARTNER, Manner.GOOD, 24, None),
-        one("sales-1", Role.COMMERCIAL, Manner.COLLUDING, 48, "chief-1"),
+        one("lead-1", Role.LEAD, Manner.GOOD, 30, "chief-1"),
+        one("lead-2", Role.LEAD, Manner.SLOW, 50, None),
+        one("reviewer-1", Role.REVIEWER, Manner.GOOD, 16, "lead-1", duty=True),
+        one("reviewer-2", Role.REVIEWER, Manner.TIRED, 28, "lead-1", duty=True),
+        one("reviewer-3", Role.REVIEWER, Manner.COLLUDING, 30, "lead-2"),
+        one("reviewer-4", Role.REVIEWER, Manner.COLLUDING, 36, "lead-1"),
+        one("partner-1", Role.PARTNER, Manner.GOOD, 40, None),
+        one("sales-1", Role.COMMERCIAL, Manner.COLLUDING, 72, "chief-1"),
     )
 
 

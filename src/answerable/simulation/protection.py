@@ -17,10 +17,15 @@ ON_THE_WAY = timedelta(seconds=6)
 """What a line may take from the store to a gate while they are in contact; `left` counts from its arrival."""
 
 
-def weighing(witness: Witness, subject: str, sealed: int) -> Iterator[tuple[SeenItem, Standing]]:
-    """Yield what counts or will count for an account: its own and its holder's, without what a sealed lift let go."""
-    full = witness.sharing(subject, sealed, full=True)
-    for account in sorted(witness.sharing(subject, sealed, full=False)):
+def weighing(
+    witness: Witness, subject: str, sealed: int, *, by: timedelta | None = None
+) -> Iterator[tuple[SeenItem, Standing]]:
+    """Yield what counts or will count for an account: its own and its holder's, without what a sealed lift let go.
+
+    With `by` over the links that were known at that true time.
+    """
+    full = witness.sharing(subject, sealed, full=True, by=by)
+    for account in sorted(witness.sharing(subject, sealed, full=False, by=by)):
         for case in witness.accounts.get(account, ()):
             for item in witness.cases[case].items.values():
                 if item.lift is None or item.lift >= sealed:
@@ -49,7 +54,7 @@ def by_nature(
     return join(
         *(
             standing
-            for item, standing in weighing(witness, subject, sealed)
+            for item, standing in weighing(witness, subject, sealed, by=contact)
             if item.known <= contact and item.known + item.limit + (lost - item.lost) + ON_THE_WAY <= true
         )
     )

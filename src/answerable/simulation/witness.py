@@ -17,6 +17,9 @@ from answerable.simulation.laws import Checks, Law
 from answerable_gate import Standing
 
 
+_EVER = timedelta.max
+
+
 @dataclass(slots=True, kw_only=True)
 class SeenItem:
     """An armed default or a measure: what was written of it, and when it was written in true time."""
@@ -107,7 +110,8 @@ class SeenLink:
     ends: tuple[str, str]
     strong: bool
     at: datetime
-    confirmed: bool = False
+    known: timedelta
+    confirmed: timedelta | None = None
     withdrawn: int | None = None
 
 
@@ -151,19 +155,24 @@ class Witness:
 
     def holder(self, subject: str) -> set[str]:
         """Return the accounts tied to one by strong or confirmed links that nobody withdrew."""
-        return self._reach(subject, sealed=None, full=False)
+        return self._reach(subject, sealed=None, full=False, by=_EVER)
 
-    def sharing(self, subject: str, sealed: int, *, full: bool) -> set[str]:
-        """Return the accounts that share standing with one, fully or at all, while withdrawals are not sealed."""
-        return self._reach(subject, sealed=sealed, full=full)
+    def sharing(self, subject: str, sealed: int, *, full: bool, by: timedelta | None = None) -> set[str]:
+        """Return the accounts that share standing with one, fully or at all, while withdrawals are not sealed.
 
-    def _reach(self, subject: str, *, sealed: int | None, full: bool) -> set[str]:
+        With `by` only what was known of links at that true time counts.
+        """
+        return self._reach(subject, sealed=sealed, full=full, by=_EVER if by is None else by)
+
+    def _reach(self, subject: str, *, sealed: int | None, full: bool, by: timedelta) -> set[str]:
         found, waiting = {subject}, [subject]
         while waiting:
             here = waiting.pop()
             for link in self.links.values():
                 gone = link.withdrawn is not None and (sealed is None or link.withdrawn < sealed)
-                if here in link.ends and not gone and (link.confirmed or (link.strong and not full)):
+                confirmed = link.confirmed is not None and link.confirmed <= by
+                ties = confirmed or (link.strong and link.known <= by and not full)
+                if here in link.ends and not gone and ties:
                     fresh = set(link.ends) - found
                     found |= fresh
                     waiting += sorted(fresh)
@@ -181,7 +190,7 @@ class Witness:
         """Return everything that a signature of now covers, over the whole holder; repeats of a text are left out."""
         holder = self.holder(subject)
         found = {
-            f"{name}{'+' * link.confirmed}" for name, link in self.links.items() if holder.intersection(link.ends)
+            f"{name}{'+' * (link.confirmed is not None)}" for name, link in self.links.items() if holder.intersection(link.ends)
         }
         for case in self.cases_of(holder):
             found |= {*case.signals, *case.dissents, *(f"act {one}" for one in case.acts)}

@@ -39,13 +39,14 @@ T = TypeVar("T")
 class Size:
     """How large a world is: people, and how often what comes in."""
 
-    quiet: int = 10
+    quiet: int = 8
     dangerous: int = 6
     crossed: int = 1
-    exchanges: timedelta = timedelta(hours=20)
-    signals: timedelta = timedelta(hours=30)
-    notices: timedelta = timedelta(hours=36)
-    sweeps: timedelta = timedelta(minutes=47)
+    flood: int = 12
+    exchanges: timedelta = timedelta(hours=26)
+    signals: timedelta = timedelta(hours=44)
+    notices: timedelta = timedelta(hours=60)
+    sweeps: timedelta = timedelta(minutes=75)
 
 
 class Mail:
@@ -120,9 +121,9 @@ class World:
         for event, every in (
             (self._signal, self._size.signals),
             (self._notice, self._size.notices),
-            (self._flood, 20 * DAY),
+            (self._flood, 45 * DAY),
             (self._cross, 30 * DAY),
-            (self._second_account, 25 * DAY),
+            (self._second_account, 40 * DAY),
             (self._raise_plan, 6 * DAY),
             (self._confirm_notice, 12 * DAY),
             (self._confirm_link, 15 * DAY),
@@ -266,7 +267,7 @@ class World:
     def _flood(self) -> None:
         """One malicious person sends many notices in other words, about somebody harmless."""
         about = self._comes.pick(self.people.harmless)
-        for number in range(self._comes.below(30)):
+        for number in range(self._comes.below(self._size.flood)):
             reporter = f"friend{number}.of.liar@mail.example"
             self.after(number * MINUTE, lambda r=reporter: self._warn(about, next(self._words), r, danger_now=False))
 
