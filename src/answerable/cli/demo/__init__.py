@@ -5,9 +5,11 @@ Law: everything it starts ends with it; what it prints was measured a moment ago
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 import signal
+import sys
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -43,6 +45,9 @@ STORY = (
 
 def demo(once: Once = False) -> None:
     """Play the story of one warning on this machine, and leave everything running to be tried."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A terminal without these letters shows another sign; it never stops the story.
+        sys.stdout.reconfigure(errors="replace")
     console = Console(highlight=False)
     stage = Stage(console, pauses=console.is_terminal and not once)
     with _ended_by_signals(), _home() as home:
