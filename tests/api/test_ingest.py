@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.running import House, serving
+from answerable.ledger.proofs import read_receipt, verify_receipt
+from answerable.ledger.verify import parse_vkey
+from tests.running import House, serving, until
 
 FLAG = {"id": "h1", "user": "user-hostile", "model": "m", "version": "1", "label": "x", "hazard": "threat"}
 
@@ -33,6 +35,18 @@ def test_the_same_words_twice_are_two_notices(house: House) -> None:
     assert (one.status, two.status) == (201, 201)
     assert one.json["id"] != two.json["id"]
     assert one.json["case"] == two.json["case"]
+
+
+def test_a_receipt_needs_nothing_but_the_key(house: House) -> None:
+    """Whoever warned can show, with one file and the pinned key, that the notice is in the record."""
+    notice = house.warn("receipt-1", user="user-receipt").json["id"]
+    path = f"/v1/notices/{notice}/receipt"
+    found = until(lambda: [a for a in [house.call("GET", path, who="classifier-1")] if a.status == 200], "sealed")[0]
+    receipt = read_receipt(found.body)
+    verify_receipt(receipt, [parse_vkey(house.feed()[0]["key"])])
+    assert receipt.entry is not None
+    assert json.loads(receipt.entry)["body"]["notice"] == notice
+    assert house.call("GET", "/v1/notices/nt_none/receipt", who="classifier-1").status == 404
 
 
 def test_lines_with_bad_ones_among_them(house: House) -> None:

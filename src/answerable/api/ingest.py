@@ -23,7 +23,7 @@ from answerable.api.shapes import AccountBody, EntitlementBody, Identifiers, Not
 from answerable.api.state import Inlet, inlet
 from answerable.app import Answerable, Asked, Identifier, IdentifierKind, SignalIn, Taken
 from answerable.config import Operator, Scope
-from answerable.core.facts import Refused
+from answerable.core.facts import NoticeId, Refused
 from answerable.edge import rfc3339
 from answerable.errors import BadInput, TooLarge
 from answerable.work.writer import Failed, Verb
@@ -63,6 +63,16 @@ async def post_notices(request: Request) -> Response:
     came = notice.taken_by(operator.id, _key(notice.id, request))
     asked = await found.ask(lambda answerable: answerable.intake.ask(came.subject))
     return _receipt(await found.write(lambda answerable: answerable.receive_notice(came, asked)))
+
+
+async def get_receipt(request: Request) -> Response:
+    """Return the proof that a notice is in the record, for its reporter to keep."""
+    identity.operator_of(request, "notices")
+    notice = NoticeId(request.path_params["notice"])
+    found = await inlet(request).read(lambda reading: reading.receipt(notice))
+    if isinstance(found, Refused):
+        raise RefusedError(found)
+    return Response(found, media_type="text/plain; charset=utf-8")
 
 
 async def post_accounts(request: Request) -> Response:

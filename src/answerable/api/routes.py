@@ -20,6 +20,7 @@ CASE = "/v1/cases/{case}"
 ROUTES = (
     Route("/v1/signals", ingest.post_signals, methods=["POST"]),
     Route("/v1/notices", ingest.post_notices, methods=["POST"]),
+    Route("/v1/notices/{notice}/receipt", ingest.get_receipt, methods=["GET"]),
     Route("/v1/accounts", ingest.post_accounts, methods=["POST"]),
     Route("/v1/entitlements", ingest.post_entitlements, methods=["POST"]),
     Route("/v1/feed", gates.get_feed, methods=["GET"]),

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from statistics import median
 
 from answerable.app.effects import outgoing
+from answerable.app.receipts import note_places
 from answerable.core import lapses
 from answerable.core import policy as policies
 from answerable.core.facts import (
@@ -127,7 +128,7 @@ class Acts:
             self._suspect(journal, high_water)
             lapses.settle(journal)
             yield Act(tx, journal, self.keyring, self.mint)
-            tx.append(journal.written)
+            note_places(tx, tx.append(journal.written))
             for message in outgoing(journal):
                 tx.post(message)
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
+from answerable.app import receipts
 from answerable.app.acts import Acts
-from answerable.core.facts import ActorId, CaseId, StaffId
+from answerable.core.facts import ActorId, CaseId, NoticeId, Refused, StaffId
 from answerable.ports.signer import Signer
 from answerable.store.protocol import CaseRow, Checkpointed
 from answerable_gate import GatePolicy, Heartbeat, Hello, alias, entry_line, heartbeat_line, hello_line
@@ -62,6 +63,10 @@ class Reading:
     def checkpoint(self) -> Checkpointed | None:
         """Return the newest signed checkpoint."""
         return self._acts.store.newest_checkpoint()
+
+    def receipt(self, notice: NoticeId) -> bytes | Refused:
+        """Return the receipt of a notice."""
+        return receipts.receipt(self._acts.store, notice)
 
     @property
     def vkey(self) -> str:

@@ -16,8 +16,10 @@ from answerable.edge import RandomMint
 
 Folder = Annotated[Path, typer.Argument(help="The folder to make; an existing configuration is never replaced.")]
 
+HERE = Path()
 
-def init(folder: Folder) -> None:
+
+def init(folder: Folder = HERE) -> None:
     """Make a folder with a configuration, keys and a record, and show the tokens once."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = folder / CONFIG_FILE
