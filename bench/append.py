@@ -18,14 +18,13 @@ from answerable.core.facts import (
     UNKNOWN,
     ActId,
     ActorId,
+    CaseAssigned,
     CaseId,
     CaseOpened,
     Fact,
     Hazard,
     Recorded,
-    SignalId,
-    SignalKind,
-    SignalRaised,
+    StaffId,
     SubjectId,
     Tier,
     stream_of,
@@ -80,7 +79,7 @@ class Ledger:
         for _ in range(facts):
             self.count += 1
             self.seqs[number] += 1
-            written.append(self._recorded(_signal(number, self.count), self.seqs[number]))
+            written.append(self._recorded(_assigned(number, self.count), self.seqs[number]))
         return written
 
     def _recorded(self, fact: Fact, seq: int) -> Recorded:
@@ -117,11 +116,13 @@ class Plain:
         self.count += 1
         at, case = START + timedelta(seconds=self.count), f"case_{number:026d}"
         tier, due, facts = run("SELECT tier, due, facts FROM case_row WHERE case_id = ?", (case,)).fetchone()
-        change = "UPDATE case_row SET tier = ?, due = ?, changed_at = ?, facts = ? WHERE case_id = ?"
-        run(change, (tier, due, micros(at), facts + 1, case))
-        fact = _signal(number, self.count)
-        body = json.dumps({name: getattr(fact, name) for name in fact.__slots__ if name != "seen"})
-        values = (rfc3339(at), "operator_1", f"act_{self.count:026d}", case, "SignalRaised", body)
+        change = "UPDATE case_row SET tier = ?, due = ?, owner = ?, changed_at = ?, facts = ? WHERE case_id = ?"
+        run(change, (tier, due, f"st_{self.count:026d}", micros(at), facts + 1, case))
+        fact = _assigned(number, self.count)
+        body = json.dumps(
+            {"subject": fact.subject, "case": fact.case, "owner": fact.owner, "deputy": fact.deputy}, sort_keys=True
+        )
+        values = (rfc3339(at), "operator_1", f"act_{self.count:026d}", case, "CaseAssigned", body)
         run("INSERT INTO audit (at, actor, act, case_id, kind, body) VALUES (?, ?, ?, ?, ?, ?)", values)
 
 
@@ -132,13 +133,11 @@ def _opened(number: int) -> CaseOpened:
     )  # fmt: skip
 
 
-def _signal(number: int, count: int) -> SignalRaised:
-    return SignalRaised(
-        subject=SubjectId(f"su_{number:026d}"), case=CaseId(f"case_{number:026d}"),
-        signal=SignalId(f"sg_{count:026d}"), kind=SignalKind.FLAG, source="classifier_1", model="model-a",
-        version="2026-07", label="harassment", label_text=None, hazard=Hazard.STALKING, score=712, gravest=False,
-        act=False, identified=False, conversation=f"conv_{count:026d}", evidence=None, seen=START,
-    )  # fmt: skip
+def _assigned(number: int, count: int) -> CaseAssigned:
+    """Return a fact that changes its case's row, so that both sides update one."""
+    owner, deputy = StaffId(f"st_{count:026d}"), StaffId(f"st_{count + 1:026d}")
+    subject, case = SubjectId(f"su_{number:026d}"), CaseId(f"case_{number:026d}")
+    return CaseAssigned(subject=subject, case=case, owner=owner, deputy=deputy)
 
 
 def _timed(verb: Callable[[int], None], facts: int, commits: int) -> tuple[float, float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -138,6 +139,19 @@ def test_a_stale_fact_is_a_conflict(store: Store) -> None:
     assert_sound(store)
 
 
+def test_an_act_that_goes_on_after_a_failed_append_is_undone(store: Store) -> None:
+    """Whoever catches a conflict and leaves the act as if nothing were wrong keeps nothing of it."""
+    world = a_stored_world(store)
+    size = store.size()
+    with pytest.raises(Conflict), store.act() as tx:  # noqa: PT012
+        tx.put_blob(b"a file")
+        with suppress(Conflict):
+            tx.append([_seen(SECOND, 1, world.facts[-1]), _seen(SECOND, 7, world.facts[-1])])
+    assert store.size() == size
+    world.with_flag()
+    assert_sound(store)
+
+
 def test_facts_without_a_journal_are_folded_by_the_store(store: Store) -> None:
     """An append that no journal folded changes tables and folds all the same, once."""
     world = a_stored_world(store).with_flag()
@@ -240,6 +254,8 @@ def test_high_water_never_goes_back(store: Store) -> None:
     world.now = latest.replace(year=latest.year - 1)
     world.see(SECOND)
     assert store.high_water() == latest
+    with store.act() as tx:
+        assert tx.high_water() == latest
 
 
 def test_a_refused_verb_is_kept_as_the_core_wrote_it(store: Store) -> None:

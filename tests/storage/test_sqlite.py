@@ -12,11 +12,13 @@ from typing import Any
 
 import pytest
 
-from answerable.core.facts import CaseViewed, SubjectId
+from answerable.core.facts import CaseViewed, LoweringKind, SubjectId
 from answerable.errors import Conflict, Corrupt, NewerVersion, StoreUnavailable
 from answerable.ledger.entries import Envelope, encode
 from answerable.ledger.verify import leaf_hash
 from answerable.store import bulk, sqlite_lists
+from answerable.store.folds import Folds
+from answerable.store.protocol import Exchange
 from answerable.store.sqlite import SqliteStore
 from tests.core.builders import ALMA, BELA, RITA, SECOND, START, SUBJECT
 from tests.storage.conftest import Open
@@ -327,11 +329,20 @@ def test_a_stream_that_moved_inside_the_transaction_is_a_conflict(opened: Open) 
 def test_exchanges_survive_a_failed_write(opened: Open) -> None:
     """A batch of exchanges that fails is kept not at all."""
     store = opened()
-    store._bulk._connection.execute("PRAGMA query_only=ON")
+    rows = [
+        Exchange(
+            id=f"ex_{number}", subject=SUBJECT, at=START, gate="gate_1", conversation=None, model=None, answer="allow",
+            level=0, standing=0, tokens=1, digest="00", complete=True,
+        )
+        for number in range(2_000)
+    ]  # fmt: skip
+    steps = iter(range(1_000))
+    store._bulk._connection.set_progress_handler(lambda: next(steps, None) is None, 10)
     with pytest.raises(StoreUnavailable):
-        store.assign_block(SUBJECT, ["ex_1"], "root")
-    store._bulk._connection.execute("PRAGMA query_only=OFF")
-    assert store.pending_blocks() == {}
+        store.put_exchanges(rows)
+    store._bulk._connection.set_progress_handler(None, 0)
+    assert list(store.exchanges(SUBJECT)) == []
+    assert store.put_exchanges(rows) == len(rows)
 
 
 def test_what_an_act_returned_survives_the_store(opened: Open) -> None:
@@ -349,3 +360,28 @@ def test_what_an_act_returned_survives_the_store(opened: Open) -> None:
     assert again.newest_checkpoint() == store.newest_checkpoint()
     assert again.claim(world.now, world.now, 10) == []
     assert_sound(again)
+
+
+def test_a_small_cache_of_folds_is_only_slower(opened: Open) -> None:
+    """Whatever leaves the cache is folded again from its facts."""
+    store = opened()
+    store._folds = Folds(limit=1)
+    world = a_stored_world(store)
+    for subject in (SUBJECT, SECOND, SUBJECT):
+        world.with_flag(subject)
+        world.with_notice(subject)
+    assert len(store._folds._kept) == 1
+    assert_sound(store)
+
+
+def test_a_release_is_sealed_even_where_a_newer_program_wrote_since(opened: Open) -> None:
+    """An account that this process cannot read holds up no checkpoint, and moves in the feed itself."""
+    store = opened()
+    world = a_stored_world(store)
+    world.with_flag(act=True, identified=True)
+    world.lower(world.case(), LoweringKind.LIFT, to=world.case_level(-1))
+    _append_unknown(store, SUBJECT)
+    other = opened()
+    head = other.feed_head()
+    seal(other)
+    assert other.feed_head() > head

@@ -18,6 +18,7 @@ from answerable.ledger.codec import write_entry
 from answerable.ledger.tree import CompactRange
 from answerable.ledger.verify import leaf_hash
 from answerable.store.folds import Fold, Folds, component, tied
+from answerable.store.protocol import CaseRow
 from answerable.store.rows import QUIET, RELEASES, Delta, Leaf, case_row, note
 
 
@@ -32,6 +33,7 @@ class Act(ABC):
         self._files = Files()
         self._held: dict[SubjectId, tuple[Fold, int]] = {}
         self._stale: set[SubjectId] = set()
+        self._is_torn = False
 
     # --- what a store's rows have to offer ---
 
@@ -74,6 +76,8 @@ class Act(ABC):
         """Add facts to their streams and the tree, and bring everything along that follows from them."""
         if not written:
             return []
+        assert not self._is_torn, "an act ends with an append that failed"
+        self._is_torn = True
         touched = {one.fact.subject for one in written if not isinstance(one.fact, SystemFact)}
         self._load(sorted(touched))
         delta = Delta(high_water=max(one.at for one in written))
@@ -81,9 +85,15 @@ class Act(ABC):
         facts = [one.fact for one in placed if not isinstance(one.fact, SystemFact)]
         delta.bumped = component(self._files, {fact.subject for fact in facts if type(fact) not in QUIET})
         cases = {fact.case: fact.subject for fact in facts if not isinstance(fact, SubjectFact)}
-        delta.cases = [case_row(self._files.subjects[owner].cases[case]) for case, owner in cases.items()]
+        delta.cases = [row for case, owner in cases.items() if (row := self._changed(case, owner)) is not None]
         self.write(delta)
+        self._is_torn = False
         return placed
+
+    def refuse_torn(self) -> None:
+        """Raise Conflict where an append failed and the caller went on: half of it may have been written."""
+        if self._is_torn:
+            raise Conflict("an append of this act failed, so nothing of the act is kept")
 
     def close(self) -> None:
         """Give the folds back that are as their facts have them; the act has succeeded."""
@@ -113,6 +123,15 @@ class Act(ABC):
             fold.subject = own
         self._files.subjects[subject] = fold.subject
         self._held[subject] = (fold, 0 if own is fold.subject else fold.count)
+
+    def _changed(self, case: CaseId, owner: SubjectId) -> CaseRow | None:
+        """Return a case's row unless it is known to be stored so: many facts change nothing that lists show."""
+        fold = self._held[owner][0]
+        row = case_row(self._files.subjects[owner].cases[case])
+        if fold.rows.get(case) == row:
+            return None
+        fold.rows[case] = row
+        return row
 
     def _place(self, delta: Delta, recorded: Recorded) -> Recorded:
         stream = recorded.stream

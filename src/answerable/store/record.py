@@ -32,6 +32,10 @@ Node = Callable[[int, int], bytes]
 class OpenTx(Tx, Protocol):
     """An act that its store has yet to close."""
 
+    def refuse_torn(self) -> None:
+        """Raise Conflict where an append failed and the caller went on."""
+        ...
+
     def close(self) -> None:
         """Give back what the act held; it has succeeded."""
         ...
@@ -140,6 +144,7 @@ class Record(ABC):
             with self._savepoint() if self._in_batch else self._transaction():
                 act = self._open_act(self._folds, self._growing_edge())
                 yield act
+                act.refuse_torn()
             act.close()
 
     @contextmanager
@@ -149,6 +154,8 @@ class Record(ABC):
             self._begin()
             self._writer = get_ident()
             try:
+                if self._edge is not None and self._edge.size != self.size():
+                    self._edge = None  # another process has appended since
                 yield
                 self._commit()
             except BaseException:
@@ -176,9 +183,8 @@ class Record(ABC):
             self._in_act = False
 
     def _growing_edge(self) -> CompactRange:
-        size = self.size()
-        if self._edge is None or self._edge.size != size:
-            self._edge = edge_of(size, self.node)
+        if self._edge is None:
+            self._edge = edge_of(self.size(), self.node)
         return self._edge
 
     def _forget(self) -> None:

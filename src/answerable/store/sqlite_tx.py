@@ -89,18 +89,21 @@ class SqliteTx(SqliteReading, Act):
 
     def write(self, delta: Delta) -> None:
         """Write a delta down."""
-        facts = [(one.index, one.subject, one.data) for one in delta.leaves]
-        self._run_many("INSERT INTO fact VALUES (?, ?, ?)", facts)
+        self._put("INSERT INTO fact VALUES (?, ?, ?)", [(one.index, one.subject, one.data) for one in delta.leaves])
         inner = [(inner_place(level, index), node) for level, index, node in delta.nodes if level]
-        self._run_many("INSERT INTO node VALUES (?, ?)", inner)
+        self._put("INSERT INTO node VALUES (?, ?)", inner)
         self._move_heads(delta)
-        self._run_many(_PUT_CASE, [_columns(row) for row in delta.cases])
+        self._put(_PUT_CASE, [_columns(row) for row in delta.cases])
         self._write_look_backs(delta)
         effects = [(act, case, micros(at)) for (act, case), at in delta.effects.items()]
-        self._run_many("INSERT OR IGNORE INTO effect VALUES (?, ?, ?)", effects)
-        self._run_many("INSERT INTO releasing VALUES (?, ?)", delta.releasing)
-        self._run_many(BUMP, [(subject,) for subject in delta.bumped])
+        self._put("INSERT OR IGNORE INTO effect VALUES (?, ?, ?)", effects)
+        self._put("INSERT INTO releasing VALUES (?, ?)", delta.releasing)
+        self._put(BUMP, [(subject,) for subject in delta.bumped])
         self._run(_RAISE_HIGH_WATER, (micros(delta.high_water),))
+
+    def _put(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
+        if rows:  # even for no row at all SQLite would prepare and reset the statement
+            self._run_many(statement, rows)
 
     def _move_heads(self, delta: Delta) -> None:
         for stream, (before, seq, leaf) in delta.heads.items():
