@@ -122,6 +122,15 @@ def test_an_older_look_goes_on_paging_while_a_newer_one_runs() -> None:
     assert len(world.said(Escalated)) >= before
 
 
+def test_a_notice_that_names_everybody_stops_no_clock() -> None:
+    """Where nobody is left to page, what is due is written down all the same, and nobody named is told (L3, L6)."""
+    everybody = tuple(staff for staff, _, _ in PEOPLE)
+    world = a_world().with_flag(kind=SignalKind.TRAJECTORY).with_notice(barred=everybody).fast_forward(days=9)
+    assert not world.said(Escalated)
+    assert len(world.said(AnswerLapsed)) == 1
+    assert (wake(world, world.case()) or timedelta(days=1)) > timedelta(0)
+
+
 def test_nobody_barred_is_paged() -> None:
     """The lead whom the reporter named is passed over (L6)."""
     world = a_world().with_notice(barred=(LEON, RITA), danger_now=True)

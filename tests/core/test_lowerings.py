@@ -157,6 +157,20 @@ def test_tier_1_cools_off_for_72_hours() -> None:
     assert world.lift(world.case(), proposal) is None
 
 
+def test_a_milder_case_of_the_holder_is_no_way_round_the_longer_cooling_off() -> None:
+    """A link withdrawn from the second account's mild case frees it of the first one's grave case, so 72 h hold."""
+    world = a_world().with_flag(hazard=Hazard.MASS_CASUALTY).with_flag(SECOND)
+    link = world.link("phone", "card")
+    world.answer_all().all_view()
+    mild = world.case(1)
+    assert mild.tier is Tier.CONCERN
+    proposal = world.propose(mild, LoweringKind.WITHDRAW_LINK, link=link, waives=True)
+    assert not isinstance(proposal, Refused), proposal
+    assert world.sign(mild, proposal, waives=True) is None
+    assert refusal(world.fast_forward(hours=71).lift(mild, proposal)) == "cooling_off"
+    assert world.fast_forward(hours=1).lift(mild, proposal) is None
+
+
 def test_either_signer_may_carry_it_out_and_nobody_else() -> None:
     """After the cooling-off one signer is enough."""
     world = guarded()
@@ -428,16 +442,6 @@ def test_the_cooling_off_is_not_waived_where_somebody_could_be_hurt(made: Callab
 
 
 # --- the draw
-
-
-def test_the_draw_passes_over_deciders_superiors_and_the_barred() -> None:
-    """Never who decided, who stands above or below the first, or who is barred anywhere in the holder."""
-    world = a_world().with_flag(kind=SignalKind.TRAJECTORY).with_notice(person=HER, barred=(ROSA,))
-    case = world.case()
-    world.decide(case, Level.GUARDED, EVA)
-    world.roster.staff[RITA] = replace(world.roster.staff[RITA], superior=LEON)
-    drawn = world.act(lambda journal: {lowerings.draw(journal, case, f"pr_{n}", RITA) for n in range(40)})
-    assert drawn == {RENE, PIA}
 
 
 def test_where_nobody_else_may_sign_the_proposal_is_refused() -> None:

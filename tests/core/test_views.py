@@ -31,3 +31,13 @@ def test_a_view_needs_a_right_and_a_purpose() -> None:
     odd = world.act(lambda journal: views.view(journal, case.id, staff=RITA, purpose="curiosity"))
     assert refusal(odd) == "bad_purpose"
     assert case.opened_by == {}
+
+
+def test_a_flooded_case_can_be_opened() -> None:
+    """Five hundred flags do not fit one entry; they are named over several, and none is left out."""
+    world = a_world()
+    for _ in range(views.OPENED_MAX + 1):
+        world.flag()
+    assert world.view(world.case()) is None
+    assert [len(fact.opened) for fact in world.said(CaseViewed)] == [views.OPENED_MAX, 1]
+    assert world.case().opened_by[RITA] == set(world.case().evidence)

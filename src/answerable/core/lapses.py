@@ -40,7 +40,7 @@ def next_wake(case: Case, *, look_back_limit: timedelta) -> datetime | None:
     times += [deadline.due for deadline in case.deadlines.values() if deadline.is_running]
     times += [one.started_at + look_back_limit for one in case.look_backs.values() if one.result is None]
     look = _missed_look(case)
-    if look is not None and case.is_open and case.owner is not None:
+    if look is not None and case.is_open and case.owner is not None and case.owner not in case.barred:
         times.append(rung_due(look.set_at, look.due - look.set_at, case.rung + 1))
     return min(times, default=None)
 
@@ -110,6 +110,9 @@ def _escalate(journal: Journal, case: Case) -> None:
     if look is None or not case.is_open or case.owner is None:
         return
     ladder = journal.roster.ladder(case.owner, case.deputy, frozenset(case.barred))
+    if not ladder:
+        # A notice that names everybody leaves nobody to page; no clock may stop for that (L3).
+        return
     passed = rungs_passed(look.set_at, look.due - look.set_at, now=journal.now)
     if passed > case.rung:
         # Rungs that a long silence skipped are not paged one by one: the page goes to where it would stand by now.

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 
-from answerable.core import decisions, evidence, openings
+from answerable.core import decisions, draws, evidence, openings
 from answerable.core.cases import Case, Held, Proposal, Signature
 from answerable.core.facts import (
     CaseClosed,
@@ -60,7 +59,7 @@ def propose(
     if refused is not None:
         return decisions.refuse(journal, case, staff, "propose", refused.code, refused.reason)
     proposal = ProposalId(journal.mint.token("pr"))
-    second = draw(journal, case, proposal, staff)
+    second = draws.drawn_before(journal, case, staff) or draws.draw(journal, case, proposal, staff)
     if second is None:
         return decisions.refuse(
             journal, case, staff, "propose", "no_second_person", "Nobody else on the roster may sign; ask your partner."
@@ -141,28 +140,6 @@ def _unopened(journal: Journal, case: Case, staff: StaffId) -> Refused | None:
     return Refused("not_opened", f"Open every item first; {missing} are unopened.") if missing else None
 
 
-def draw(
-    journal: Journal, case: Case, proposal: str, first: StaffId, *, but: StaffId | None = None
-) -> StaffId | None:
-    """Draw the second person: never the first, an original decider, one of the first's line, or one who is barred (L4).
-
-    The draw is a hash over the proposal's random token, so neither of the two can steer it and all can repeat it.
-    """
-    barred = {person for one in journal.files.holder_cases(case.subject) for person in one.barred}
-    deciders = decisions.original_deciders(case)
-    able = [
-        person
-        for person in journal.roster.deciders()
-        if person not in (first, but)
-        and person not in barred
-        and person not in deciders
-        and not journal.roster.are_in_one_line(first, person)
-    ]
-    if not able:
-        return None
-    return able[int.from_bytes(hashlib.sha256(proposal.encode()).digest()[:8], "big") % len(able)]
-
-
 def redraw(journal: Journal, case_id: CaseId, proposal_id: ProposalId, *, staff: StaffId) -> StaffId | Refused:
     """Draw another second person where the drawn one has left, or has not signed within the policy's time."""
     case = journal.files.case(case_id)
@@ -174,7 +151,7 @@ def redraw(journal: Journal, case_id: CaseId, proposal_id: ProposalId, *, staff:
     if journal.roster.is_active(proposal.drawn) and not waited:
         return Refused("wait", "The second person drawn still has time to sign.")
     token = f"{proposal_id}:{len(proposal.signatures)}:{proposal.drawn}"
-    second = draw(journal, case, token, proposal.fact.staff, but=proposal.drawn)
+    second = draws.draw(journal, case, token, proposal.fact.staff, but=proposal.drawn)
     if second is None:
         return Refused("no_second_person", "Nobody else on the roster may sign.")
     journal.write(CountersignerDrawn(subject=case.subject, case=case.id, proposal=proposal_id, staff=second))
@@ -263,7 +240,8 @@ def _not_ripe(journal: Journal, case: Case, proposal: Proposal, staff: StaffId) 
         return refused
     if firsts[-1].waives and seconds[-1].waives and is_waivable(journal, case):
         return None
-    ripe = _cooling_since(journal, case, proposal) + journal.policy_of(case).lowering.cooling_off[case.tier]
+    cooling_off = journal.policy_of(case).lowering.cooling_off[_gravest_tier(journal, case)]
+    ripe = _cooling_since(journal, case, proposal) + cooling_off
     if journal.now < ripe:
         return Refused("cooling_off", f"The cooling-off ends {ripe:%Y-%m-%d %H:%M} UTC.")
     return None
@@ -295,6 +273,11 @@ def _cooling_since(journal: Journal, case: Case, proposal: Proposal) -> datetime
     return min(seconds)
 
 
+def _gravest_tier(journal: Journal, case: Case) -> Tier:
+    """Return the most urgent tier of the holder: a milder case of another account is no way round it (L4)."""
+    return min(one.tier for one in journal.files.holder_cases(case.subject) if one.is_open or one is case)
+
+
 def is_waivable(journal: Journal, case: Case) -> bool:
     """Tell whether the two may waive the cooling-off: a wrong measure that no human set, and nobody who could be hurt.
 
@@ -302,8 +285,8 @@ def is_waivable(journal: Journal, case: Case) -> bool:
     """
     cases = list(journal.files.holder_cases(case.subject))
     return (
-        case.tier is not Tier.CRITICAL
-        and all(held.is_default for held in case.held.values())
+        _gravest_tier(journal, case) is not Tier.CRITICAL
+        and all(held.is_default for one in cases for held in one.held.values())
         and not any(one.notices for one in cases)
         and all(one.names_nobody for one in cases)
     )

@@ -1,0 +1,46 @@
+"""The draw of the second person.
+
+Law: the system chooses who countersigns, and nobody can choose by asking again (L4).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from answerable.core import draws
+from answerable.core.facts import LoweringKind, ProposalId, Refused, SignalKind
+from answerable_gate import Level
+from tests.core.builders import EVA, HER, LEON, PIA, RENE, RITA, ROSA, World, a_world, at
+
+
+def proposed(world: World) -> ProposalId:
+    """Propose to lower the only case by one level."""
+    proposal = world.propose(world.case(), LoweringKind.LIFT, to=at(Level.WATCH))
+    assert not isinstance(proposal, Refused), proposal
+    return proposal
+
+
+def test_the_draw_passes_over_deciders_superiors_and_the_barred() -> None:
+    """Never who decided, who stands above or below the first, or who is barred anywhere in the holder."""
+    world = a_world().with_flag(kind=SignalKind.TRAJECTORY).with_notice(person=HER, barred=(ROSA,))
+    case = world.case()
+    world.decide(case, Level.GUARDED, EVA)
+    world.roster.staff[RITA] = replace(world.roster.staff[RITA], superior=LEON)
+    drawn = world.act(lambda journal: {draws.draw(journal, case, f"pr_{n}", RITA) for n in range(40)})
+    assert drawn == {RENE, PIA}
+
+
+def test_proposing_again_draws_nobody_else() -> None:
+    """A reviewer who proposes until a friend is drawn gets the same person each time, until that one cannot sign."""
+    world = a_world().with_flag(kind=SignalKind.TRAJECTORY).answer_all().all_view()
+    first = world.drawn(world.case(), proposed(world))
+    assert {world.drawn(world.case(), proposed(world)) for _ in range(20)} == {first}
+    world.leave(first)
+    assert world.drawn(world.case(), proposed(world)) != first
+
+
+def test_a_proposal_carried_out_leaves_the_next_draw_open() -> None:
+    """Each step down is its own proposal; only an open one keeps its second person."""
+    world = a_world().with_flag(kind=SignalKind.TRAJECTORY)
+    world.lower(world.case(), LoweringKind.LIFT, to=at(Level.WATCH))
+    assert world.act(lambda journal: draws.drawn_before(journal, world.case(), RITA)) is None
