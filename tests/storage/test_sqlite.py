@@ -183,7 +183,7 @@ def _append_unknown(store: SqliteStore, subject: SubjectId) -> None:
             ),
             ORIGIN,
         )  # fmt: skip
-        store._write.execute("INSERT INTO fact VALUES (?, ?, ?)", (store.size(), subject, data))
+        store._write.execute("INSERT INTO fact VALUES (?, ?, 0, ?)", (store.size(), subject, data))
         nodes = tx._edge.append(leaf_hash(data))  # type: ignore[attr-defined]
         for level, index, node in nodes[1:]:
             store._write.execute("INSERT INTO node VALUES (?, ?)", (((2 * index + 1) << level) - 1, node))

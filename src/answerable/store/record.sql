@@ -3,8 +3,10 @@
 
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 
--- The bytes are the record; `subject` is null in the system stream.
-CREATE TABLE fact (idx INTEGER PRIMARY KEY, subject TEXT, bytes BLOB NOT NULL) STRICT;
+-- The bytes are the record; `subject` is null in the system stream; `high_water` is the latest time up to here.
+CREATE TABLE fact (
+  idx INTEGER PRIMARY KEY, subject TEXT, high_water INTEGER NOT NULL, bytes BLOB NOT NULL
+) STRICT;
 CREATE INDEX fact_of_subject ON fact (subject);
 CREATE TRIGGER fact_stays BEFORE UPDATE ON fact BEGIN SELECT raise(ABORT, 'a fact is never changed'); END;
 CREATE TRIGGER fact_is_kept BEFORE DELETE ON fact BEGIN SELECT raise(ABORT, 'a fact is never deleted'); END;
@@ -13,7 +15,6 @@ CREATE TRIGGER fact_is_kept BEFORE DELETE ON fact BEGIN SELECT raise(ABORT, 'a f
 CREATE TABLE node (place INTEGER PRIMARY KEY, hash BLOB NOT NULL) STRICT;
 CREATE TABLE stream (name TEXT PRIMARY KEY, seq INTEGER NOT NULL, leaf BLOB NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE checkpoint (size INTEGER PRIMARY KEY, note TEXT NOT NULL) STRICT;
-CREATE TABLE high_water (one INTEGER PRIMARY KEY CHECK (one = 1), at INTEGER NOT NULL) STRICT;
 
 CREATE TABLE text (
   token TEXT PRIMARY KEY, case_id TEXT NOT NULL, author TEXT NOT NULL, slot TEXT NOT NULL,

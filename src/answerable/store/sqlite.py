@@ -23,7 +23,7 @@ from answerable.store.protocol import Checkpointed, Exchange, Tx
 from answerable.store.record import Record
 from answerable.store.rows import moment
 from answerable.store.sqlite_lists import Lists
-from answerable.store.sqlite_tx import BUMP, SqliteReading, SqliteTx, inner_place
+from answerable.store.sqlite_tx import BUMP, HIGH_WATER, SqliteReading, SqliteTx, inner_place
 
 CHUNK = 500
 
@@ -192,7 +192,7 @@ class SqliteStore(Lists, Record):
 
     def high_water(self) -> datetime | None:
         """Return the latest time this record has seen."""
-        row = self._one("SELECT at FROM high_water")
+        row = self._one(HIGH_WATER)
         return moment(row[0]) if row else None
 
     # --- bulk ---

@@ -41,9 +41,10 @@ _PUT_ALIAS = """
 INSERT INTO alias VALUES (?, ?, ?, ?, ?) ON CONFLICT (space, blind, token) DO UPDATE SET kind = excluded.kind,
   verified_at = max(coalesce(verified_at, excluded.verified_at), coalesce(excluded.verified_at, verified_at))
 """
-_RAISE_HIGH_WATER = """
-INSERT INTO high_water VALUES (1, ?) ON CONFLICT (one) DO UPDATE SET at = excluded.at WHERE excluded.at > at
+_PUT_FACT = """
+INSERT INTO fact SELECT ?1, ?2, max(?3, ifnull((SELECT high_water FROM fact WHERE idx = ?1 - 1), ?3)), ?4
 """
+HIGH_WATER = "SELECT high_water FROM fact ORDER BY idx DESC LIMIT 1"
 
 
 def inner_place(level: int, index: int) -> int:
@@ -89,7 +90,8 @@ class SqliteTx(SqliteReading, Act):
 
     def write(self, delta: Delta) -> None:
         """Write a delta down."""
-        self._put("INSERT INTO fact VALUES (?, ?, ?)", [(one.index, one.subject, one.data) for one in delta.leaves])
+        at = micros(delta.high_water)
+        self._put(_PUT_FACT, [(one.index, one.subject, at, one.data) for one in delta.leaves])
         inner = [(inner_place(level, index), node) for level, index, node in delta.nodes if level]
         self._put("INSERT INTO node VALUES (?, ?)", inner)
         self._move_heads(delta)
@@ -99,7 +101,6 @@ class SqliteTx(SqliteReading, Act):
         self._put("INSERT OR IGNORE INTO effect VALUES (?, ?, ?)", effects)
         self._put("INSERT INTO releasing VALUES (?, ?)", delta.releasing)
         self._put(BUMP, [(subject,) for subject in delta.bumped])
-        self._run(_RAISE_HIGH_WATER, (micros(delta.high_water),))
 
     def _put(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
         if rows:  # even for no row at all SQLite would prepare and reset the statement
@@ -122,7 +123,7 @@ class SqliteTx(SqliteReading, Act):
 
     def high_water(self) -> datetime | None:
         """Return the latest time this record has seen."""
-        row = self._run("SELECT at FROM high_water").fetchone()
+        row = self._run(HIGH_WATER).fetchone()
         return moment(row[0]) if row else None
 
     def subject_of(self, case: CaseId) -> SubjectId | None:
