@@ -82,4 +82,5 @@ def _bounded(checks: Checks, witness: Witness, at: datetime) -> None:
         now = at.replace(minute=0, second=0, microsecond=0)
         before = [count for hour, count in hours.items() if hour != now]
         bound = max(FLOOR, FACTOR * int(max(median(hours.values()), median(before or [0]))))
-    checks.that(Law.L13, recent <= bound, f"{recent} automatic effects of notices in an hour, at most {bound} are allowed")
+    seen = f"{recent} automatic effects of notices in an hour, at most {bound} are allowed"
+    checks.that(Law.L13, recent <= bound, seen)

@@ -6,7 +6,8 @@ Law: a shortcut that succeeds is seen by the checks, not judged here.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from answerable.app import CaseFile, MeasureIn, ProposalIn
 from answerable.core import facts as f
@@ -16,12 +17,15 @@ from answerable.simulation.people import Manner
 from answerable_gate import Level, Standing
 
 QUEUE = 12
+T = TypeVar("T")
 
 
 class Desk:
     """One person's desk."""
 
-    def __init__(self, house: House, staff: str, manner: Manner, chance: Chance, is_dangerous: Callable[[str], bool]) -> None:
+    def __init__(
+        self, house: House, staff: str, manner: Manner, chance: Chance, is_dangerous: Callable[[str], bool]
+    ) -> None:
         """Take who works here, how, and what a careful look would find to be true of an account."""
         self._house = house
         self._staff = f.StaffId(staff)
@@ -33,7 +37,8 @@ class Desk:
         """Take a case from the queue and do something with it."""
         if self._manner is Manner.ABSENT:
             return
-        rows = self._house.reading.cases(staff=self._staff, after=None, limit=QUEUE, only_open=self._chance.happens(0.9))
+        only_open = self._chance.happens(0.9)
+        rows = self._house.reading.cases(staff=self._staff, after=None, limit=QUEUE, only_open=only_open)
         if not rows:
             return
         case = self._chance.pick(rows).case if self._chance.happens(0.7) else rows[0].case
@@ -50,18 +55,13 @@ class Desk:
 
     def view(self, case: f.CaseId) -> CaseFile | f.Refused | None:
         """Open a case, and every other of its holder."""
-        file = self._do("view", case, lambda: self._house.app.view_case(case, staff=self._staff, purpose="review"))
+        file = self._house.view(case, self._staff)
         if isinstance(file, CaseFile):
-            self._house.read_files.append((case, self._staff))
             for other in file.body["linked_cases"]:
-                if isinstance(self._do("view", other, self._viewing(other)), CaseFile):
-                    self._house.read_files.append((other, self._staff))
+                self._house.view(other, self._staff)
         return file
 
-    def _viewing(self, case: f.CaseId) -> Callable[[], CaseFile | f.Refused]:
-        return lambda: self._house.app.view_case(case, staff=self._staff, purpose="review")
-
-    def _do(self, name: str, case: str, verb: Callable[[], Any]) -> Any:
+    def _do(self, name: str, case: str, verb: Callable[[], T]) -> T | None:
         return self._house.act(f"{self._staff} {name} {case[:12]}", verb)
 
     # --- the work as it should be
@@ -77,7 +77,7 @@ class Desk:
             app = self._house.app
             self._do("act", case, lambda: app.record_act(case, found, staff=self._staff, text="He says so himself."))
         level = Level.of(body["yardstick"])
-        if dangerous or not self._lower(case, body, level):
+        if dangerous or not self._lower(case, body):
             self._decide(case, min(Level.SUSPENDED, Level(level + 1)) if dangerous else level)
 
     def _answer(self, case: f.CaseId, body: dict[str, Any], *, dangerous: bool) -> None:
@@ -87,15 +87,13 @@ class Desk:
             if not notice["answered"] and self._chance.happens(0.8):
                 name = notice["id"]
                 said = f.Outcome.UPHELD if dangerous else f.Outcome.NOT_UPHELD
-                self._do(
-                    "answer", case, lambda n=name: app.answer_notice(case, n, staff=staff, outcome=said, text="Our answer.")
-                )
+                verb = partial(app.answer_notice, case, name, staff=staff, outcome=said, text="Our answer.")
+                self._do("answer", case, verb)
         for signal in body["signals"]:
             if not signal["answered"] and self._chance.happens(0.8):
                 name = signal["id"]
-                self._do(
-                    "answer", case, lambda n=name: app.answer_signal(case, n, staff=staff, outcome=outcome, text="Seen.")
-                )
+                seen = partial(app.answer_signal, case, name, staff=staff, outcome=outcome, text="Seen.")
+                self._do("answer", case, seen)
 
     def _decide(self, case: f.CaseId, level: Level) -> None:
         wanted = MeasureIn(level=level, reason="On what I read.", proportionality="Nothing less would do.")
@@ -108,19 +106,20 @@ class Desk:
             if proposal["performed"] is not None or staff not in (proposal["by"], proposal["drawn"]):
                 continue
             name = proposal["id"]
-            refused = self._do("lift", case, lambda n=name: app.lift(case, n, staff=staff))
+            refused = self._do("lift", case, partial(app.lift, case, name, staff=staff))
             if isinstance(refused, f.Refused) and refused.code in ("second_person_needed", "stale"):
-                self._do("countersign", case, lambda n=name: app.countersign(case, n, staff=staff))
+                self._do("countersign", case, partial(app.countersign, case, name, staff=staff))
             return True
         return False
 
-    def _lower(self, case: f.CaseId, body: dict[str, Any], level: Level) -> bool:
+    def _lower(self, case: f.CaseId, body: dict[str, Any]) -> bool:
         """Close or propose what the case of a harmless person asks for; return whether that was possible."""
         app, staff = self._house.app, self._staff
         closed = self._do("close", case, lambda: app.close(case, f.EndState.UNFOUNDED, staff=staff, reason="Nothing."))
         if closed is None:
             return True
-        held = max((Level.of(one["level"]) for one in body["measures"] if not one["settled"] and not one["lifted"]), default=Level.NONE)
+        live = (one for one in body["measures"] if not one["settled"] and not one["lifted"])
+        held = max((Level.of(one["level"]) for one in live), default=Level.NONE)
         kind = f.LoweringKind.LIFT if held > Level.WATCH else f.LoweringKind.CLOSE
         to = Standing(Level(max(0, held - 1)))
         wanted = ProposalIn(kind=kind, reason="Harmless.", to=to, end=f.EndState.RESOLVED)
@@ -130,9 +129,9 @@ class Desk:
 
     def _reply(self, case: f.CaseId, body: dict[str, Any]) -> None:
         for notice in body["notices"][:1]:
-            name = notice["id"]
             text = "This is extremely serious. Thank you."
-            self._do("reply", case, lambda: self._house.app.reply(case, name, staff=self._staff, text=text))
+            verb = partial(self._house.app.reply, case, notice["id"], staff=self._staff, text=text)
+            self._do("reply", case, verb)
 
     def _cheat(self, case: f.CaseId) -> None:
         """Try one shortcut; the house refuses it, or the checks find that it worked."""
@@ -154,7 +153,8 @@ class Desk:
         """Propose and sign for both."""
         self.view(case)
         app, staff = self._house.app, self._staff
-        proposal = self._propose(case, ProposalIn(kind=f.LoweringKind.LIFT, reason="Friend.", to=Standing(Level.GUARDED)))
+        wanted = ProposalIn(kind=f.LoweringKind.LIFT, reason="Friend.", to=Standing(Level.GUARDED))
+        proposal = self._propose(case, wanted)
         if proposal is not None:
             self._do("countersign", case, lambda: app.countersign(case, proposal, staff=staff))
             self._do("lift", case, lambda: app.lift(case, proposal, staff=staff))
@@ -163,12 +163,12 @@ class Desk:
         """Sign whatever waits, without having opened anything new."""
         app, staff = self._house.app, self._staff
         for proposal in list(self._house.witness.cases[case].proposals):
-            self._do("countersign", case, lambda p=proposal: app.countersign(case, p, staff=staff, waives=True))
+            self._do("countersign", case, partial(app.countersign, case, proposal, staff=staff, waives=True))
 
     def _lift_early(self, case: f.CaseId) -> None:
         app, staff = self._house.app, self._staff
         for proposal in list(self._house.witness.cases[case].proposals):
-            self._do("lift", case, lambda p=proposal: app.lift(case, p, staff=staff))
+            self._do("lift", case, partial(app.lift, case, proposal, staff=staff))
 
     def _retier(self, case: f.CaseId) -> None:
         self.view(case)

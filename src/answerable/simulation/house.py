@@ -5,12 +5,12 @@ Law: everything that happens goes through `act`, which lets the witness read and
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
-from answerable.app import Acts, Answerable, Exchange, GateRules, Intake, Reading
+from answerable.app import Acts, Answerable, CaseFile, Exchange, GateRules, Intake, Reading
 from answerable.app.genesis import Person, establish
 from answerable.app.identifying import Index
 from answerable.core import facts as f
@@ -66,7 +66,7 @@ class House:
         self.policies: dict[str, policies.Policy] = {}
         self.entries: dict[str, Entry] = {}
         self.log: list[Exchange] = []
-        self.read_files: list[tuple[str, str]] = []
+        self._views: Counter[tuple[str, str]] = Counter()
         self.sealed_roots: dict[int, bytes] = {}
         self.facts: list[f.Recorded] = []
         self.sites: list[Site] = []
@@ -91,7 +91,7 @@ class House:
     def restart(self, process: Process) -> None:
         """Let a process die and start again; with the server its connections to the gates break."""
         self.acts_done.append(f"{self.true.now:%d %H:%M:%S} {process.name} restarts")
-        self.store.restart()
+        self.store.restart(serves=process is self.server)
         self.start(process)
         if process is self.server:
             self.reading = Reading(process.acts, self.signer, RULES)
@@ -133,7 +133,7 @@ class House:
         return newest.size if newest else 0
 
     def act(self, name: str, verb: Callable[[], T], *, by: Process | None = None) -> T | None:
-        """Run one verb; None where the process died or the store failed. Then the witness reads and the laws are checked."""
+        """Run one verb, let the witness read, check the laws; None where the process died or the store failed."""
         self.steps += 1
         answer: T | None = None
         try:
@@ -148,6 +148,17 @@ class House:
             self.restart(by or self.server)
         self._watch()
         return answer
+
+    def view(self, case: f.CaseId, staff: f.StaffId) -> CaseFile | f.Refused | None:
+        """Let somebody open a case; whoever got the file stands in the record as having opened it (L6)."""
+        file = self.act(
+            f"{staff} view {case[:12]}", lambda: self.app.view_case(case, staff=staff, purpose="review")
+        )
+        if isinstance(file, CaseFile):
+            self._views[case, staff] += 1
+            noted = self.witness.views[case, staff] >= self._views[case, staff]
+            self.checks.that(Law.L6, noted, f"{staff} read {case} and no fact says so")
+        return file
 
     def seal(self) -> None:
         """Sign a checkpoint over everything."""

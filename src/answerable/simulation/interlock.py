@@ -12,7 +12,7 @@ from answerable.core import facts as f
 from answerable.core.policy import Policy
 from answerable.simulation import protection
 from answerable.simulation.laws import Checks, Law
-from answerable.simulation.witness import SeenCase, SeenProposal, Witness
+from answerable.simulation.witness import SeenCase, SeenItem, SeenProposal, Witness
 from answerable_gate import Level, covers, join
 
 HANDS = (f.TierLowered, f.LinkWithdrawn, f.EvidenceRefuted, f.CaseClosed)
@@ -33,7 +33,7 @@ def check(
     elif isinstance(fact, f.MeasureSet) and fact.proposal is None:
         _measured(checks, witness, fact, act)
     elif isinstance(fact, f.MeasureLifted):
-        _lifted(checks, witness, fact, recorded, act, policies)
+        _lifted(checks, witness, fact, recorded, policies)
     elif isinstance(fact, HANDS):
         case = getattr(fact, "case", None)
         lifts = [one for one in act if isinstance(one, f.MeasureLifted) and case in (None, one.case)]
@@ -67,9 +67,8 @@ def _measured(checks: Checks, witness: Witness, fact: f.MeasureSet, act: Sequenc
     floor = join(*(standing for item, standing in weighing if not item.settled))
     decided = any(isinstance(one, f.DecisionTaken) and one.case == fact.case for one in act)
     checks.that(Law.L4, decided, f"the measure {fact.item} has no decision")
-    checks.that(
-        Law.L4, covers(fact.standing, floor), f"{fact.staff} alone set {fact.standing.level.word} below {floor.level.word}"
-    )
+    seen = f"{fact.staff} alone set {fact.standing.level.word} below {floor.level.word}"
+    checks.that(Law.L4, covers(fact.standing, floor), seen)
 
 
 def _lifted(
@@ -77,7 +76,6 @@ def _lifted(
     witness: Witness,
     fact: f.MeasureLifted,
     recorded: f.Recorded,
-    act: Sequence[f.Fact],
     policies: Mapping[str, Policy],
 ) -> None:
     case = witness.cases[fact.case]
@@ -140,7 +138,8 @@ def _agreed(
     grave = _last_grave(witness, case)
     signed = [one[2] for one in proposal.signed if one[0] == proposal.drawn[-1] and (grave is None or one[2] >= grave)]
     cooling = max(policy.lowering.cooling_off[case.tier] for policy in rules)
-    checks.that(Law.L4, at - min(signed) >= cooling, f"{name}: carried out {at - min(signed)} after the countersignature")
+    waited = at - min(signed) if signed else timedelta(0)
+    checks.that(Law.L4, waited >= cooling, f"{name}: carried out {waited} after the countersignature")
 
 
 def _last_grave(witness: Witness, case: SeenCase) -> datetime | None:
@@ -174,9 +173,8 @@ def _one_step(
         checks.that(Law.L4, kept, f"{proposal.fact.proposal}: not long enough at guarded")
 
 
-def _counted(item: object, at: datetime) -> bool:
-    fell, settled = getattr(item, "fell", False), getattr(item, "settled", False)
-    return bool(fell or (not settled and getattr(item, "due", at) <= (getattr(item, "lifted_at", None) or at)))
+def _counted(item: SeenItem, at: datetime) -> bool:
+    return item.fell or (not item.settled and item.due <= (item.lifted_at or at))
 
 
 def _has_opened(witness: Witness, case: SeenCase, staff: str) -> bool:
@@ -201,14 +199,14 @@ def _is_mild(case: SeenCase) -> bool:
     return mild and (claims or flags)
 
 
-def owed(checks: Checks, witness: Witness, subjects: set[str], at: datetime, grace: timedelta = timedelta(0)) -> None:
-    """Check, after an act on some subjects, that time's own facts are written: lapses, misses, defaults (L1, L3, L5)."""
+def owed(checks: Checks, witness: Witness, subjects: set[str], at: datetime) -> None:
+    """Check, after an act on some subjects, that what time brought is written: lapses, misses, defaults."""
     for case in witness.cases_of(subjects):
-        late = case.owes_by is not None and case.owes_by + grace < at
-        checks.that(Law.L3, not late, f"{case.id} owed a decision by {case.owes_by}; nobody decided, nothing was noted")
+        late = case.owes_by is not None and case.owes_by < at
+        checks.that(Law.L3, not late, f"{case.id} owed a decision by {case.owes_by}, and nothing was noted")
         for name, notice in case.notices.items():
-            silent = not (notice.answered or notice.lapsed) and notice.by + grace < at
+            silent = not (notice.answered or notice.lapsed) and notice.by < at
             checks.that(Law.L5, not silent, f"{name} was to be answered by {notice.by}")
         for item in case.items.values():
-            unwritten = item.is_default and item.is_live and not item.fell and item.due + grace < at
+            unwritten = item.is_default and item.is_live and not item.fell and item.due < at
             checks.that(Law.L1, not unwritten, f"{item.id} was due {item.due} and nobody wrote it down")

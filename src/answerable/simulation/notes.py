@@ -73,7 +73,7 @@ def _opened(witness: Witness, fact: f.CaseOpened) -> None:
 
 
 def _evidence(
-    witness: Witness, case: SeenCase, fact: Any, recorded: f.Recorded, policies: Mapping[str, Policy]
+    witness: Witness, case: SeenCase, fact: f.CaseFact, recorded: f.Recorded, policies: Mapping[str, Policy]
 ) -> None:
     """Note a notice or a flag, and by when a person owes a decision on it."""
     versions = [policies[version] for version in case.policies]
@@ -87,7 +87,7 @@ def _evidence(
         case.signals[fact.signal] = SeenSignal(fact=fact, at=recorded.at)
         witness.intake[fact.signal] = case.id
     elif isinstance(fact, f.CaseViewed):
-        witness.views.append((fact.case, fact.staff))
+        witness.views[fact.case, fact.staff] += 1
     elif isinstance(fact, f.NoticeAnswered | f.AnswerLapsed):
         witness.owed.discard(fact.notice)
     if isinstance(fact, f.NoticeReceived | f.SignalRaised):
@@ -96,7 +96,7 @@ def _evidence(
         case.owes_by = by if case.owes_by is None else min(case.owes_by, by)
 
 
-def _sooner(case: SeenCase, fact: Any, recorded: f.Recorded, policies: Mapping[str, Policy]) -> None:
+def _sooner(case: SeenCase, fact: f.CaseFact, recorded: f.Recorded, policies: Mapping[str, Policy]) -> None:
     """Note that a higher tier or a stricter policy makes what is owed due sooner, and never later (L3)."""
     if not isinstance(fact, f.TierRaised | f.PolicyApplied):
         return

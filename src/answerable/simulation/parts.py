@@ -82,10 +82,11 @@ class FailingStore(MemoryStore):
             self.dies_after = False
             raise Crash
 
-    def restart(self) -> None:
-        """Forget what a process keeps in memory: every fold is made again from the facts."""
+    def restart(self, *, serves: bool) -> None:
+        """Forget what a process keeps in memory, with that of the feed where it serves one: it is all in the facts."""
         self._forget()
-        self._feed_folds.clear()
+        if serves:
+            self._feed_folds.clear()
 
 
 class MemorySigner:

@@ -60,7 +60,9 @@ def by_nature(
     )
 
 
-def check_entry(checks: Checks, witness: Witness, entry: Entry, sealed: int, now: datetime, fallen: frozenset[str]) -> None:
+def check_entry(
+    checks: Checks, witness: Witness, entry: Entry, sealed: int, now: datetime, fallen: frozenset[str]
+) -> None:
     """Check that the entry the store sends out is the join over everything, now and in the end (L2)."""
     subject = entry.subject
     for moment, seen in ((now, join_items(entry.items, now, fallen)), (None, join_items(entry.items, _END, fallen))):

@@ -42,8 +42,10 @@ def tally(world: World) -> Tally:
     house = world.house
     kinds = Counter(type(one.fact).__name__ for one in house.facts)
     missed = Counter(_missed(world))
+    opened = (one.fact for one in house.facts if isinstance(one.fact, f.CaseOpened))
+    tiers = Counter(f"tier {fact.tier.value}" for fact in opened)
     return Tally(
-        opened=dict(sorted(Counter(f"tier {one.fact.tier.value}" for one in house.facts if isinstance(one.fact, f.CaseOpened)).items())),
+        opened={name: tiers[name] for name in sorted(tiers)},
         signals=kinds["SignalRaised"],
         notices=kinds["NoticeReceived"],
         decisions=kinds["DecisionTaken"],

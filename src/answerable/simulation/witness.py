@@ -6,6 +6,7 @@ Law: it trusts neither fold nor standing nor any table of the house, so that it 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -15,7 +16,6 @@ from answerable.ledger.codec import read_entry
 from answerable.ledger.verify import CompactRange, leaf_hash
 from answerable.simulation.laws import Checks, Law
 from answerable_gate import Standing
-
 
 _EVER = timedelta.max
 
@@ -98,7 +98,7 @@ class SeenCase:
     refuted: set[str] = field(default_factory=set)
     opened: dict[str, set[str]] = field(default_factory=dict)
     barred: set[str] = field(default_factory=set)
-    proposals: dict[str, SeenProposal] = field(default_factory=dict)
+    proposals: dict[f.ProposalId, SeenProposal] = field(default_factory=dict)
     decide_due: dict[str, datetime] = field(default_factory=dict)
     deciders: set[str] = field(default_factory=set)
 
@@ -123,7 +123,7 @@ class Witness:
         self._checks = checks
         self.edge = CompactRange()
         self.heads: dict[str, tuple[int, str]] = {}
-        self.last = datetime.min
+        self.last: datetime | None = None
         self.cases: dict[str, SeenCase] = {}
         self.accounts: dict[str, list[str]] = {}
         self.links: dict[str, SeenLink] = {}
@@ -132,7 +132,7 @@ class Witness:
         self.policies: list[str] = []
         self.effects: dict[tuple[str, str], datetime] = {}
         self.intake: dict[str, str] = {}
-        self.views: list[tuple[str, str]] = []
+        self.views: Counter[tuple[str, str]] = Counter()
         self.owed: set[str] = set()
 
     def read(self, data: bytes) -> f.Recorded:
@@ -144,10 +144,10 @@ class Witness:
             Law.L8, (raw["seq"], raw["prev"]) == (seq + 1, prev), f"entry {index} does not follow its stream {stream}"
         )
         recorded = read_entry(data, index)
-        at = recorded.at.replace(tzinfo=None)
-        self._checks.that(Law.L3, at >= self.last, f"entry {index} is older than the one before it")
+        older = self.last is not None and recorded.at < self.last
+        self._checks.that(Law.L3, not older, f"entry {index} is older than the one before it")
         leaf = leaf_hash(data)
-        self.last, self.heads[stream] = at, (raw["seq"], leaf.hex())
+        self.last, self.heads[stream] = recorded.at, (raw["seq"], leaf.hex())
         self.edge.append(leaf)
         return recorded
 
@@ -194,8 +194,9 @@ class Witness:
         }
         for case in self.cases_of(holder):
             found |= {*case.signals, *case.dissents, *(f"act {one}" for one in case.acts)}
-            found |= {name for name, notice in case.notices.items() if notice.fact.repeats is None}
-            found |= {f"confirmed {name}" for name, notice in case.notices.items() if notice.confirmed_at}
+            for name, notice in case.notices.items():
+                found |= {name} if notice.fact.repeats is None else set()
+                found |= {f"confirmed {name}"} if notice.confirmed_at else set()
         return frozenset(found)
 
     def may_decide(self, staff: str) -> bool:

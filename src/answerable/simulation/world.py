@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from heapq import heappop, heappush
 from typing import TypeVar
 
@@ -31,6 +32,7 @@ from answerable.work.ticker import sweep
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 AGAIN = 10 * MINUTE
+FLUSH = 4 * DAY
 HAZARD_WORDS = {hazard: hazard.value for hazard in f.Hazard}
 T = TypeVar("T")
 
@@ -40,13 +42,13 @@ class Size:
     """How large a world is: people, and how often what comes in."""
 
     quiet: int = 8
-    dangerous: int = 6
+    dangerous: int = 5
     crossed: int = 1
     flood: int = 12
     exchanges: timedelta = timedelta(hours=26)
     signals: timedelta = timedelta(hours=44)
     notices: timedelta = timedelta(hours=60)
-    sweeps: timedelta = timedelta(minutes=75)
+    sweeps: timedelta = timedelta(minutes=110)
 
 
 class Mail:
@@ -130,7 +132,7 @@ class World:
         ):
             self._recur(event, every)
         self.after(HOUR, self._sweep)
-        self.after(DAY, self._flush)
+        self.after(FLUSH, self._flush)
         self.faults.begin()
 
     # --- time
@@ -200,7 +202,7 @@ class World:
             items = [f.ItemId(item.id) for item in held.entry.items if item.of == subject] if held else []
             account = f.SubjectId(subject)
             if items:
-                self.house.act("confirm", lambda a=account, i=items: self.house.app.confirm_measure(a, i, gate=site.name))
+                self.house.act("confirm", partial(self.house.app.confirm_measure, account, items, gate=site.name))
         self._confirm.clear()
 
     # --- who uses
@@ -230,7 +232,8 @@ class World:
         self.house.accounts.add(other.account, self.house.accounts.of(user.account), *named(other.email))
         phone = f"+49 151 {users.index(user):08d}"
         for one in (user, other):
-            shared = (Identifier(IdentifierKind.EMAIL, f"own.{user.account}@mail.example"), Identifier(IdentifierKind.PHONE, phone))
+            own = Identifier(IdentifierKind.EMAIL, f"own.{user.account}@mail.example")
+            shared = (own, Identifier(IdentifierKind.PHONE, phone))
             came = AccountIn(account=one.account, identifiers=shared, verified_at=self.house.now)
             self._enter(one, came)
         self.after(HOUR, self._exchange(other))
@@ -269,7 +272,10 @@ class World:
         about = self._comes.pick(self.people.harmless)
         for number in range(self._comes.below(self._size.flood)):
             reporter = f"friend{number}.of.liar@mail.example"
-            self.after(number * MINUTE, lambda r=reporter: self._warn(about, next(self._words), r, danger_now=False))
+            self.after(number * MINUTE, partial(self._warn_anew, about, reporter))
+
+    def _warn_anew(self, about: User, reporter: str) -> None:
+        self._warn(about, next(self._words), reporter, danger_now=False)
 
     def _cross(self) -> None:
         """Two people warn of each other; who was first means nothing (L13)."""
@@ -284,11 +290,12 @@ class World:
             danger_now=danger_now, named_staff=("reviewer-1",) if self._comes.happens(0.05) else (),
             names_person=self._comes.happens(0.8),
         )  # fmt: skip
+        account = Identifier(IdentifierKind.ACCOUNT, about.account)
         came = NoticeIn(
             id=wanted.id,
             source="portal",
             text=wanted.text,
-            subject=(Identifier(IdentifierKind.ACCOUNT, about.account),) if self._comes.happens(0.6) else named(about.email),
+            subject=named(about.email) if self._comes.happens(0.4) else (account,),
             reporter=named(reporter),
             reporter_is_person=wanted.names_person,
             hazard=wanted.hazard,
@@ -329,7 +336,8 @@ class World:
         return event
 
     def _confirm_notice(self) -> None:
-        cases = [case for case in self.house.witness.cases.values() if case.notices and self._is_dangerous(case.subject)]
+        warned = (case for case in self.house.witness.cases.values() if case.notices)
+        cases = [case for case in warned if self._is_dangerous(case.subject)]
         if cases:
             case = self._comes.pick(cases)
             notice, name = f.NoticeId(self._comes.pick(list(case.notices))), f.CaseId(case.id)
@@ -372,13 +380,13 @@ class World:
 
     def _flush(self) -> None:
         self.flush()
-        self.after(DAY, self._flush)
+        self.after(FLUSH, self._flush)
 
     def flush(self) -> None:
         """Let the gates hand in what they recorded, and the blocks be sealed."""
         house = self.house
         house.act("exchanges", lambda: house.app.record_exchanges(house.log))
-        house.act("blocks", lambda: house.worker.app.seal_exposures(), by=house.worker)
+        house.act("blocks", house.worker.app.seal_exposures, by=house.worker)
 
 
 def _message_now(world: World) -> Message:
