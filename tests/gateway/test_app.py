@@ -149,6 +149,34 @@ def test_watch_is_invisible() -> None:
     run(story, World(upstream=mirror))
 
 
+def test_who_is_only_watched_is_treated_as_everybody() -> None:
+    """A request that the gateway cannot read is for the model to refuse, or being refused here would tell (L11)."""
+    mirror = Mirror()
+
+    async def story(world: World) -> None:
+        await world.hold(held(Level.WATCH))
+        for body in (b'{"n":1,"n":2}', b"no JSON", b'{"model":5}'):
+            for who in ("subject_a", "somebody"):
+                got = await world.send(body, who)
+                assert (got.status, got.body) == (418, body)
+
+    rows = run(story, World(upstream=mirror)).store.rows()
+    assert [row["model"] for row in rows] == [None, None, None]
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"n":1,"n":2}', b"no JSON", b'{"messages":[],"tools":5}', b'{"messages":[],"model":5}']
+)
+def test_what_must_be_edited_must_be_readable(body: bytes) -> None:
+    """Under a limit nothing passes that the gateway and the model could understand in two ways."""
+
+    async def story(world: World) -> None:
+        await world.hold(held(Level.GUARDED))
+        assert (await world.send(body)).status == 400
+
+    assert run(story).upstream.served == 0
+
+
 def test_guarded_is_carried_where_it_can_be() -> None:
     """In a conversation by edits; on a route that cannot be edited by a clear refusal; models can still be listed."""
 

@@ -17,12 +17,16 @@ class Desk:
     def __init__(self, *statuses: int) -> None:
         self.statuses = list(statuses)
         self.taken: list[list[bytes]] = []
+        self.refused: bytes | None = None
 
     async def take(self, request: web.Request) -> web.Response:
         """Take lines."""
         assert request.headers["Authorization"] == "Bearer token"
         assert request.content_type == "application/x-ndjson"
-        self.taken.append((await request.read()).splitlines())
+        lines = (await request.read()).splitlines()
+        if self.refused in lines:
+            return web.Response(status=422)
+        self.taken.append(lines)
         return web.Response(status=self.statuses.pop(0) if self.statuses else 200, headers={"Location": "/v1/rows"})
 
 
@@ -68,13 +72,26 @@ def test_what_was_not_taken_is_offered_again() -> None:
     assert [kind for kind, _ in reports] == ["not_delivered"] * 3
 
 
-def test_what_will_never_be_taken_blocks_nobody() -> None:
-    """It is reported and let go; a redirect is not followed, since it could carry the token elsewhere."""
-    desk = Desk(422, 307)
-    lines = [b"x"] * (LINES_AT_ONCE + 1)
+def test_one_wrong_line_takes_no_other_with_it() -> None:
+    """It is found by halves, reported and let go; all others arrive, in order."""
+    desk = Desk()
+    desk.refused = b"bad"
+    lines = [b"%d" % number for number in range(20)]
+    lines[13] = b"bad"
     came, courier, reports = carry(desk, *lines)
-    assert (came, len(courier), len(desk.taken)) == ([True], 0, 2)
-    assert [(kind, told["status"]) for kind, told in reports] == [("not_taken", 422), ("not_taken", 307)]
+    assert (came, len(courier)) == ([True], 0)
+    assert [line for batch in desk.taken for line in batch] == [line for line in lines if line != b"bad"]
+    assert [(kind, told["status"], told["line"]) for kind, told in reports] == [("not_taken", 422, "bad")]
+
+
+def test_a_redirect_is_not_followed() -> None:
+    """It could carry the token elsewhere."""
+    desk = Desk(307)
+    came, courier, reports = carry(desk, b"1", b"2")
+    assert (came, len(courier), len(desk.taken)) == ([True], 0, 3)
+    desk = Desk(307)
+    _, _, reports = carry(desk, b"1")
+    assert [(kind, told["status"]) for kind, told in reports] == [("not_taken", 307)]
 
 
 def test_there_is_a_bound_to_what_waits() -> None:

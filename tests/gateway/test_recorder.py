@@ -155,9 +155,9 @@ def ids(seed: int, name: str) -> list[str]:
     rows = Basket()
     recorder = Recorder(name, SeededMint(seed).secret(16), rows=rows, gaps=Basket(), confirmations=Basket())
     verdict = Verdict("allow", Level.WATCH, frozenset(), frozenset(), None, None, None, ())
-    judged = Judged(at=START, conversation=None, model="m" * 500, verdict=verdict)
+    judged = Judged(("subject_a",), START, None, "m" * 500, verdict)
     for _ in range(2):
-        recorder.record(("subject_a",), judged, None, complete=True)
+        recorder.record(judged, None, complete=True)
     assert {len(row["model"]) for row in rows.lines} == {200}
     return [row["id"] for row in rows.lines]
 

@@ -31,6 +31,7 @@ class Courier:
         self._room = room
         self._report = report
         self._lines: deque[bytes] = deque()
+        self._waiting = asyncio.Event()
 
     def __len__(self) -> int:
         return len(self._lines)
@@ -40,28 +41,36 @@ class Courier:
         if len(self._lines) >= self._room:
             return False
         self._lines.append(line)
+        self._waiting.set()
         return True
 
     async def run(self, session: ClientSession) -> None:
         """Carry until cancelled."""
         wait = EVERY_S
         while True:
-            await asyncio.sleep(wait)
+            await self._waiting.wait()
+            await asyncio.sleep(wait)  # so that lines go together
             taken = await self.deliver(session)
             wait = EVERY_S if taken else min(2 * wait, BACKOFF_MAX_S)
 
     async def deliver(self, session: ClientSession) -> bool:
         """Offer everything that waits; False where the store did not take it."""
+        at_once = LINES_AT_ONCE
         while self._lines:
-            batch = [self._lines[place] for place in range(min(len(self._lines), LINES_AT_ONCE))]
+            batch = [self._lines[place] for place in range(min(len(self._lines), at_once))]
             status = await self._post(session, batch)
             if status is None or status >= 500 or status in _LATER:
                 self._report("not_delivered", {"address": self._address, "status": status, "waiting": len(self)})
                 return False
-            if status >= 300:  # it will never take these, and others must not wait behind them
-                self._report("not_taken", {"address": self._address, "status": status, "lines": len(batch)})
+            if status >= 300 and len(batch) > 1:  # one of them is wrong, and the others must not go with it
+                at_once = len(batch) // 2
+                continue
+            if status >= 300:  # it will never be taken, and others must not wait behind it
+                self._report("not_taken", {"address": self._address, "status": status, "line": batch[0].decode()})
+            at_once = LINES_AT_ONCE if status < 300 else at_once
             for _ in batch:
                 self._lines.popleft()
+        self._waiting.clear()
         return True
 
     async def _post(self, session: ClientSession, batch: list[bytes]) -> int | None:

@@ -33,7 +33,7 @@ class NotReadable(AnswerableError):
 
 
 class Asked(NamedTuple):
-    """What came in: where to, for whom, and what; `members` where the body was read.
+    """What came in: where to, for whom, and what; `members` where the body had to be read to know for whom.
 
     A tuple and no dataclass, because one is made for each exchange.
     """
@@ -44,8 +44,8 @@ class Asked(NamedTuple):
     headers: Headers
     named: dict[bytes, bytes]
     request: Request
-    members: Members | None = None
     body: bytes | None = None
+    members: Members | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,14 +73,16 @@ async def serve(desk: Desk, route: Route, scope: Scope, receive: Receive, reply:
     running = desk.runnings.enter(asked.request, receive)
     running.body_is_read = asked.body is not None
     try:
-        await _answer(desk, asked, running, reply)
+        asked, judged = _judge(desk, asked, running)
+        await _answer(desk, asked, judged, running, reply)
+    except BadInput as error:
+        await reply.whole(fault(error))
     finally:
         desk.runnings.leave(running)
 
 
-async def _answer(desk: Desk, asked: Asked, running: Running, reply: Reply) -> None:
-    judged, subjects = _judge(desk, asked, running)
-    reply.wants_count = bool(subjects)
+async def _answer(desk: Desk, asked: Asked, judged: Judged, running: Running, reply: Reply) -> None:
+    reply.wants_count = bool(judged.subjects)
     try:
         said = _said(asked.route, judged.verdict)
         if said is None:
@@ -88,7 +90,7 @@ async def _answer(desk: Desk, asked: Asked, running: Running, reply: Reply) -> N
         else:
             await reply.whole(said)
             reply.is_complete = True
-            _report_refusal(asked, judged.verdict, said, is_recorded=bool(subjects))
+            _report_refusal(asked, judged, said)
             judged = judged._replace(verdict=judged.verdict._replace(answer="refuse"))
     except asyncio.CancelledError:
         judged = await _stop(asked, judged, running.caught(), reply)
@@ -97,8 +99,8 @@ async def _answer(desk: Desk, asked: Asked, running: Running, reply: Reply) -> N
             report(error.code, {"route": asked.route.name, "cause": repr(error.__cause__)})
         await reply.end(fault(error))
     finally:
-        if subjects:
-            desk.recorder.record(subjects, judged, reply.served, complete=reply.is_complete)
+        if judged.subjects:
+            desk.recorder.record(judged, reply.served, complete=reply.is_complete)
 
 
 async def _read(desk: Desk, route: Route, scope: Scope, receive: Receive) -> Asked:
@@ -118,29 +120,38 @@ async def _read(desk: Desk, route: Route, scope: Scope, receive: Receive) -> Ask
     if int(named.get(b"content-length", b"0")) > desk.body_bytes:
         raise TooLarge(f"The request is larger than {desk.body_bytes} bytes.")
     body = await read_body(receive, desk.body_bytes)
+    if identity is not None:
+        return Asked(route, method, target, headers, named, Request(identity=identity, model=None, tools=None), body)
     members = read_members(body)
-    stream = members.get("stream")
-    request = Request(
-        identity=identity or identity_of(members),
-        model=text_of(members, "model"),
-        tools=None,
-        stream=stream is not None and stream.value == b"true",
-    )
-    return Asked(route, method, target, headers, named, request, members, body)
+    request = Request(identity=identity_of(members), model=None, tools=None)
+    return Asked(route, method, target, headers, named, request, body, members)
 
 
-def _judge(desk: Desk, asked: Asked, running: Running) -> tuple[Judged, tuple[str, ...]]:
+def _judge(desk: Desk, asked: Asked, running: Running) -> tuple[Asked, Judged]:
     wall, monotonic = desk.clock.now(), desk.clock.monotonic()
     verdict = desk.gate.check(asked.request, wall=wall, monotonic=monotonic, alias=running.alias)
-    if verdict.answer == "limit" and verdict.tools is not None and asked.members is not None:
-        # Only now are the tools worth reading: with them the gate may find that nothing needs a change.
-        running.request = replace(asked.request, tools=tools_of(asked.members))
-        verdict = desk.gate.check(running.request, wall=wall, monotonic=monotonic, alias=running.alias)
-    judged = Judged(wall, asked.named.get(CONVERSATION), asked.request.model, verdict)
-    if running.alias is None or not asked.route.is_exchange:
-        return judged, ()
-    bearers = desk.gate.bearers(running.alias)
-    return judged, tuple(held.entry.subject for held in bearers if held.entry.open)
+    bearers = desk.gate.bearers(running.alias) if running.alias is not None and asked.route.is_exchange else ()
+    if asked.route.reads_body and (bearers or verdict.answer == "limit"):
+        # With model and tools the gate may find that nothing needs a change, or that the model is not his.
+        members, model = _look(asked, must=verdict.answer == "limit")
+        tools = tools_of(members) if members is not None and verdict.tools is not None else None
+        asked = asked._replace(members=members, request=replace(asked.request, model=model, tools=tools))
+        running.request = asked.request
+        verdict = desk.gate.check(asked.request, wall=wall, monotonic=monotonic, alias=running.alias)
+    subjects = tuple([held.entry.subject for held in bearers if held.entry.open])
+    return asked, Judged(subjects, wall, asked.named.get(CONVERSATION), asked.request.model, verdict)
+
+
+def _look(asked: Asked, *, must: bool) -> tuple[Members | None, str | None]:
+    members = asked.members
+    try:
+        members = read_members(asked.body or b"") if members is None else members
+        return members, text_of(members, "model")
+    except BadInput:
+        # Nothing is to be changed here, and to be refused for it would tell somebody that he is looked at (L11).
+        if must:
+            raise
+        return members, None
 
 
 def _said(route: Route, verdict: Verdict) -> Answer | None:
@@ -169,8 +180,10 @@ async def _pass(desk: Desk, asked: Asked, verdict: Verdict, running: Running, re
 
 
 async def _body(desk: Desk, asked: Asked, verdict: Verdict, running: Running) -> Sent:
-    if asked.members is not None:
-        return carry(asked.members, verdict, desk.gate.policy) if verdict.answer == "limit" else asked.body
+    if verdict.answer == "limit" and asked.members is not None:
+        return carry(asked.members, verdict, desk.gate.policy)
+    if asked.body is not None:
+        return asked.body
     first = await next_part(running.receive)
     if first.get("more_body", False):
         return _parts(first.get("body", b""), running)
@@ -198,7 +211,7 @@ async def _stop(asked: Asked, judged: Judged, end: End, reply: Reply) -> Judged:
     return judged
 
 
-def _report_refusal(asked: Asked, verdict: Verdict, said: Answer, *, is_recorded: bool) -> None:
-    if not is_recorded:  # else its row says the same and more
-        told = {"route": asked.route.name, "code": said.code, "reference": verdict.reason_ref}
-        report("refused", told | {"not_known": verdict.not_known})
+def _report_refusal(asked: Asked, judged: Judged, said: Answer) -> None:
+    if not judged.subjects:  # else its row says the same and more
+        told = {"route": asked.route.name, "code": said.code, "reference": judged.verdict.reason_ref}
+        report("refused", told | {"not_known": judged.verdict.not_known})

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
@@ -33,9 +32,10 @@ _log = logging.getLogger("answerable.gateway")
 class Judged(NamedTuple):
     """What is known of an exchange when it begins; `conversation` as the operator named it.
 
-    A tuple and no dataclass, because one is made for each exchange.
+    `subjects` are those with an open case. A tuple and no dataclass, because one is made for each exchange.
     """
 
+    subjects: tuple[str, ...]
     at: datetime
     conversation: bytes | None
     model: str | None
@@ -73,10 +73,10 @@ class Recorder:
         self._lost: dict[str, _Gap] = {}
         self.lost = 0
 
-    def record(self, subjects: Iterable[str], judged: Judged, served: Served | None, *, complete: bool) -> None:
+    def record(self, judged: Judged, served: Served | None, *, complete: bool) -> None:
         """Record an exchange for each subject it was of; nothing served is nothing counted."""
         self._count += 1
-        for subject in subjects:
+        for subject in judged.subjects:
             row = self._row(subject, judged, served, complete=complete)
             report("exchange", row)
             if self._rows.put(_line(row)):

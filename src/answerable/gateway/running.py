@@ -13,7 +13,7 @@ from answerable.gateway.asgi import Receive
 from answerable_gate import Gate, Request, Verdict
 
 # How often exchanges that last are given a listener for their client's leaving.
-SWEEP_S = 0.2
+SWEEP_S = 0.5
 
 Gone = Literal["gone"]
 End = Verdict | Gone

@@ -1,0 +1,86 @@
+"""The official client of the API, unchanged, against the gateway."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from answerable.gateway.stand_in import StandIn
+from answerable_gate import Frozen, Level
+from tests.gateway.test_app import run
+from tests.gateway.world import World, held
+
+openai = pytest.importorskip("openai", reason="the official client `openai` is not installed")
+
+MESSAGES = [{"role": "user", "content": "Hello"}]
+
+
+def told(story: Callable[[World, Any], Awaitable[None]], world: World) -> None:
+    """Run a story with a client that tries nothing twice."""
+
+    async def with_client(world: World) -> None:
+        headers = {"X-Answerable-User": "subject_a"}
+        async with openai.AsyncOpenAI(
+            base_url=f"{world.base}/v1", api_key="client", default_headers=headers, max_retries=0
+        ) as client:
+            await story(world, client)
+
+    run(with_client, world)
+
+
+def test_the_official_client_talks_to_a_model_through_the_gateway() -> None:
+    """Plain, streaming, and the list of models."""
+
+    async def story(world: World, client: Any) -> None:
+        plain = await client.chat.completions.create(model="m1", messages=MESSAGES)
+        assert plain.choices[0].message.content.endswith("Hello")
+        stream = await client.chat.completions.create(model="m1", messages=MESSAGES, stream=True)
+        words = [chunk.choices[0].delta.content or "" async for chunk in stream]
+        assert "".join(words).strip() == plain.choices[0].message.content
+        assert [model.id async for model in client.models.list()] == ["stand-in-small", "stand-in-large"]
+
+    told(story, World())
+
+
+def test_the_official_client_understands_a_refusal() -> None:
+    """PermissionDeniedError with our code, for the account and for a model; nothing to try again."""
+
+    async def story(world: World, client: Any) -> None:
+        await world.hold(held(Level.WATCH, name="item_w"), frozen=Frozen(models=("m1",), tools=None))
+        with pytest.raises(openai.PermissionDeniedError) as refused:
+            await client.chat.completions.create(model="m2", messages=MESSAGES)
+        assert (refused.value.code, refused.value.param) == ("model_not_available", "model")
+        await world.hold(held(Level.WATCH, name="item_w"), held(Level.PAUSED), version=2)
+        with pytest.raises(openai.PermissionDeniedError) as refused:
+            await client.chat.completions.create(model="m1", messages=MESSAGES)
+        assert (refused.value.code, refused.value.type) == ("account_restricted", "access_restricted")
+        assert "reference subject_a" in refused.value.message
+
+    told(story, World())
+
+
+def test_the_official_client_understands_a_cut() -> None:
+    """An APIError in the middle of the stream, with our code, after what was said until then."""
+
+    async def story(world: World, client: Any) -> None:
+        stream = await client.chat.completions.create(model="m1", messages=MESSAGES, stream=True)
+        assert (await anext(stream)).choices[0].delta.content
+        await world.hold(held(Level.PAUSED))
+        with pytest.raises(openai.APIError) as cut:
+            [chunk async for chunk in stream]
+        assert cut.value.code == "account_restricted"
+
+    told(story, World(upstream=StandIn(token_s=0.02, words=100_000)))
+
+
+def test_the_official_client_understands_a_fault() -> None:
+    """A body that could be read in two ways, where it has to be read."""
+
+    async def story(world: World, client: Any) -> None:
+        await world.hold(held(Level.GUARDED))
+        with pytest.raises(openai.BadRequestError):
+            await client.chat.completions.create(model="m1", messages=MESSAGES, extra_body={"User": "x"})
+
+    told(story, World())
