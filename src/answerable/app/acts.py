@@ -109,38 +109,45 @@ class Acts:
         self, by: str, subjects: Sequence[SubjectId] = (), *, plans: Mapping[SubjectId, Plan] | None = None
     ) -> Iterator[Act]:
         """Open an act over subjects and everybody linked to them; leaving it by an exception undoes everything."""
-        with self.store.act() as tx:
-            high_water = tx.high_water()
-            now = self.now(high_water)
-            roster = tx.roster()
-            journal = Journal(
-                act=ActId(self.mint.token("act")),
-                by=ActorId(by),
-                now=now,
-                files=tx.files(subjects),
-                roster=roster,
-                policies=self._adopted(tx, roster),
-                mint=self.mint,
-                sealed=tx.sealed_size(),
-                effects_left=self._effects_left(tx, roster, now),
-                plans=plans or {},
-            )
-            self._suspect(journal, high_water)
-            lapses.settle(journal)
-            yield Act(tx, journal, self.keyring, self.mint)
-            note_places(tx, tx.append(journal.written))
-            for message in outgoing(journal):
-                tx.post(message)
+        with self.store.act() as tx, self.within(tx, by, subjects, plans=plans) as act:
+            yield act
+
+    @contextmanager
+    def within(
+        self, tx: Tx, by: str, subjects: Sequence[SubjectId], *, plans: Mapping[SubjectId, Plan] | None = None
+    ) -> Iterator[Act]:
+        """Open the act of a transaction, once it is known whom it is about."""
+        high_water = tx.high_water()
+        now = self.now(high_water)
+        roster = tx.roster()
+        journal = Journal(
+            act=ActId(self.mint.token("act")),
+            by=ActorId(by),
+            now=now,
+            files=tx.files(subjects),
+            roster=roster,
+            policies=self._adopted(tx, roster),
+            mint=self.mint,
+            sealed=tx.sealed_size(),
+            effects_left=self._effects_left(tx, roster, now),
+            plans=plans or {},
+        )
+        self._suspect(journal, high_water)
+        lapses.settle(journal)
+        yield Act(tx, journal, self.keyring, self.mint)
+        note_places(tx, tx.append(journal.written))
+        for message in outgoing(journal):
+            tx.post(message)
 
     @contextmanager
     def on_case(self, case: CaseId, by: str) -> Iterator[Act]:
         """Open an act over the subject of a case. Raise `NotFound` where there is no such case."""
         with self.store.act() as tx:
             subject = tx.subject_of(case)
-        if subject is None:
-            raise NotFound("there is no such case")
-        with self.open(by, (subject,)) as act:
-            yield act
+            if subject is None:
+                raise NotFound("there is no such case")
+            with self.within(tx, by, (subject,)) as act:
+                yield act
 
     def _adopted(self, tx: Tx, roster: Roster) -> Mapping[str, Policy]:
         """Return every policy version ever adopted, read from its own bytes, so that any past one can be reproduced."""

@@ -28,20 +28,20 @@ def read(acts: Acts, case: CaseId, notice: NoticeId, text: str | None) -> Brief 
     """Return the brief of a notice with the answer of that token, or None where there is no such notice."""
     with acts.store.act() as tx:
         subject = tx.subject_of(case)
-    if subject is None:
-        return None
-    with acts.open(AUTOMATIC, (subject,)) as act:
-        found = act.journal.files.case(case)
-        known = found.notices.get(notice)
-        if known is None:
+        if subject is None:
             return None
-        return Brief(
-            notice=notice,
-            received_at=known.at,
-            role=_role(act, found),
-            due=_due(found, notice),
-            answer=_answer(act, text),
-        )
+        with acts.within(tx, AUTOMATIC, (subject,)) as act:
+            found = act.journal.files.case(case)
+            known = found.notices.get(notice)
+            if known is None:
+                return None
+            return Brief(
+                notice=notice,
+                received_at=known.at,
+                role=_role(act, found),
+                due=_due(found, notice),
+                answer=_answer(act, text),
+            )
 
 
 def _role(act: Act, case: Case) -> Role | None:

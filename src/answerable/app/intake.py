@@ -25,11 +25,11 @@ from answerable.core.facts import (
 )
 from answerable.core.journal import Plan
 from answerable.edge import parse_time, rfc3339
-from answerable.errors import BadInput, Conflict
+from answerable.errors import BadInput
 from answerable.ports.directory import Directory
 from answerable.ports.entitlements import Entitlements
 from answerable.ports.entitlements import Plan as PortPlan
-from answerable.store.protocol import Alias
+from answerable.store.protocol import Alias, Tx
 from answerable.vault.identifiers import Identifier, IdentifierKind, canonical
 from answerable.vault.index import fingerprint
 
@@ -69,17 +69,17 @@ class Intake:
         """Bind a flag to its case. Raise `BadInput` where `user` is no name of an account."""
         account = [_account(came.user)]
         asked = asked or self.ask(account)
-        subject, new = self._locate(came.user, account)
-        with self._acts.open(came.source, (subject,), plans=_plans(subject, asked)) as act:
-            known = _before(act, f"signal:{came.source}", came.id)
+        with self._acts.store.act() as tx:
+            known = _before(tx, f"signal:{came.source}", came.id)
             if known is not None:
                 return known
-            self._still(act, subject, came.user, account)
-            if new:
-                identifying.enter_subject(act, self.index, subject, came.user, account)
-            case = signals.take(act.journal, self._as_signal(act, subject, came))
-            taken = Taken(id=list(case.signals)[-1], case=case.id, at=act.now)
-            return _answer(act, f"signal:{came.source}", came.id, taken)
+            subject, new = self._locate(tx, came.user, account)
+            with self._acts.within(tx, came.source, (subject,), plans=_plans(subject, asked)) as act:
+                if new:
+                    identifying.enter_subject(act, self.index, subject, came.user, account)
+                case = signals.take(act.journal, self._as_signal(act, subject, came))
+                taken = Taken(id=list(case.signals)[-1], case=case.id, at=act.now)
+                return _answer(act, f"signal:{came.source}", came.id, taken)
 
     def _as_signal(self, act: Act, subject: SubjectId, came: SignalIn) -> signals.Incoming:
         person = identifying.person(act, self.index, came.person, within=subject)
@@ -109,21 +109,21 @@ class Intake:
         """Bind a warning to its case; its receipt is given only once this has returned."""
         asked = asked or self.ask(came.subject)
         account = asked.account
-        subject, new = self._locate(account, came.subject)
-        others = self._reporters_account(came)
-        with self._acts.open(came.source, (subject, *others), plans=_plans(subject, asked)) as act:
-            known = _before(act, f"notice:{came.source}", came.id)
+        with self._acts.store.act() as tx:
+            known = _before(tx, f"notice:{came.source}", came.id)
             if known is not None:
                 return known
-            self._still(act, subject, account, came.subject)
-            if new or not act.journal.files.subject(subject).found:
-                identifying.enter_subject(act, self.index, subject, account, came.subject)
-            incoming = self._as_notice(act, subject, came, others)
-            case = notices.receive(act.journal, incoming)
-            if incoming.repeats is None:
-                act.tx.remember(_SEEN_TEXTS, self._text_key(subject, came), incoming.notice.encode())
-            taken = Taken(id=incoming.notice, case=case.id, at=act.now)
-            return _answer(act, f"notice:{came.source}", came.id, taken)
+            subject, new = self._locate(tx, account, came.subject)
+            others = self._reporters_account(tx, came)
+            with self._acts.within(tx, came.source, (subject, *others), plans=_plans(subject, asked)) as act:
+                if new or not act.journal.files.subject(subject).found:
+                    identifying.enter_subject(act, self.index, subject, account, came.subject)
+                incoming = self._as_notice(act, subject, came, others)
+                case = notices.receive(act.journal, incoming)
+                if incoming.repeats is None:
+                    tx.remember(_SEEN_TEXTS, self._text_key(subject, came), incoming.notice.encode())
+                taken = Taken(id=incoming.notice, case=case.id, at=act.now)
+                return _answer(act, f"notice:{came.source}", came.id, taken)
 
     def _as_notice(
         self, act: Act, subject: SubjectId, came: NoticeIn, others: tuple[SubjectId, ...]
@@ -156,11 +156,10 @@ class Intake:
     def _text_key(self, subject: SubjectId, came: NoticeIn) -> str:
         return f"{subject}:{fingerprint(came.text, self.index.keyring)}"
 
-    def _reporters_account(self, came: NoticeIn) -> tuple[SubjectId, ...]:
+    def _reporters_account(self, tx: Tx, came: NoticeIn) -> tuple[SubjectId, ...]:
         """Return the reporter's own account where one is known: crossed reports lock both (L13)."""
         given = came.person if came.reporter_is_person and not came.reporter else came.reporter
-        with self._acts.store.act() as tx:
-            found = self.index.subject(tx, given)
+        found = self.index.subject(tx, given)
         return (found,) if found is not None else ()
 
     def _person_of(self, act: Act, subject: SubjectId) -> PersonId | None:
@@ -175,40 +174,34 @@ class Intake:
     def account(self, came: AccountIn) -> Taken:
         """Take in a new or changed account and link it to others that share strong identifiers (F19, F23)."""
         own = _account(came.account)
-        subject, _ = self._locate(came.account, [own])
         blinds = self.index.blinds(came.identifiers)
         with self._acts.store.act() as tx:
-            others = [t for t in self.index.tokens(tx, SUBJECT, blinds) if t != subject]
-        with self._acts.open("directory", (subject, *map(SubjectId, others))) as act:
-            identifying.enter_subject(act, self.index, subject, came.account, [own])
-            shared = identifying.matches(act, blinds, came.verified_at)
-            for other, found in sorted(shared.items()):
-                if other != subject:
-                    identities.link(act.journal, subject, SubjectId(other), found)
-            for one in blinds:
-                alias = Alias(blind=one.key, kind=one.kind, token=subject, verified_at=came.verified_at)
-                act.tx.put_alias(SUBJECT, alias)
-            return Taken(id=subject, case=None, at=act.now)
+            subject, _ = self._locate(tx, came.account, [own])
+            others = [SubjectId(token) for token in self.index.tokens(tx, SUBJECT, blinds) if token != subject]
+            with self._acts.within(tx, "directory", (subject, *others)) as act:
+                identifying.enter_subject(act, self.index, subject, came.account, [own])
+                shared = identifying.matches(act, blinds, came.verified_at)
+                for other, found in sorted(shared.items()):
+                    if other != subject:
+                        identities.link(act.journal, subject, SubjectId(other), found)
+                for one in blinds:
+                    alias = Alias(blind=one.key, kind=one.kind, token=subject, verified_at=came.verified_at)
+                    tx.put_alias(SUBJECT, alias)
+                return Taken(id=subject, case=None, at=act.now)
 
     def entitlement(self, account: str, plan: Plan, *, by: str) -> Refused | None:
         """Ask whether a plan may rise; on an account with an open case it may not (F4)."""
-        subject, _ = self._locate(account, [_account(account)])
-        with self._acts.open(by, (subject,)) as act:
-            return identities.raise_entitlement(act.journal, subject, plan)
+        with self._acts.store.act() as tx:
+            subject, _ = self._locate(tx, account, [_account(account)])
+            with self._acts.within(tx, by, (subject,)) as act:
+                return identities.raise_entitlement(act.journal, subject, plan)
 
     # --- shared
 
-    def _locate(self, account: str | None, identifiers: Sequence[Identifier]) -> tuple[SubjectId, bool]:
+    def _locate(self, tx: Tx, account: str | None, identifiers: Sequence[Identifier]) -> tuple[SubjectId, bool]:
         """Return the subject's token and whether it is new here."""
-        with self._acts.store.act() as tx:
-            found = identifying.find_subject(tx, self.index, account, identifiers)
+        found = identifying.find_subject(tx, self.index, account, identifiers)
         return (found, False) if found is not None else (SubjectId(self._acts.mint.token("sub")), True)
-
-    def _still(self, act: Act, subject: SubjectId, account: str | None, identifiers: Sequence[Identifier]) -> None:
-        """Raise `Conflict` where another writer named this account since it was looked up; the caller retries."""
-        found = identifying.find_subject(act.tx, self.index, account, identifiers)
-        if found is not None and found != subject:
-            raise Conflict("the account has become known meanwhile")
 
     def _plan(self, account: str | None) -> Plan | None:
         if self._entitlements is None or account is None:
@@ -230,9 +223,9 @@ def _account(name: str) -> Identifier:
     return found
 
 
-def _before(act: Act, source: str, key: str) -> Taken | None:
+def _before(tx: Tx, source: str, key: str) -> Taken | None:
     """Return the answer that a delivery got when it first came."""
-    answer = act.tx.remembered(source, key)
+    answer = tx.remembered(source, key)
     if answer is None:
         return None
     found = json.loads(answer)
