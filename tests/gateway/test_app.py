@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from yarl import URL
 
+from answerable.gateway import build
 from answerable.gateway.answers import RETRY_AFTER_S
+from answerable.gateway.app import keep
 from answerable.gateway.stand_in import StandIn
 from answerable_gate import Frozen, Level, Limit
 from tests.gate.build import a_policy, an_entry
@@ -401,3 +403,38 @@ def test_a_stream_passes_as_it_comes() -> None:
         assert b"event: error" not in body
 
     run(story, World(upstream=StandIn(token_s=0.02)))
+
+
+def test_what_runs_beside_is_begun_again(caplog: Any, monkeypatch: Any) -> None:
+    """A fault that nobody foresaw ends neither the feed nor the cutting of streams; it is told."""
+    follow_log(caplog)
+    begun: list[None] = []
+
+    async def run() -> None:
+        begun.append(None)
+        if len(begun) < 3:
+            raise ExceptionGroup("unforeseen", [KeyError("x")])
+        raise asyncio.CancelledError
+
+    async def told() -> None:
+        monkeypatch.setattr("answerable.gateway.app.AGAIN_S", 0)
+        with pytest.raises(asyncio.CancelledError):
+            await keep("feed", run)
+
+    asyncio.run(told())
+    assert [line["task"] for line in logged(caplog, "failed")] == ["feed", "feed"]
+
+
+def test_a_web_socket_is_not_opened() -> None:
+    """Nothing here could judge what it carries."""
+    sent: list[dict] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def story(world: World) -> None:
+        gateway = build(**world.given)
+        await gateway({"type": "websocket"}, None, send)  # type: ignore[arg-type]
+
+    run(story)
+    assert sent == [{"type": "websocket.close", "code": 1008}]

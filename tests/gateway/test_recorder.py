@@ -144,8 +144,11 @@ class Basket(Courier):
     def __init__(self) -> None:
         super().__init__("http://127.0.0.1", "token", room=9, report=lambda *told: None)
         self.lines: list[dict] = []
+        self.is_full = False
 
     def put(self, line: bytes) -> bool:
+        if self.is_full:
+            return False
         self.lines.append(json.loads(line))
         return True
 
@@ -168,9 +171,13 @@ def test_an_id_is_of_one_exchange_of_one_start() -> None:
     assert len({*ids(1, "gate-1"), *ids(2, "gate-1"), *ids(1, "gate-2")}) == 6
 
 
-def test_many_items_are_confirmed_in_parts() -> None:
-    """No line grows beyond what a store takes."""
+def test_many_items_are_confirmed_in_parts(caplog: Any) -> None:
+    """No line grows beyond what a store takes, and what finds no room is told."""
+    follow_log(caplog)
     basket = Basket()
     recorder = Recorder("gate-1", b"", rows=Basket(), gaps=Basket(), confirmations=basket)
     recorder.confirm("subject_a", tuple(f"item_{place}" for place in range(600)))
     assert [len(line["items"]) for line in basket.lines] == [256, 256, 88]
+    basket.is_full = True
+    recorder.confirm("subject_a", ("item_a",))
+    assert logged(caplog, "not_confirmed") == [{"kind": "not_confirmed", "subject": "subject_a", "items": 1}]

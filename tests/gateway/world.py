@@ -176,6 +176,7 @@ class World:
     changes: dict = field(default_factory=dict)
     base: str = ""
     session: Any = None
+    given: dict = field(default_factory=dict)
 
     @asynccontextmanager
     async def running(self, *, contact: bool = True) -> AsyncIterator[World]:
@@ -197,7 +198,8 @@ class World:
                 "policy": a_policy(version=0, on_no_identity="allow"),
                 "body_bytes": 100_000,
             }
-            self.base = await stack.enter_async_context(served(build(**(given | self.changes))))
+            self.given = given | self.changes
+            self.base = await stack.enter_async_context(served(build(**self.given)))
             self.session = await stack.enter_async_context(ClientSession())
             if contact:
                 await until(self.is_in_force)

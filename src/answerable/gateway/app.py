@@ -77,9 +77,9 @@ class Gateway:
         self._desk.upstream.open()
         async with ClientSession(cookie_jar=DummyCookieJar()) as store:
             beside = [
-                asyncio.create_task(_keep("feed", lambda: self._feed.run(store))),
-                asyncio.create_task(_keep("sweep", self._desk.runnings.sweep)),
-                *(asyncio.create_task(_keep("courier", _running(one, store))) for one in self._couriers),
+                asyncio.create_task(keep("feed", lambda: self._feed.run(store))),
+                asyncio.create_task(keep("sweep", self._desk.runnings.sweep)),
+                *(asyncio.create_task(keep("courier", _running(one, store))) for one in self._couriers),
             ]
             await send({"type": "lifespan.startup.complete"})
             await receive()
@@ -140,7 +140,7 @@ def build(
         identity_header=identity_header.lower().encode("ascii"),
         body_bytes=body_bytes,
     )
-    feed = FeedClient(gate, base, gate_token, clocks=clocks, listener=listener)
+    feed = FeedClient(gate, base, gate_token, clocks=clocks, listener=listener, name=name)
     return Gateway(desk, feed, (rows, gaps, confirmations))
 
 
@@ -148,7 +148,8 @@ def _running(courier: Courier, store: ClientSession) -> Callable[[], Awaitable[N
     return lambda: courier.run(store)
 
 
-async def _keep(name: str, run: Callable[[], Awaitable[None]]) -> None:
+async def keep(name: str, run: Callable[[], Awaitable[None]]) -> None:
+    """Run something for ever; where it fails or ends, say so and begin it again."""
     while True:
         try:
             await run()

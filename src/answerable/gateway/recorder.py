@@ -21,7 +21,7 @@ from answerable.gateway.served import Served
 from answerable_gate import Verdict
 
 ROWS_MAX = 10_000
-CONFIRMATIONS_MAX = 10_000
+CONFIRMATIONS_MAX = 100_000
 ITEMS_AT_ONCE = 256
 MODEL_LENGTH_MAX = 200
 NOTHING_SERVED = hashlib.sha256().hexdigest()
@@ -56,7 +56,7 @@ def report(kind: str, told: dict[str, object]) -> None:
         _log.log(level, "%s", json.dumps({"kind": kind, **told}, default=str))
 
 
-_ORDINARY = frozenset(("exchange", "refused", "limited", "cut"))
+_ORDINARY = frozenset(("exchange", "refused", "cut"))
 
 
 class Recorder:
@@ -88,7 +88,8 @@ class Recorder:
         """Tell the store which items this gate holds now (L9); best effort, since the next start tells it again."""
         for begins in range(0, len(items), ITEMS_AT_ONCE):
             part = items[begins : begins + ITEMS_AT_ONCE]
-            self._confirmations.put(_line({"gate": self._name, "subject": subject, "items": list(part)}))
+            if not self._confirmations.put(_line({"gate": self._name, "subject": subject, "items": list(part)})):
+                report("not_confirmed", {"subject": subject, "items": len(part)})
 
     def tell_gaps(self) -> None:
         """Tell the store what found no room, once there is some again, so that each span is as short as it was."""

@@ -78,7 +78,8 @@ class World:
             held=lambda subject, items: self.held.append((subject, items)),
         )
         clocks = Clocks(wall=wall, monotonic=time.monotonic)
-        client = FeedClient(self.gate, f"http://127.0.0.1:{port}/", "secret", clocks=clocks, listener=listener)
+        base = f"http://127.0.0.1:{port}/"
+        client = FeedClient(self.gate, base, "secret", clocks=clocks, listener=listener, name="gate-1")
         async with ClientSession() as session:
             task = asyncio.create_task(client.run(session))
             try:
@@ -129,7 +130,7 @@ def test_a_gate_follows_its_store_and_cuts_running_streams() -> None:
 
     asyncio.run(story())
     assert world.asked[0].headers["Authorization"] == "Bearer secret"
-    assert world.asked[0].query["after"] == "0"
+    assert world.asked[0].query == {"after": "0", "gate": "gate-1"}
 
 
 def test_a_default_cuts_a_running_stream_without_any_line() -> None:

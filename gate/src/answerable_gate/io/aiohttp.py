@@ -73,11 +73,14 @@ def next_wait(wait_s: float, held_s: float) -> float:
 class FeedClient:
     """Keeps a gate in contact; one event loop owns both."""
 
-    def __init__(self, gate: Gate, base: str, token: str, *, clocks: Clocks, listener: Listener) -> None:
-        """Take the gate, the store's address and the bearer token that it gave to this gate."""
+    def __init__(
+        self, gate: Gate, base: str, token: str, *, clocks: Clocks, listener: Listener, name: str | None = None
+    ) -> None:
+        """Take the gate, the store's address, the bearer token that it gave to this gate, and what it calls it."""
         self._gate = gate
         self._address = f"{base.rstrip('/')}/v1/feed"
         self._token = token
+        self._name = {} if name is None else {"gate": name}
         self._clocks = clocks
         self._listener = listener
         self._reached = asyncio.Event()
@@ -107,7 +110,7 @@ class FeedClient:
         lines = Lines()
         request = session.get(
             self._address,
-            params={"after": str(self._gate.after)},
+            params={"after": str(self._gate.after), **self._name},
             headers={"Authorization": f"Bearer {self._token}"},
             # Silence for a whole lease is a dead connection; redirects could carry the token elsewhere.
             timeout=ClientTimeout(total=None, connect=CONNECT_S, sock_read=self._gate.policy.lease_s),

@@ -1,0 +1,43 @@
+"""The page on the gateway says what there is."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from answerable.gateway import answers, exchange, upstream
+from answerable.gateway.asgi import ClientGone
+from answerable.gateway.recorder import ROWS_MAX
+from answerable_gate import Limit
+from tests.sources import ROOT
+
+PAGE = (ROOT / "docs/gateway.md").read_text(encoding="utf-8")
+SOURCES = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "src/answerable/gateway").glob("*.py"))
+
+CODES = {
+    *re.findall(r'_restricted\("([a-z_]+)"', SOURCES),
+    *(answer.code for answer in vars(answers).values() if isinstance(answer, answers.Answer)),
+    *re.findall(r'^    code = "([a-z_]+)"', SOURCES, re.MULTILINE),
+} - {ClientGone.code}
+
+
+@pytest.mark.parametrize("code", sorted(CODES))
+def test_every_code_is_explained(code: str) -> None:
+    """What a client can get it can look up."""
+    assert f"`{code}`" in PAGE
+
+
+@pytest.mark.parametrize("kind", sorted(set(re.findall(r'report\("([a-z_]+)"', SOURCES))))
+def test_every_kind_of_log_line_is_named(kind: str) -> None:
+    """What pages somebody he can look up."""
+    assert f"`{kind}`" in PAGE
+
+
+def test_the_numbers_are_the_codes() -> None:
+    """Room, limits and silence are said as they are."""
+    assert f"{ROWS_MAX:,}" in PAGE
+    assert all(f"`{limit}`" in PAGE for limit in Limit)
+    assert upstream.SILENCE_S == 600
+    assert exchange.NotReadable.status == 415
+    assert len(CODES) >= 8
