@@ -81,8 +81,8 @@ class Core(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.due: dict[str, tuple[Standing, datetime]] = {}
-        self.lowered_at = -1
         self.seen = 0
+        self.sealed = 0
         self.levels: dict[str, Standing] = {}
 
     @initialize(seed=st.integers(0, 3))
@@ -116,6 +116,13 @@ class Core(RuleBasedStateMachine):
     def wait(self, span: timedelta) -> None:
         """Time passes."""
         self.world.fast_forward(seconds=span.total_seconds())
+
+    @rule(is_sealing=st.booleans())
+    def seal(self, is_sealing: bool) -> None:
+        """The signer of checkpoints fails, or is back."""
+        self.world.is_sealing = is_sealing
+        if is_sealing:
+            self.world.seal()
 
     @precondition(lambda self: len(self.world.policies) < 4)
     @rule(policy=POLICIES)
@@ -271,7 +278,7 @@ class Core(RuleBasedStateMachine):
     def laws(self) -> None:
         """Check every law over what the last step wrote, and over the files as they are."""
         world, new = self.world, self._new()
-        self._standing_falls_only_by_release(new)
+        self._standing_falls_only_by_release()
         self._defaults_are_settled_only_by_people(new)
         self._two_people_lower(new)
         self.seen = len(world.facts)
@@ -280,9 +287,11 @@ class Core(RuleBasedStateMachine):
             self._clocks_run(case)
         assert _plain(fold.fold(world.facts)) == _plain(world.files)
 
-    def _standing_falls_only_by_release(self, new: list[Recorded]) -> None:
-        """A level goes down only in a step that holds a lift or a withdrawn link (L2, L4)."""
-        released = any(isinstance(one.fact, MeasureLifted | LinkWithdrawn) for one in new)
+    def _standing_falls_only_by_release(self) -> None:
+        """A level goes down only in a step that seals a lift or a withdrawn link (L2, L4)."""
+        sealed = self.world.facts[self.sealed : self.world.sealed]
+        released = any(isinstance(one.fact, MeasureLifted | LinkWithdrawn) for one in sealed)
+        self.sealed = self.world.sealed
         for subject in (SUBJECT, SECOND):
             now = self.world.standing(subject)
             assert released or covers(now, self.levels.get(subject, Standing()))
@@ -296,7 +305,9 @@ class Core(RuleBasedStateMachine):
                 assert one.by != "app"
                 assert all(item in case.held for item in one.fact.settles)
             if isinstance(one.fact, DefaultArmed):
-                assert one.fact.due >= one.at
+                running = self.world.files.case(one.fact.case).running(DeadlineKind.DECIDE)
+                assert one.at <= one.fact.due
+                assert running is None or one.fact.due <= running.due
                 self.due[one.fact.item] = (one.fact.standing, one.fact.due)
 
     def _two_people_lower(self, new: list[Recorded]) -> None:
@@ -321,6 +332,9 @@ class Core(RuleBasedStateMachine):
         for one in proposal.signatures:
             signers.setdefault(one.digest, set()).add(one.staff)
         assert any(set(fact.staff) <= both for both in signers.values())
+        seconds = [one for one in proposal.signatures if one.staff == fact.staff[1]]
+        if not (seconds[-1].waives and not case.notices and case.person == UNKNOWN):
+            assert recorded.at - seconds[0].at >= timedelta(hours=24)
         grave = [
             one.at
             for other in self.world.files.holder_cases(case.subject)
@@ -369,7 +383,7 @@ def _plain(files: Files) -> list[Subject]:
 
 TestCore = Core.TestCase
 TestCore.settings = settings(
-    max_examples=400,
+    max_examples=250,
     stateful_step_count=50,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
