@@ -20,7 +20,7 @@ from answerable_gate import Level
 FLAG_DAY = datetime(2025, 8, 12, 9, 0, tzinfo=UTC)
 NEXT_DAY = datetime(2025, 8, 13, 10, 0, tzinfo=UTC)
 THREE_DAYS = datetime(2025, 8, 16, 11, 0, tzinfo=UTC)
-NOTICE_DAY = datetime(2025, 11, 14, 9, 0, tzinfo=UTC)
+NOTICE_DAY = datetime(2025, 11, 10, 9, 0, tzinfo=UTC)
 PERSON_EMAIL, PERSON_NAME = "mara.ellison@example.org", "Mara Ellison"
 NOTICE = (
     "My former partner has been writing about me with your chatbot for months. It writes reports about me, and he "
@@ -124,7 +124,7 @@ def three_days(story: Telling) -> None:
 
 
 def notice(story: Telling) -> None:
-    """14 November: her notice joins the flag, the look-back finds his own words, paused is armed; the worker dies."""
+    """10 November: her notice joins the flag, the look-back finds his own words, paused is armed; the worker dies."""
     stage = story.stage
     stage.chapter(NOTICE_DAY, "She writes")
     story.jump(NOTICE_DAY)

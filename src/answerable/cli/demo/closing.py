@@ -18,14 +18,14 @@ from answerable.cli.demo.telling import LEAD, Telling
 from answerable.edge import rfc3339
 from answerable_gate import Level
 
-DAY_AFTER = datetime(2025, 11, 15, 10, 30, tzinfo=UTC)
+DAY_AFTER = datetime(2025, 11, 11, 10, 30, tzinfo=UTC)
 LETTER_S = 20.0
 RECORD_S = 20.0
 REFUSALS = ("ActRefused", "EntitlementRaiseRefused")
 
 
 def other_account(story: Telling) -> None:
-    """15 November: a second account with the same verified e-mail and telephone asks for the first time."""
+    """11 November: a second account with the same verified e-mail and telephone asks for the first time."""
     stage = story.stage
     stage.chapter(DAY_AFTER, "Another account")
     story.jump(DAY_AFTER)
