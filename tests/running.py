@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 from answerable.config import init_config
 from answerable.edge import RandomMint, shift_clock
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 
 @dataclass(frozen=True)

@@ -30,11 +30,20 @@ from answerable_gate.io.proofs import pin
 
 GATEWAY_NAME = "gateway"
 GRACE_S = 10
-STARTED_POLL_S = 0.02
 
 
 class _Server(uvicorn.Server):
     """A server among others in one process: signals are for the process."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        """Take the configuration."""
+        super().__init__(config)
+        self.begun, self.ended = asyncio.Event(), asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin, and say so."""
+        await super().startup(sockets)
+        self.begun.set()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -54,50 +63,52 @@ def serve(config: ConfigPath = DEFAULT_CONFIG) -> None:
 
 async def _serve(house: House) -> None:
     config = house.config
-    token, given = _gate_token(house)
-    inlet = _inlet(house, given)
-    api_socket = _listen(config.serve.api)
-    base = _address(api_socket)
-    api = _server(build(inlet))
-    running = [asyncio.create_task(api.serve([api_socket]))]
-    gateway: _Server | None = None
-    try:
-        await _started(api, running[0])
-        said = {"api": base}
+    stop = _told_to_stop()
+    token, accepted = _gate_token(house)
+    inlet = _inlet(house, accepted)
+    async with asyncio.TaskGroup() as running:
+        listening = _listen(config.serve.api)
+        base = _address(listening)
+        api = _server(build(inlet))
+        await _started(api, running.create_task(_run(api, listening, stop)))
+        said = f"ready api={base}"
+        gateway = None
         if config.upstream is not None:
-            gateway_socket = _listen(config.serve.gateway)
+            listening = _listen(config.serve.gateway)
             gateway = _server(_gateway(house, base, token))
-            running.append(asyncio.create_task(gateway.serve([gateway_socket])))
-            await _started(gateway, running[1])
-            said["gateway"] = _address(gateway_socket)
-        typer.echo("ready " + " ".join(f"{name}={where}" for name, where in said.items()))
-        await _told_to_stop(running)
-    finally:
+            await _started(gateway, running.create_task(_run(gateway, listening, stop)))
+            said += f" gateway={_address(listening)}"
+        typer.echo(said)
+        await stop.wait()
         # The gateway first: what it has seen and not yet sent goes to the api.
-        for server, task in ((gateway, running[-1]), (api, running[0])):
-            if server is not None:
-                if server is api:
-                    inlet.stopping.set()
-                server.should_exit = True
-                await asyncio.gather(task, return_exceptions=True)
+        if gateway is not None:
+            gateway.should_exit = True
+            await gateway.ended.wait()
+        inlet.stopping.set()
+        api.should_exit = True
 
 
-async def _told_to_stop(running: list[asyncio.Task[None]]) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
+def _told_to_stop() -> asyncio.Event:
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    stopped = asyncio.create_task(stop.wait())
-    await asyncio.wait([stopped, *running], return_when=asyncio.FIRST_COMPLETED)
-    stopped.cancel()
+    return stop
+
+
+async def _run(server: _Server, listening: socket.socket, stop: asyncio.Event) -> None:
+    """Serve until told to end; a server that ends by itself ends the process, for one half alone is no house."""
+    try:
+        await server.serve([listening])
+    finally:
+        server.ended.set()
+    if not stop.is_set():
+        raise ConfigError("a server ended by itself", hint="its log says why")
 
 
 async def _started(server: _Server, task: asyncio.Task[None]) -> None:
-    while not server.started:
-        if task.done():
-            await task
-            raise ConfigError("a server ended before it began")
-        await asyncio.sleep(STARTED_POLL_S)
+    begun = asyncio.create_task(server.begun.wait())
+    await asyncio.wait([begun, task], return_when=asyncio.FIRST_COMPLETED)
+    begun.cancel()
 
 
 def _inlet(house: House, gate_tokens: tuple[str, ...]) -> Inlet:
