@@ -56,9 +56,19 @@ class Index:
         return list(dict.fromkeys(found))
 
     def subject(self, tx: Tx, identifiers: Sequence[Identifier]) -> SubjectId | None:
-        """Return the one subject that these identifiers name, or None where none or several do."""
+        """Return the one subject that these identifiers name, or None where none or several do.
+
+        An account is named by its own name or by an identifier the operator verified. What a notice said beside an
+        account is a claim: who writes his own address into a notice about somebody else must not become that one (L13).
+        """
+        hits = [alias for one in self.blinds(identifiers) for alias in tx.find_alias(SUBJECT, one.key)]
+        proven = {hit.token for hit in hits if hit.kind == IdentifierKind.ACCOUNT or hit.verified_at is not None}
+        return SubjectId(proven.pop()) if len(proven) == 1 else self.spoken_of(tx, identifiers)
+
+    def spoken_of(self, tx: Tx, identifiers: Sequence[Identifier]) -> SubjectId | None:
+        """Return a subject that notices gave these identifiers and nobody has an account for yet."""
         tokens = self.tokens(tx, SUBJECT, self.blinds(identifiers))
-        return SubjectId(tokens[0]) if len(tokens) == 1 else None
+        return next((SubjectId(one) for one in tokens if tx.remembered(ACCOUNT_TEXT, one) is None), None)
 
     def conversation(self, conversation: str | None) -> str | None:
         """Return the token of a conversation: a keyed hash, for the operator's own id may say whose it is."""
@@ -78,8 +88,10 @@ def account_of(directory: Directory | None, identifiers: Sequence[Identifier]) -
 
 def find_subject(tx: Tx, index: Index, account: str | None, identifiers: Sequence[Identifier]) -> SubjectId | None:
     """Return the subject already known for an account or its identifiers."""
-    named = [Identifier(IdentifierKind.ACCOUNT, account)] if account is not None else []
-    return index.subject(tx, named) or index.subject(tx, identifiers)
+    if account is None:
+        return index.subject(tx, identifiers)
+    # A subject that has an account already is another one's, whatever address a notice wrote beside it.
+    return index.subject(tx, [Identifier(IdentifierKind.ACCOUNT, account)]) or index.spoken_of(tx, identifiers)
 
 
 def enter_subject(
@@ -87,7 +99,8 @@ def enter_subject(
 ) -> None:
     """Record a subject on first sight with every exact identifier, and the hash under which gates will know it."""
     named = [Identifier(IdentifierKind.ACCOUNT, account)] if account is not None else []
-    blinds = index.blinds([*named, *identifiers])
+    # Of several accounts that a notice names, only the one it is bound to bears its name.
+    blinds = index.blinds([*named, *(one for one in identifiers if one.kind is not IdentifierKind.ACCOUNT)])
     for one in blinds:
         act.tx.put_alias(SUBJECT, Alias(blind=one.key, kind=one.kind, token=subject, verified_at=None))
     known = act.journal.files.subject(subject)

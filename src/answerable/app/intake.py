@@ -176,7 +176,8 @@ class Intake:
         own = _account(came.account)
         blinds = self.index.blinds(came.identifiers)
         with self._acts.store.act() as tx:
-            subject, _ = self._locate(tx, came.account, [own])
+            # Who was only spoken of is found when the account appears that verifiably bears the identifier (R5).
+            subject, _ = self._locate(tx, came.account, came.identifiers if came.verified_at is not None else ())
             others = [SubjectId(token) for token in self.index.tokens(tx, SUBJECT, blinds) if token != subject]
             with self._acts.within(tx, "directory", (subject, *others)) as act:
                 identifying.enter_subject(act, self.index, subject, came.account, [own])
