@@ -104,7 +104,7 @@ async def store(scope: Any, receive: Any, send: Any) -> None:
     item = Item(id="item_1", of="subject_1", standing=Standing(Level.WATCH), effective=now, kind="measure",
                 review_by=now + timedelta(days=90))
     entry = Entry(subject="subject_1", version=1, items=(item,), aliases=(alias(KEY, "recorded").hex(),), frozen=None,
-                  open=True, reason_ref="case_1")
+                  open=True, reason_ref="subject_1")
     lines = hello_line(Hello(origin="bench", key="bench", check=alias(KEY, "").hex(), policy=POLICY))
     lines += entry_line(1, entry, (), now=now)
     while True:

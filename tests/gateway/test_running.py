@@ -9,10 +9,11 @@ from typing import Any
 
 from aiohttp import ClientPayloadError
 
+from answerable.edge import ManualClock
 from answerable.gateway.running import Runnings
 from answerable.gateway.stand_in import StandIn
 from answerable_gate import Level, Request, alias
-from tests.gate.build import GATE_KEY, Bench
+from tests.gate.build import GATE_KEY, START, Bench
 from tests.gateway.test_app import run
 from tests.gateway.world import World, follow_log, held, logged, until
 
@@ -192,7 +193,7 @@ def test_nothing_is_watched_once_all_is_served() -> None:
 
     async def story() -> None:
         gate = Bench().gate
-        runnings = Runnings(gate, lambda request, alias: None)  # type: ignore[arg-type,return-value]
+        runnings = Runnings(gate, ManualClock(START))
         request = Request(identity="subject_a", model=None, tools=None)
         both = [runnings.enter(request, None) for _ in range(2)]  # type: ignore[arg-type]
         assert both[0].alias == alias(GATE_KEY, "subject_a")

@@ -111,26 +111,17 @@ def build(
     silence_s: float = SILENCE_S,
     rows_max: int = ROWS_MAX,
 ) -> Gateway:
-    """Build a gateway that is cold until its server starts it; `policy` holds until the feed brings one.
-
-    `upstream` is as `https://model.example/v1`, `feed_base` the store's address. Raise ConfigError for an address
-    that is none.
-    """
+    """Build a gateway, cold until its server starts it; `policy` holds until the feed brings one. Raise ConfigError."""
     gate = Gate(gate_key=gate_key, pinned=pinned, policy=policy, wall=clock.now(), monotonic=clock.monotonic())
-    runnings = Runnings(
-        gate, lambda request, alias: gate.check(request, wall=clock.now(), monotonic=clock.monotonic(), alias=alias)
-    )
+    runnings = Runnings(gate, clock)
     base = feed_base.rstrip("/")
-    rows, gaps, confirmations = (
-        Courier(f"{base}/v1/{path}", gate_token, room=room, report=report)
-        for path, room in (("exchanges", rows_max), ("gaps", rows_max), ("confirmations", CONFIRMATIONS_MAX))
+    couriers = rows, gaps, confirmations = (
+        Courier(f"{base}/v1/exchanges", gate_token, room=rows_max, report=report),
+        Courier(f"{base}/v1/gaps", gate_token, room=rows_max, report=report),
+        Courier(f"{base}/v1/confirmations", gate_token, room=CONFIRMATIONS_MAX, report=report),
     )
     nonce = (mint or RandomMint()).secret(NONCE_BYTES)
     recorder = Recorder(name, nonce, rows=rows, gaps=gaps, confirmations=confirmations)
-    listener = Listener(
-        lost=_lost, refused=_not_lowered, suspect=_suspect, risen=runnings.rise, held=recorder.confirm
-    )
-    clocks = Clocks(wall=clock.now, monotonic=clock.monotonic)
     desk = Desk(
         gate=gate,
         clock=clock,
@@ -140,8 +131,19 @@ def build(
         identity_header=identity_header.lower().encode("ascii"),
         body_bytes=body_bytes,
     )
-    feed = FeedClient(gate, base, gate_token, clocks=clocks, listener=listener, name=name)
-    return Gateway(desk, feed, (rows, gaps, confirmations))
+    return Gateway(desk, _feed(desk, base, gate_token, name), couriers)
+
+
+def _feed(desk: Desk, base: str, token: str, name: str) -> FeedClient:
+    clocks = Clocks(wall=desk.clock.now, monotonic=desk.clock.monotonic)
+    listener = Listener(
+        lost=_lost,
+        refused=_not_lowered,
+        suspect=_suspect,
+        risen=desk.runnings.rise,
+        held=desk.recorder.confirm,
+    )
+    return FeedClient(desk.gate, base, token, clocks=clocks, listener=listener, name=name)
 
 
 def _running(courier: Courier, store: ClientSession) -> Callable[[], Awaitable[None]]:

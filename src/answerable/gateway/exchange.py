@@ -137,7 +137,8 @@ def _judge(desk: Desk, asked: Asked, running: Running) -> tuple[Asked, Judged]:
         tools = tools_of(members) if members is not None and verdict.tools is not None else None
         asked = asked._replace(members=members, request=replace(asked.request, model=model, tools=tools))
         running.request = asked.request
-        verdict = desk.gate.check(asked.request, wall=wall, monotonic=monotonic, alias=running.alias)
+        if verdict.answer == "limit":
+            verdict = desk.gate.check(asked.request, wall=wall, monotonic=monotonic, alias=running.alias)
     subjects = tuple([held.entry.subject for held in bearers if held.entry.open])
     return asked, Judged(subjects, wall, asked.named.get(CONVERSATION), asked.request.model, verdict)
 

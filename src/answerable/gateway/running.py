@@ -6,9 +6,10 @@ Law L1: what fell due while an exchange ran ends it; nobody has to ask again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Literal
 
+from answerable.edge import Clock
 from answerable.gateway.asgi import Receive
 from answerable_gate import Gate, Request, Verdict
 
@@ -17,7 +18,6 @@ SWEEP_S = 0.5
 
 Gone = Literal["gone"]
 End = Verdict | Gone
-Judge = Callable[[Request, bytes], Verdict]
 
 
 class Running:
@@ -71,10 +71,10 @@ class Running:
 class Runnings:
     """All exchanges under way, by alias."""
 
-    def __init__(self, gate: Gate, judge: Judge) -> None:
-        """Take the gate that watches, and how an exchange is judged now."""
+    def __init__(self, gate: Gate, clock: Clock) -> None:
+        """Take the gate that watches and judges anew."""
         self._gate = gate
-        self._judge = judge
+        self._clock = clock
         self._by_alias: dict[bytes, set[Running]] = {}
         self._unheard: set[Running] = set()
 
@@ -103,7 +103,8 @@ class Runnings:
         """Judge anew the exchanges of those whose standing rose, and end what is refused now."""
         for alias in aliases:
             for running in tuple(self._by_alias.get(alias, ())):
-                verdict = self._judge(running.request, alias)
+                wall, monotonic = self._clock.now(), self._clock.monotonic()
+                verdict = self._gate.check(running.request, wall=wall, monotonic=monotonic, alias=alias)
                 if verdict.answer == "refuse":
                     running.stop(verdict)
 
