@@ -161,3 +161,31 @@ def test_a_dissent_is_kept_and_only_another_senior_overrides_it() -> None:
     assert override(world, one) == world.now + hours(72)
     assert override(world, by_lead, EVA) == world.now + hours(72)
     assert case.overridden == {one, by_lead}
+
+
+def shielded(world: World, *shields: Shield) -> object:
+    """Decide on shields."""
+    case = world.case()
+    wanted = decisions.Wanted(
+        level=Level.GUARDED, limits=frozenset(), shields=frozenset(shields), scope="chat", proportionality=None,
+        reason=TEXT,
+    )
+    return world.act(lambda journal: decisions.decide(journal, case.id, wanted, staff=RITA), RITA)
+
+
+@pytest.mark.parametrize("terms", [tuple(f"name {n}" for n in range(65)), ("Mara", "Mara"), ("M" * 201,)])
+def test_a_shield_that_no_gate_could_read_is_refused(terms: tuple[str, ...]) -> None:
+    """One such line would end the feed of every gate, and everybody behind it would go unprotected."""
+    world = a_world().with_flag(kind=SignalKind.TRAJECTORY)
+    assert refusal(shielded(world, Shield(HER, terms))) == "bad_input"
+    assert not world.said(MeasureSet)
+
+
+def test_more_shields_than_one_item_carries_stand_over_several() -> None:
+    """A further decision keeps the shields of the earlier ones in force, and is never refused for their number."""
+    world = a_world().with_flag(kind=SignalKind.TRAJECTORY)
+    first = {Shield(f"pe_{n}", ("Mara",)) for n in range(64)}
+    assert shielded(world, *first) is None
+    assert shielded(world, Shield("pe_64", ("Mara",))) is None
+    assert len(world.said(MeasureSet)[1].standing.shields) == 1
+    assert world.standing().shields == first | {Shield("pe_64", ("Mara",))}

@@ -6,9 +6,10 @@ Law: a join over the holder; what was due once stays due; a release counts only 
 from __future__ import annotations
 
 from answerable.core import standing
-from answerable.core.facts import Hazard, LoweringKind, SignalKind, SubjectId
+from answerable.core.facts import Hazard, LoweringKind, PersonId, SignalKind, SubjectId
 from answerable.core.journal import Plan
 from answerable_gate import NOTHING, Entry, Frozen, Level, Limit, Standing
+from answerable_gate import standing as join_items
 from tests.core.builders import HER, SECOND, SUBJECT, World, a_world, at, hours
 
 THIRD = SubjectId("su_third")
@@ -122,3 +123,17 @@ def test_a_lift_of_one_case_leaves_the_join_of_the_others() -> None:
     world.decide(world.case(1), Level.PAUSED)
     world.lower(world.case(0), LoweringKind.LIFT, to=at(Level.WATCH))
     assert world.level() is Level.PAUSED
+
+
+def test_a_thousand_cases_about_one_account_make_no_entry_that_a_gate_could_not_take() -> None:
+    """Who warns under ever new names cuts no gate off: what other items cover is left out, and nothing else is."""
+    world = a_world()
+    for number in range(standing.ITEMS_TOLD + 2):
+        world.now += hours(0.01)
+        world.with_notice(person=PersonId(f"pe_{number}"), danger_now=number == 100)
+    told = entry(world).items
+    held = [one.item for case in world.files.cases() for one in case.live()]
+    assert len(told) < 4 < len(held)
+    assert all(join_items(told, item.effective) == join_items(held, item.effective) for item in held)
+    world.flag(person=HER, hazard=Hazard.MASS_CASUALTY)
+    assert max(item.standing.level for item in entry(world).items) is Level.GUARDED

@@ -10,6 +10,7 @@ import pytest
 from answerable.core.facts import LoweringKind, SubjectId
 from answerable.errors import BadInput, TooLarge
 from answerable.ledger.verify import parse_checkpoint, parse_note
+from answerable.store import record
 from answerable.store.protocol import Checkpointed, FeedLine, Store
 from answerable_gate import Level, proven
 from tests.core.builders import RITA, SECOND, SUBJECT
@@ -141,6 +142,18 @@ def test_a_withdrawn_link_frees_both_ends_when_sealed(store: Store) -> None:
     assert not any(item.of == SUBJECT for item in lines[SECOND].entry.items)
     freed = [proven(release, _verify) for release in lines[SECOND].releases]
     assert any(one.foreign and one.subject == SECOND for one in freed if one)
+
+
+def test_of_more_proofs_than_a_line_holds_the_newest_are_sent(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line that no gate takes cuts off all behind it; where an old proof is missing, a gate only stays stricter."""
+    world = a_stored_world(store, is_sealing=True)
+    for _ in range(3):
+        world.with_flag().answer_all()
+        assert world.close(world.case()) is None
+    full = _lines(store)[SUBJECT].releases
+    assert len(full) == 3
+    monkeypatch.setattr(record, "RELEASES_BYTES", 3_000)
+    assert _lines(store)[SUBJECT].releases == full[1:]
 
 
 def test_a_checkpoint_of_anything_else_is_refused(store: Store) -> None:

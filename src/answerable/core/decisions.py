@@ -25,7 +25,8 @@ from answerable.core.facts import (
 )
 from answerable.core.journal import Journal
 from answerable.core.standing import yardstick
-from answerable_gate import NOTHING, Level, Limit, Shield, Standing
+from answerable_gate import NOTHING, Level, Limit, Malformed, Shield, Standing
+from answerable_gate.entry import SHIELDS_MAX, TERMS_MAX, decode_standing, encode_standing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +47,7 @@ def decide(journal: Journal, case_id: CaseId, wanted: Wanted, *, staff: StaffId)
     Limits and shields that stand are kept: a decision adds to them, a lift takes them away.
     """
     case = journal.files.case(case_id)
-    refused = openings.may_act(journal, case, staff)
+    refused = openings.may_act(journal, case, staff) or unfit(Standing(wanted.level, wanted.limits, wanted.shields))
     if refused is not None:
         return refused
     floor = yardstick(journal.files, case.subject, sealed=journal.sealed, now=journal.now)
@@ -58,9 +59,21 @@ def decide(journal: Journal, case_id: CaseId, wanted: Wanted, *, staff: StaffId)
     if not case.is_open and not any(case.live()):
         return Refused("case_closed", "The case is closed and holds nothing to decide again.")
     standing = Standing(wanted.level, wanted.limits | floor.limits, wanted.shields | floor.shields)
+    if unfit(standing) is not None:
+        # More shields stand than one item can carry; those of other measures go on with them.
+        standing = Standing(wanted.level, wanted.limits | floor.limits, wanted.shields)
     settles = tuple(held.item.id for held in case.live_defaults())
     take(journal, case, staff=staff, settles=settles, reason=wanted.reason)
     set_measure(journal, case, standing, staff=staff, scope=wanted.scope, proportionality=wanted.proportionality)
+    return None
+
+
+def unfit(standing: Standing) -> Refused | None:
+    """Refuse what no gate could read: the line that told of it would cut every gate off from the feed."""
+    try:
+        decode_standing(encode_standing(standing))
+    except Malformed:
+        return Refused("bad_input", f"At most {SHIELDS_MAX} shields, each of at most {TERMS_MAX} different names.")
     return None
 
 

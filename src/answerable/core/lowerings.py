@@ -91,7 +91,7 @@ def _unfit(journal: Journal, case: Case, wanted: Wanted) -> Refused | None:
     match wanted.kind:
         case LoweringKind.LIFT | LoweringKind.CLOSE:
             has_end = wanted.kind is LoweringKind.LIFT or wanted.end is not None
-            return _unfit_step(journal, case, wanted.to, has_end=has_end)
+            return decisions.unfit(wanted.to) or _unfit_step(journal, case, wanted.to, has_end=has_end)
         case LoweringKind.RETIER:
             is_step = wanted.tier is not None and wanted.tier == case.tier + 1
             return None if is_step else Refused("one_step", "A tier goes down one step at a time.")

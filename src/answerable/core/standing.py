@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
 
 from answerable.core.cases import Case, Files, Held, Subject
 from answerable.core.facts import Recorded, SubjectId
-from answerable_gate import Entry, Frozen, Item, Level, Standing, cap, join
+from answerable_gate import NOTHING, Entry, Frozen, Item, Level, Standing, cap, covers, join
 from answerable_gate import standing as join_items
 
 CAPPED = "^guarded"
 """Suffix of an item's id where an automatic link carries it, capped: an id stands for one content for ever."""
+
+
+ITEMS_TOLD = 128
+"""Above this number an entry leaves out what the others cover: one case for each of a thousand names floods no gate."""
 
 
 def is_sealed(recorded: Recorded | None, sealed: int) -> bool:
@@ -34,7 +38,21 @@ def items(files: Files, subject: SubjectId, *, sealed: int) -> tuple[Item, ...]:
             continue
         for case in other.cases.values():
             found += [_shared(held.item, full=other.id in full) for held in held_items(case, sealed)]
-    return tuple(found)
+    return tuple(found) if len(found) <= ITEMS_TOLD else needed(found)
+
+
+def needed(found: Iterable[Item]) -> tuple[Item, ...]:
+    """Return the items without which standing would be less at some moment: what earlier ones join to covers the rest.
+
+    A gate takes no line beyond its limits, and one such line would cut every gate off from everybody behind it.
+    """
+    kept: list[Item] = []
+    reached = NOTHING
+    for item in sorted(found, key=lambda one: (one.effective, one.id)):
+        if not covers(reached, item.standing):
+            kept.append(item)
+            reached = join(reached, item.standing)
+    return tuple(kept)
 
 
 def _shared(item: Item, *, full: bool) -> Item:

@@ -23,8 +23,10 @@ from answerable.ledger.verify import Malformed, parse_checkpoint, parse_note
 from answerable.store.folds import Fold, Folds, Rows, component, tied
 from answerable.store.protocol import Checkpointed, FeedLine, Tx
 from answerable_gate import Release
+from answerable_gate.feed import LINE_BYTES_MAX, RELEASES_MAX
 
 POLL_S = 0.05
+RELEASES_BYTES = LINE_BYTES_MAX // 4
 
 Node = Callable[[int, int], bytes]
 
@@ -259,7 +261,19 @@ class Record(ABC):
             return None
         built = entry(files, subject, sealed=newest.size, version=version, aliases=aliases)
         indexes = sorted(index for index in _release_indexes(files) if index < newest.size)
-        return FeedLine(seq=seq, entry=built, releases=tuple(self._proof(index, newest) for index in indexes))
+        return FeedLine(seq=seq, entry=built, releases=tuple(self._proofs(indexes, newest)))
+
+    def _proofs(self, indexes: list[int], newest: Checkpointed) -> list[Release]:
+        """Return the newest proofs that fit one line; a gate that missed an older one stays stricter, never looser."""
+        found: list[Release] = []
+        left = RELEASES_BYTES
+        for index in reversed(indexes[-RELEASES_MAX:]):
+            proof = self._proof(index, newest)
+            left -= len(proof.leaf) * 4 // 3 + len(proof.note) + 80 * len(proof.path) + 200
+            if left < 0:
+                break
+            found.append(proof)
+        return found[::-1]
 
     def _component(self, folds: Folds, rows: Rows, seeds: list[SubjectId]) -> Files:
         """Return the files of some subjects and all tied to them; the folds go back, so nobody may change them."""
