@@ -111,6 +111,7 @@ HOSTILE: dict[str, tuple[bytes, int]] = {
     "no such day": (json.dumps(FLAG | {"at": "2026-02-30T00:00:00.000000Z"}).encode(), 400),
     "another spelling of time": (json.dumps(FLAG | {"at": "2026-02-03T00:00:00Z"}).encode(), 400),
     "an account of signs nobody sees": (json.dumps(FLAG | {"user": "\u200b"}).encode(), 400),
+    "a vendor that could be a member of staff": (json.dumps(FLAG | {"source": "Lead 1"}).encode(), 422),
     "too large": (json.dumps(FLAG | {"evidence": "x" * 1_100_000}).encode(), 413),
 }
 
@@ -144,6 +145,23 @@ def test_unknown_ways_are_problems_too(house: House) -> None:
     """Whatever is asked, the answer is a problem document."""
     assert (house.call("GET", "/v1/nothing").status, house.call("GET", "/v1/nothing").code) == (404, "not_found")
     assert house.call("DELETE", "/v1/signals").code == "method_not_allowed"
+
+
+def test_a_vendor_is_named_after_who_passes_its_flags_on(house: House) -> None:
+    """The same id from two vendors of one operator is two flags."""
+    body = FLAG | {"id": "vendor-1", "user": "user-vendor"}
+    plain, one, two = (
+        house.call("POST", "/v1/signals", body | more, who="classifier-1")
+        for more in ({}, {"source": "vendor-a"}, {"source": "v" * 23})
+    )
+    assert len({answer.json["id"] for answer in (plain, one, two)}) == 3
+    assert {answer.json["case"] for answer in (plain, one, two)} == {plain.json["case"]}
+
+
+def test_a_plan_of_too_many_names_is_refused(house: House) -> None:
+    """What no entry of the ledger could hold is refused before it is asked for."""
+    ask = {"account": "user-many", "models": ["m" * 100 + str(n) for n in range(150)]}
+    assert house.call("POST", "/v1/entitlements", ask, who="billing-1").code == "invalid"
 
 
 def test_bytes_that_never_end_are_cut_off(house: House, tmp_path: Path) -> None:

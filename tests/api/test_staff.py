@@ -87,6 +87,17 @@ def test_the_smaller_verbs(house: House) -> None:
     assert house.call("POST", "/v1/links/ln_x/confirmations", {"subject": "sub_x"}, who="lead-1").status == 404
 
 
+def test_a_measure_too_long_for_an_entry_is_refused(house: House) -> None:
+    """What no entry of the ledger could hold changes nothing."""
+    case = house.warn("long-shield", user="user-long-shield").json["case"]
+    house.view(case, "lead-1")
+    person = house.call("GET", f"/v1/cases/{case}", who="lead-1").json["person"]
+    shields = [{"person": person, "terms": [f"{n:03}" + "x" * 150 for n in range(200)]}]
+    answer = house.act(case, "decisions", decision("guarded") | {"shields": shields}, "lead-1")
+    assert (answer.status, answer.code) == (409, "bad_input")
+    assert house.act(case, "decisions", decision("guarded"), "lead-1").status == 201
+
+
 def test_an_answer_is_to_one_thing(house: House) -> None:
     """Neither both nor none."""
     case = house.warn("one-1", user="user-one").json["case"]

@@ -113,6 +113,20 @@ def test_a_group_that_cannot_be_kept_is_tried_one_by_one(tmp_path: Path) -> None
     assert isinstance(two.exception(), StoreUnavailable)
 
 
+def test_where_the_store_fails_nobody_waits_for_each(tmp_path: Path) -> None:
+    """After two failures alone it is the store: the others hear so without a try of their own."""
+    store = FullDisk(origin=ORIGIN)
+    house, tried = in_memory(tmp_path, store), []
+
+    def verb(_: Answerable) -> None:
+        tried.append(1)
+
+    store.is_full = True
+    futures = told(house, *[verb] * 10)
+    assert all(isinstance(future.exception(), StoreUnavailable) for future in futures)
+    assert len(tried) == 10 + module.FAILS_MAX
+
+
 def test_a_conflict_is_tried_again(tmp_path: Path) -> None:
     """Somebody else was first: the verb runs again, and in the end it says so."""
     house, runs = in_memory(tmp_path), []

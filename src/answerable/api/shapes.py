@@ -6,14 +6,28 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from answerable.api.bodies import moment
-from answerable.app import AccountIn, Exchange, Identifier, IdentifierKind, MeasureIn, NoticeIn, ProposalIn, SignalIn
+from answerable.api.bodies import Invalid, moment
+from answerable.app import (
+    PLAN_BYTES_MAX,
+    AccountIn,
+    Exchange,
+    Identifier,
+    IdentifierKind,
+    MeasureIn,
+    NoticeIn,
+    ProposalIn,
+    SignalIn,
+    plan_bytes,
+)
 from answerable.core.facts import EndState, Hazard, LinkId, LoweringKind, Outcome, SubjectId, Tier
 from answerable.core.journal import Plan
 from answerable_gate import NOTHING, Level, Limit, Shield, Standing
 
 Key = Annotated[str, Meta(min_length=1, max_length=200)]
 Word = Annotated[str, Meta(pattern=r"^[\x21-\x7e]{1,64}\Z")]
+Vendor = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,22}\Z")]
+"""With an operator's id of 40 and a colon it makes the 64 letters that the ledger gives to whoever acts."""
+GateName = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,39}\Z")]
 Token = Annotated[str, Meta(pattern=r"^[a-z0-9_^-]{1,80}\Z")]
 Account = Annotated[str, Meta(min_length=1, max_length=256)]
 Label = Annotated[str, Meta(min_length=1, max_length=500)]
@@ -57,7 +71,7 @@ class SignalBody(Shape, frozen=True, kw_only=True):
     label: Label
     hazard: Hazard
     id: Key | None = None
-    source: Word | None = None
+    source: Vendor | None = None
     score: Score | None = None
     conversation: Key | None = None
     person: Identifiers = ()
@@ -138,7 +152,10 @@ class EntitlementBody(Shape, frozen=True, kw_only=True):
 
     def plan(self) -> Plan:
         """Return the plan that is asked for."""
-        return Plan(self.models, self.tools)
+        plan = Plan(self.models, self.tools)
+        if plan_bytes(plan) > PLAN_BYTES_MAX:
+            raise Invalid(f"the names of a plan take at most {PLAN_BYTES_MAX} bytes")
+        return plan
 
 
 class ExchangeBody(Shape, frozen=True, kw_only=True):
@@ -147,7 +164,7 @@ class ExchangeBody(Shape, frozen=True, kw_only=True):
     id: Key
     subject: Token
     at: str
-    gate: Word
+    gate: GateName
     answer: Annotated[str, Meta(pattern=r"^(allow|limit|refuse)\Z")]
     level: LevelNumber
     standing: LevelNumber
@@ -178,7 +195,7 @@ class ExchangeBody(Shape, frozen=True, kw_only=True):
 class ConfirmationBody(Shape, frozen=True, kw_only=True):
     """A gate says that it holds these items."""
 
-    gate: Word
+    gate: GateName
     subject: Token
     items: Annotated[tuple[Token, ...], Meta(max_length=1000)]
 
@@ -186,7 +203,7 @@ class ConfirmationBody(Shape, frozen=True, kw_only=True):
 class GapBody(Shape, frozen=True, kw_only=True):
     """A span in which a gate served a subject and could not keep what."""
 
-    gate: Word
+    gate: GateName
     subject: Token
     since: str
     until: str

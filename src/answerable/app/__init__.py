@@ -3,13 +3,14 @@
 from answerable.app.acts import Acts
 from answerable.app.files import CaseFile
 from answerable.app.incoming import AccountIn, NoticeIn, SignalIn, Taken
-from answerable.app.intake import Asked, Intake
+from answerable.app.intake import PLAN_BYTES_MAX, Asked, Intake, plan_bytes
 from answerable.app.reading import GateRules, Health, Reading
 from answerable.app.verbs import Answerable, MeasureIn, ProposalIn
 from answerable.store.protocol import CaseRow, Exchange
 from answerable.vault.identifiers import Identifier, IdentifierKind
 
 __all__ = [
+    "PLAN_BYTES_MAX",
     "AccountIn",
     "Acts",
     "Answerable",
@@ -28,4 +29,5 @@ __all__ = [
     "Reading",
     "SignalIn",
     "Taken",
+    "plan_bytes",
 ]

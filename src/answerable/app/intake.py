@@ -36,6 +36,7 @@ from answerable.vault.index import fingerprint
 _LABEL = re.compile(r"[\x21-\x7e]{1,64}")
 _FUTURE_MAX = timedelta(minutes=5)
 _SEEN_TEXTS = "notice_text"
+PLAN_BYTES_MAX = 8 << 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +209,16 @@ class Intake:
         if self._entitlements is None or account is None:
             return None
         found = self._entitlements.of(account)
-        return Plan(found.models, found.tools) if isinstance(found, PortPlan) else None
+        if not isinstance(found, PortPlan):
+            return None
+        plan = Plan(found.models, found.tools)
+        # A list longer than an entry would keep the flag itself out of the record; it is not known instead (L10, L17).
+        return plan if plan_bytes(plan) <= PLAN_BYTES_MAX else None
+
+
+def plan_bytes(plan: Plan) -> int:
+    """Return about how many bytes a plan takes in an entry of the ledger."""
+    return sum(len(json.dumps(name)) + 1 for names in (plan.models, plan.tools) for name in names or ())
 
 
 def _plans(subject: SubjectId, asked: Asked) -> dict[SubjectId, Plan]:

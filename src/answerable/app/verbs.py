@@ -214,7 +214,7 @@ class Answerable:
 
     def confirm_measure(self, subject: SubjectId, items: Sequence[ItemId], *, gate: str) -> int:
         """Record that a gate holds these items; return how many it had not confirmed before (L9)."""
-        with self.acts.open(gate, (subject,)) as act:
+        with self.acts.open(f"gate:{gate}", (subject,)) as act:
             before = len(act.journal.written)
             for case in list(act.journal.files.subject(subject).cases.values()):
                 for item in items:
@@ -224,7 +224,7 @@ class Answerable:
 
     def record_gap(self, subject: SubjectId, *, since: datetime, until: datetime, reason: str, gate: str) -> int:
         """Record that exchanges in a span may have been served without a record here (L18); return how many facts."""
-        with self.acts.open(gate, (subject,)) as act:
+        with self.acts.open(f"gate:{gate}", (subject,)) as act:
             key = f"{subject} {rfc3339(since)} {rfc3339(until)} {reason}"
             if act.journal.files.subject(subject).seq == 0 or act.tx.remembered(f"gap:{gate}", key) is not None:
                 return 0

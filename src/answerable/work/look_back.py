@@ -10,7 +10,6 @@ from collections.abc import Iterator
 
 from answerable.app import Answerable
 from answerable.core.facts import CaseId, NoticeId, SubjectId
-from answerable.errors import AnswerableError
 from answerable.ports.history import History, Message
 from answerable.ports.unknown import NotKnown
 from answerable.screen.lookback import look_back
@@ -26,9 +25,9 @@ def look(answerable: Answerable, history: History | None) -> int:
     for subject, case, notice in waiting:
         try:
             _look(answerable, history, subject, case, notice)
-        except AnswerableError as error:
+        except Exception as error:  # noqa: BLE001 - one history that cannot be read holds up no other
             # It stays open; the next act after its limit ends it as NOT KNOWN, whatever becomes of this worker.
-            _log.exception("a look-back could not be done: %s", error)
+            _log.error("a look-back could not be done", exc_info=error)
     return len(waiting)
 
 

@@ -22,6 +22,7 @@ Verb = Callable[[Answerable], T]
 QUEUE_MAX = 10_000
 BATCH_MAX = 256
 TRIES_MAX = 5
+FAILS_MAX = 2
 SEAL_EVERY_S = 0.25
 
 _log = logging.getLogger("answerable.writer")
@@ -156,19 +157,32 @@ def attempt(answerable: Answerable, verb: Verb[T]) -> T | Failed:
 
 def perform(answerable: Answerable, jobs: Sequence[_Job[Any]]) -> None:
     """Run jobs in one transaction and tell each caller after the commit; where it cannot be, each in its own."""
+    fault = _together(answerable, jobs)
+    if fault is None:
+        return
+    if len(jobs) == 1:
+        _tell(jobs[0], Failed(fault))
+        return
+    _log.warning("a group of %d acts was not kept; each is tried alone: %s", len(jobs), fault)
+    failed = 0
+    for job in jobs:
+        # Where one after the other fails it is the store: the rest hear so at once and not after a wait for each.
+        alone = _together(answerable, [job]) if failed < FAILS_MAX else fault
+        failed = 0 if alone is None else failed + 1
+        if alone is not None:
+            _tell(job, Failed(alone))
+
+
+def _together(answerable: Answerable, jobs: Sequence[_Job[Any]]) -> Exception | None:
+    """Run jobs in one transaction and tell each caller after the commit; return what kept it from being committed."""
     try:
         with answerable.acts.store.batch():
             results = [attempt(answerable, job.verb) for job in jobs]
-    except Exception as error:  # noqa: BLE001 - whatever keeps a group from being kept, its members are tried alone
-        if len(jobs) == 1:
-            _tell(jobs[0], Failed(error))
-            return
-        _log.warning("a group of %d acts was not kept; each is tried alone: %s", len(jobs), error)
-        for job in jobs:
-            perform(answerable, [job])
-        return
+    except Exception as error:  # noqa: BLE001 - whatever it was, nothing of the group is kept
+        return error
     for job, result in zip(jobs, results, strict=True):
         _tell(job, result)
+    return None
 
 
 def _tell(job: _Job[Any], result: object) -> None:
@@ -186,5 +200,5 @@ def seal(answerable: Answerable) -> None:
         answerable.seal()
     except Conflict:
         _log.debug("another process has signed a larger tree")
-    except AnswerableError:
-        _log.exception("no checkpoint could be signed; nothing is lowered meanwhile")
+    except Exception as error:  # noqa: BLE001 - the writer outlives its signer
+        _log.error("no checkpoint could be signed; nothing is lowered meanwhile", exc_info=error)
