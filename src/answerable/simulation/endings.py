@@ -43,11 +43,11 @@ def check(world: World) -> None:
     """Check everything that must hold at rest."""
     house = world.house
     _answers(world)
-    _tables(house)
+    check_tables(house)
     _ledger(house)
     _gates(house)
     _intake(world)
-    _coverage(house)
+    check_coverage(house)
 
 
 def _answers(world: World) -> None:
@@ -64,7 +64,7 @@ def _answers(world: World) -> None:
             house.checks.that(Law.L5, sent, f"no letter left for {type(recorded.fact).__name__} {letter}")
 
 
-def _tables(house: House) -> None:
+def check_tables(house: House) -> None:
     """The read tables are the fold of all facts, and the folds kept in memory are what the facts make (L7)."""
     folded, tables = tables_of(house.store.all_recorded()), house.store.tables()
     for name, rows in folded.items():
@@ -111,7 +111,7 @@ def _intake(world: World) -> None:
     house.checks.that(Law.L17, not lost and not twice, f"lost {lost[:3]}, taken twice {twice[:3]}")
 
 
-def _coverage(house: House) -> None:
+def check_coverage(house: House) -> None:
     """What the sealed blocks say was served is what the gates served (L18)."""
     sealed: Counter[str] = Counter()
     served: Counter[str] = Counter()

@@ -55,7 +55,7 @@ class Faults:
         self._cut.clear()
         self.worker_is_dead = False
         house = self._world.house
-        house.store.is_full = house.store.dies_before = house.store.dies_after = False
+        house.disk.is_full = house.disk.dies_before = house.disk.dies_after = False
         house.signer.is_down = self._world.mail.is_down = False
 
     def _recur(self, fault: Callable[[], None], every: timedelta) -> None:
@@ -81,7 +81,7 @@ class Faults:
         self._world.house.restart(self._world.house.server)
 
     def _disk_is_full(self) -> None:
-        store = self._world.house.store
+        store = self._world.house.disk
         store.is_full = True
         self._world.after(self._chance.span(MINUTE, HOUR), lambda: setattr(store, "is_full", False))
 
@@ -97,7 +97,7 @@ class Faults:
 
     def _dies_beside_a_commit(self) -> None:
         """The next commit is the last thing, or the thing after the last, that a process does."""
-        store = self._world.house.store
+        store = self._world.house.disk
         if self._chance.happens(0.5):
             store.dies_before = True
         else:

@@ -24,6 +24,7 @@ from answerable.simulation.notes import note
 from answerable.simulation.parts import ORIGIN, Accounts, Crash, FailingStore, MemorySigner, ProcessClock, TrueTime
 from answerable.simulation.wires import Site
 from answerable.simulation.witness import Witness
+from answerable.store.protocol import Store
 from answerable.vault.keys import make_keyring
 from answerable_gate import Entry, Verdict
 from answerable_gate.io.proofs import pin
@@ -40,21 +41,25 @@ class Process:
     acts: Acts
     app: Answerable
 
-    def __init__(self, name: str, true: TrueTime) -> None:
-        """Take the name; `House.start` does the rest."""
+    def __init__(self, name: str, true: TrueTime, store: Store) -> None:
+        """Take the name and the process's own way to the record; `House.start` does the rest."""
         self.name = name
+        self.store = store
         self.clock = ProcessClock(true)
 
 
 class House:
     """One record with its gates, watched."""
 
-    def __init__(self, seed: int, policy: str, staff: tuple[Person, ...], *, gates: int = 3) -> None:
-        """Found the record under a policy's text and connect the gates."""
+    def __init__(
+        self, seed: int, policy: str, staff: tuple[Person, ...], *, gates: int = 3, store: Store | None = None
+    ) -> None:
+        """Found the record under a policy's text and connect the gates; `store` is in memory where none is given."""
         self.true = TrueTime(START)
         self.checks = Checks()
         self.witness = Witness(self.checks)
-        self.store = FailingStore(ORIGIN)
+        self.disk = FailingStore(ORIGIN)
+        self.store: Store = store or self.disk
         self.mint = SeededMint(seed)
         self.keyring = make_keyring(self.mint)
         self.index = Index(keyring=self.keyring)
@@ -72,7 +77,7 @@ class House:
         self.sites: list[Site] = []
         self._ahead: timedelta | None = None
         self._head = 0
-        self.server, self.worker = Process("server", self.true), Process("worker", self.true)
+        self.server, self.worker = (Process(name, self.true, self.store) for name in ("server", "worker"))
         self.start(self.server)
         self.start(self.worker)
         self.reading = Reading(self.server.acts, self.signer, RULES)
@@ -84,14 +89,14 @@ class House:
     def start(self, process: Process) -> None:
         """Start a process: everything it remembers is made again from the record."""
         process.clock = ProcessClock(self.true, process.clock.offset)
-        process.acts = Acts(store=self.store, keyring=self.keyring, clock=process.clock, mint=self.mint)
+        process.acts = Acts(store=process.store, keyring=self.keyring, clock=process.clock, mint=self.mint)
         intake = Intake(process.acts, self.index, directory=self.accounts, entitlements=self.accounts)
         process.app = Answerable(process.acts, intake, self.signer)
 
     def restart(self, process: Process) -> None:
         """Let a process die and start again; with the server its connections to the gates break."""
         self.acts_done.append(f"{self.true.now:%d %H:%M:%S} {process.name} restarts")
-        self.store.restart(serves=process is self.server)
+        self.disk.restart(serves=process is self.server)
         self.start(process)
         if process is self.server:
             self.reading = Reading(process.acts, self.signer, RULES)

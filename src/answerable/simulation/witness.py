@@ -189,9 +189,8 @@ class Witness:
     def evidence(self, subject: str) -> frozenset[str]:
         """Return everything that a signature of now covers, over the whole holder; repeats of a text are left out."""
         holder = self.holder(subject)
-        found = {
-            f"{name}{'+' * (link.confirmed is not None)}" for name, link in self.links.items() if holder.intersection(link.ends)
-        }
+        links = {name: link for name, link in self.links.items() if holder.intersection(link.ends)}
+        found = {f"confirmed {name}" if link.confirmed is not None else name for name, link in links.items()}
         for case in self.cases_of(holder):
             found |= {*case.signals, *case.dissents, *(f"act {one}" for one in case.acts)}
             for name, notice in case.notices.items():

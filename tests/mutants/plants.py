@@ -1,0 +1,307 @@
+"""The planted faults: what somebody might build by mistake or to save trouble, each as small as it can be.
+
+Law: every fault here is one that a system in service has had, or that a reader of the design might well make.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from answerable.app import acts, exposures, intake, reading
+from answerable.core import decisions, defaults, evidence, fold, lowerings, notices, openings, standing, views
+from answerable.core import facts as f
+from answerable.store import act as store_act
+from answerable.store import folds, memory_tx
+from answerable.store.sqlite import SqliteStore
+from answerable.store.sqlite_tx import SqliteTx
+from answerable_gate import Item, admission, gate, judge, join
+from answerable_gate import standing as gate_standing
+from answerable_gate.clock import Clock
+
+Patch = pytest.MonkeyPatch
+
+
+def runner_only_gate(patch: Patch) -> None:
+    """The gate waits for somebody to write that a default took effect."""
+
+    def measures(items: Any, now: Any, fallen: Any = ()) -> Any:
+        return gate_standing.standing([one for one in items if one.kind == "measure"], now, fallen)
+
+    patch.setattr(judge, "standing", measures)
+    patch.setattr(admission, "counts", lambda item, now, fallen=(): item.kind == "measure" and item.effective <= now)
+
+
+def acknowledgement_stops_the_clock(patch: Patch) -> None:
+    """Whoever opens the case has dealt with it."""
+    viewed = fold._CASE_ARMS[f.CaseViewed]
+
+    def arm(case: Any, fact: Any, recorded: Any) -> None:
+        viewed(case, fact, recorded)
+        fold._meet(case, f.DeadlineKind.DECIDE)
+        for held in case.live_defaults():
+            held.settled = True
+
+    patch.setitem(fold._CASE_ARMS, f.CaseViewed, arm)
+
+
+def one_person_lifts(patch: Patch) -> None:
+    """A signed proposal is enough."""
+    patch.setattr(lowerings, "_not_ripe", lambda *_: None)
+
+
+def same_person_twice(patch: Patch) -> None:
+    """Two signatures are counted, not two people."""
+    patch.setattr(lowerings, "draw", lambda journal, case, proposal, first: first)
+    patch.setattr(lowerings, "_wrong_person", lambda *_: None)
+
+
+def one_person_decides_below_the_armed_default(patch: Patch) -> None:
+    """A decision is measured by what stands, not by what is armed."""
+    patch.setattr(decisions, "yardstick", standing.standing)
+
+
+def re_tier_down(patch: Patch) -> None:
+    """Whoever owns a case says how urgent it is."""
+    propose = lowerings.propose
+
+    def proposed(journal: Any, case_id: Any, wanted: Any, *, staff: Any, waives: bool = False) -> Any:
+        found = propose(journal, case_id, wanted, staff=staff, waives=waives)
+        if wanted.kind is f.LoweringKind.RETIER and isinstance(found, str):
+            case = journal.files.case(case_id)
+            journal.write(f.TierLowered(subject=case.subject, case=case.id, tier=wanted.tier, proposal=found))
+        return found
+
+    patch.setattr(lowerings, "propose", proposed)
+
+
+def cooling_off_skipped(patch: Patch) -> None:
+    """The cooling-off counts from when the case opened."""
+    patch.setattr(lowerings, "_cooling_since", lambda journal, case, proposal: case.opened_at - timedelta(days=30))
+
+
+def approval_survives_new_evidence(patch: Patch) -> None:
+    """A signature is on the case, not on what was known."""
+    patch.setattr(lowerings, "current_digest", lambda journal, case: "0" * 64)
+
+
+def new_notice_extends(patch: Patch) -> None:
+    """A new notice starts the clock again."""
+    receive = notices.receive
+
+    def received(journal: Any, incoming: Any) -> Any:
+        for case in journal.files.subject(incoming.subject).cases.values():
+            fold._meet(case, f.DeadlineKind.DECIDE)
+            for held in case.live_defaults():
+                held.settled = True
+        return receive(journal, incoming)
+
+    patch.setattr(notices, "receive", received)
+
+
+def further_default_due_later(patch: Patch) -> None:
+    """Stronger evidence gets its own full time to decide, whatever is running."""
+    patch.setattr(defaults, "further_due", lambda running, *, now, limit: now + limit)
+
+
+def default_loosens(patch: Patch) -> None:
+    """A default that fell due takes the place of what a person had set."""
+    items = standing.items
+
+    def fewer(files: Any, subject: Any, *, sealed: int) -> Any:
+        found = items(files, subject, sealed=sealed)
+        return tuple(one for one in found if one.kind == "default") or found
+
+    patch.setattr(standing, "items", fewer)
+
+
+def armed_default_edited(patch: Patch) -> None:
+    """What is armed is updated in place when more comes in."""
+    raised = fold._CASE_ARMS[f.SignalRaised]
+
+    def arm(case: Any, fact: Any, recorded: Any) -> None:
+        raised(case, fact, recorded)
+        for held in case.live_defaults():
+            held.item = replace(held.item, effective=held.item.effective + timedelta(hours=1))
+
+    patch.setitem(fold._CASE_ARMS, f.SignalRaised, arm)
+
+
+def scalar_instead_of_join(patch: Patch) -> None:
+    """Standing is the highest level, and limits are those of the newest item."""
+
+    def newest(*standings: Any) -> Any:
+        return max(standings, key=lambda one: one.level, default=join())
+
+    patch.setattr(gate_standing, "join", newest)
+
+
+def forward_clock_step_then_correction(patch: Patch) -> None:
+    """The record believes the wall clock, whatever it said before."""
+    patch.setattr(acts.Acts, "now", lambda self, high_water: self.clock.now())
+
+
+def clock_step_back_after_a_default_fell_due(patch: Patch) -> None:
+    """The gate believes the wall clock, and asks it anew each time whether a default is due."""
+    patch.setattr(gate, "tick", lambda clock, wall, monotonic: (Clock(wall, monotonic), wall))
+    patch.setattr(gate, "mark", lambda held, *, now: replace(held, fallen=_due(held.entry.items, now)))
+    patch.setattr(admission, "mark", lambda held, *, now: replace(held, fallen=_due(held.entry.items, now)))
+    patch.setattr(judge, "standing", lambda items, now, fallen=(): gate_standing.standing(items, now))
+
+
+def _due(items: tuple[Item, ...], now: Any) -> frozenset[str]:
+    return frozenset(item.id for item in items if item.effective <= now)
+
+
+def feed_entry_lost(patch: Patch) -> None:
+    """The server skips a line and says that all was sent."""
+    entries_after = reading.Reading.entries_after
+
+    def fewer(self: Any, after: int) -> Any:
+        until, lines = entries_after(self, after)
+        return until, lines[:-1]
+
+    patch.setattr(reading.Reading, "entries_after", fewer)
+
+
+def dropped_subject_without_proof(patch: Patch) -> None:
+    """The gate lets go of whatever the store no longer names."""
+    patch.setattr(admission, "_not_freed", lambda *_: ())
+
+
+def lift_counts_unsealed(patch: Patch) -> None:
+    """A lift counts as soon as it is written, signed checkpoint or not."""
+    patch.setattr(standing, "is_sealed", lambda recorded, sealed: recorded is not None)
+
+
+def view_without_fact(patch: Patch) -> None:
+    """Opening a case leaves no trace."""
+    patch.setattr(views, "view", lambda *_, **__: None)
+
+
+def first_filer_wins(patch: Patch) -> None:
+    """Whoever warns second about the one who warned first only wants revenge."""
+    arm = defaults.arm
+
+    def unless_crossed(journal: Any, case: Any, **how: Any) -> None:
+        if not any(notice.crossed_with for notice in case.notices.values()):
+            arm(journal, case, **how)
+
+    patch.setattr(defaults, "arm", unless_crossed)
+
+
+def many_voices_are_evidence(patch: Patch) -> None:
+    """10,000 paraphrased notices restrict somebody beyond watch: so many cannot all be wrong."""
+    grade = evidence.grade
+
+    def counted(case: Any, **how: Any) -> f.Grade:
+        return max(grade(case, **how), f.Grade.E1 if len(case.notices) >= 10 else f.Grade.E0)
+
+    patch.setattr(evidence, "grade", counted)
+
+
+def no_hourly_bound(patch: Patch) -> None:
+    """Automatic effects of notices are not counted."""
+    patch.setattr(defaults, "_is_bounded", lambda *_: False)
+
+
+def reply_counts_as_answer(patch: Patch) -> None:
+    """A kind word to the reporter stops the clock."""
+
+    def arm(case: Any, fact: Any, _: Any) -> None:
+        case.notices[fact.notice].answered = True
+        fold._meet(case, f.DeadlineKind.ANSWER, about=fact.notice)
+
+    patch.setitem(fold._CASE_ARMS, f.ReplySent, arm)
+
+
+def owner_changed_in_memory(patch: Patch) -> None:
+    """Somebody takes a case over without a word in the record."""
+
+    def take_over(_: Any, case: Any) -> None:
+        case.owner = f.StaffId("partner-1")
+
+    patch.setattr(openings, "assign", take_over)
+
+
+def chain_forked(patch: Patch) -> None:
+    """Two writers go on from the same entry."""
+    write_entry = store_act.write_entry
+
+    def forked(recorded: Any, *, prev: str, origin: str) -> bytes:
+        return write_entry(recorded, prev=prev if recorded.seq != 3 else "", origin=origin)
+
+    patch.setattr(store_act, "write_entry", forked)
+
+
+def webhook_is_the_enforcement(patch: Patch) -> None:
+    """What was decided is said to be in force because the operator was told."""
+    set_measure = decisions.set_measure
+
+    def told(journal: Any, case: Any, standing: Any, **how: Any) -> None:
+        set_measure(journal, case, standing, **how)
+        item = list(case.held)[-1]
+        journal.write(f.MeasureConfirmed(subject=case.subject, case=case.id, item=item, gate="gate-1"))
+
+    patch.setattr(decisions, "set_measure", told)
+
+
+def second_delivery_taken_as_new(patch: Patch) -> None:
+    """A source that sends again must have something new to say."""
+    patch.setattr(intake, "_before", lambda *_: None)
+
+
+def half_an_act_stays(patch: Patch) -> None:
+    """A process that dies before the commit leaves behind what it had written."""
+    patch.setattr(memory_tx.State, "undo_to", lambda self, mark: None)
+
+
+def served_is_not_counted(patch: Patch) -> None:
+    """Blocks are sealed with what was refused only."""
+    patch.setattr(exposures, "is_served", lambda exchange: False)
+
+
+def a_draw_from_outside_the_mint(patch: Patch) -> None:
+    """A verb takes its time from something that no seed decides."""
+    now = acts.Acts.now
+
+    def drawn(self: Any, high_water: Any) -> Any:
+        return now(self, high_water) + timedelta(microseconds=int.from_bytes(os.urandom(1), "big"))
+
+    patch.setattr(acts.Acts, "now", drawn)
+
+
+# --- where the record is in SQLite
+
+
+def receipt_before_commit(patch: Patch) -> None:
+    """The answer goes out, and the commit is left for later, when there is more to write."""
+
+    def commit(self: Any) -> None:
+        self._refuse_undone()
+
+    def begin(self: Any) -> None:
+        if not self._write.in_transaction:
+            self._write.execute("BEGIN IMMEDIATE")
+
+    patch.setattr(SqliteStore, "_commit", commit)
+    patch.setattr(SqliteStore, "_begin", begin)
+
+
+def outbox_row_lost(patch: Patch) -> None:
+    """Messages are handed over after the commit, by whoever is alive then."""
+    patch.setattr(SqliteTx, "post", lambda *_: None)
+
+
+def folds_kept_without_looking(patch: Patch) -> None:
+    """Two cases of one subject decided at once: a process that has a fold in memory need not ask what others wrote."""
+    take = folds.Folds.take
+
+    def stale(self: Any, rows: Any, subject: Any) -> Any:
+        return self._kept.pop(subject, None) or take(self, rows, subject)
+
+    patch.setattr(folds.Folds, "take", stale)

@@ -1,0 +1,135 @@
+"""A stage for directed stories: one house, short verbs, time that moves when told to, and no chance.
+
+Law: the same checks watch here as in the simulated world, so that a killer proves that they can see.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from answerable.app import CaseFile, Identifier, IdentifierKind, MeasureIn, NoticeIn, ProposalIn, SignalIn, Taken
+from answerable.core import facts as f
+from answerable.simulation.house import House
+from answerable.simulation.people import named, staff
+from answerable.store.protocol import Store
+from answerable_gate import Level, Standing, Verdict
+from tests.sources import ROOT
+
+STAFFED = (ROOT / "src/answerable/blobs/policies/staffed.toml").read_text()
+LEAD, OTHER, PARTNER, JUNIOR = (f.StaffId(name) for name in ("lead-1", "lead-2", "partner-1", "reviewer-1"))
+
+
+class Stage:
+    """One story."""
+
+    def __init__(self, *, store: Store | None = None) -> None:
+        self.house = House(1, STAFFED, tuple(one.person for one in staff()), gates=1, store=store)
+        self.subjects: dict[str, str] = {}
+        self._given = 0
+
+    # --- time and the feed
+
+    def wait(self, **span: float) -> None:
+        """Let time pass and the record write down what it brought."""
+        self.house.true.elapsed += timedelta(**span)
+
+    def tick(self) -> None:
+        """Let the worker write down what is due."""
+        for subject in self.house.store.due(self.house.now, 100):
+            self.house.act("settle", lambda s=subject: self.house.app.settle(s))
+
+    def carry(self) -> None:
+        """Sign a checkpoint, and let every gate hear everything."""
+        self.house.seal()
+        for site in self.house.sites:
+            site.send()
+            site.arrive()
+
+    # --- what comes in
+
+    def flag(self, user: str, *, hazard: f.Hazard = f.Hazard.STALKING, trajectory: bool = False) -> f.CaseId:
+        """Raise a flag."""
+        self._given += 1
+        kind = f.SignalKind.TRAJECTORY if trajectory else f.SignalKind.FLAG
+        came = SignalIn(
+            id=f"s{self._given}", source="c", model="m", version="1", label="x", hazard=hazard, user=user, kind=kind
+        )
+        return self._taken(user, self.house.act("flag", lambda: self.house.app.raise_signal(came)))
+
+    def warn(self, user: str, *, reporter: str = "her@mail.example", text: str = "", danger: bool = False) -> f.CaseId:
+        """Give a notice."""
+        self._given += 1
+        came = NoticeIn(
+            id=f"n{self._given}",
+            source="portal",
+            text=text or f"He follows me ({self._given}).",
+            subject=(Identifier(IdentifierKind.ACCOUNT, user),),
+            reporter=named(reporter),
+            reporter_is_person=True,
+            hazard=f.Hazard.STALKING,
+            danger_now=danger,
+        )
+        return self._taken(user, self.house.act("notice", lambda: self.house.app.receive_notice(came)))
+
+    def _taken(self, user: str, taken: Taken | None) -> f.CaseId:
+        assert taken is not None and taken.case is not None
+        self.subjects[user] = self.house.witness.cases[taken.case].subject
+        return f.CaseId(taken.case)
+
+    # --- what people do
+
+    def view(self, case: f.CaseId, who: f.StaffId) -> CaseFile:
+        """Open a case."""
+        file = self.house.view(case, who)
+        assert isinstance(file, CaseFile), file
+        return file
+
+    def answer(self, case: f.CaseId, who: f.StaffId) -> None:
+        """Open a case and answer everything in it."""
+        app, body = self.house.app, self.view(case, who).body
+        for one in body["notices"]:
+            said = f.Outcome.NOT_UPHELD
+            self.house.act("answer", lambda n=one["id"]: app.answer_notice(case, n, staff=who, outcome=said, text="No."))
+        for one in body["signals"]:
+            said = f.Outcome.HARMLESS
+            self.house.act("answer", lambda n=one["id"]: app.answer_signal(case, n, staff=who, outcome=said, text="No."))
+
+    def decide(self, case: f.CaseId, level: Level, who: f.StaffId) -> f.Refused | None:
+        """Decide alone."""
+        wanted = MeasureIn(level=level, reason="So.", proportionality="So.")
+        return self.house.act("decide", lambda: self.house.app.decide(case, wanted, staff=who))
+
+    def propose(self, case: f.CaseId, who: f.StaffId, level: Level = Level.NONE, **more: object) -> f.ProposalId | f.Refused:
+        """Propose a lift, or whatever `more` says."""
+        values: dict = {"kind": f.LoweringKind.LIFT, "reason": "So.", "to": Standing(level)}
+        wanted = ProposalIn(**(values | more))
+        found = self.house.act("propose", lambda: self.house.app.propose(case, wanted, staff=who))
+        assert found is not None
+        return found
+
+    def countersign(self, case: f.CaseId, proposal: str, who: f.StaffId) -> f.Refused | None:
+        """Sign as the second."""
+        name = f.ProposalId(proposal)
+        return self.house.act("countersign", lambda: self.house.app.countersign(case, name, staff=who))
+
+    def lift(self, case: f.CaseId, proposal: str, who: f.StaffId) -> f.Refused | None:
+        """Carry a proposal out."""
+        name = f.ProposalId(proposal)
+        return self.house.act("lift", lambda: self.house.app.lift(case, name, staff=who))
+
+    def agreed(self, case: f.CaseId, level: Level = Level.NONE, **more: object) -> tuple[f.ProposalId, f.StaffId]:
+        """Have a lift proposed by the lead and countersigned by whoever was drawn; return it and the second."""
+        self.answer(case, LEAD)
+        proposal = self.propose(case, LEAD, level, **more)
+        assert isinstance(proposal, str), proposal
+        second = f.StaffId(self.house.witness.cases[case].proposals[proposal].drawn[-1])
+        self.view(case, second)
+        refused = self.countersign(case, proposal, second)
+        assert refused is None, refused
+        return proposal, second
+
+    # --- who uses
+
+    def ask(self, user: str) -> Verdict:
+        """Ask for one exchange at the first gate."""
+        return self.house.exchange(self.house.sites[0], user, self.subjects.get(user), "large", ("search",))

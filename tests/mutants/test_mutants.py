@@ -1,0 +1,105 @@
+"""Every planted fault is found by its directed killer, and no killer cries out where nothing is planted.
+
+Law: a green simulation proves nothing about a fault that its checks could not see; here they must see it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import pytest
+
+from answerable.simulation import Law, LawBroken
+from tests.mutants import killers, plants
+
+
+class Mutant(NamedTuple):
+    """A planted fault, the story that finds it, and the laws by which it may be found."""
+
+    plant: Callable[[pytest.MonkeyPatch], None]
+    killer: Callable[[], None]
+    laws: frozenset[Law]
+
+
+def _mutant(plant: Callable[[pytest.MonkeyPatch], None], killer: Callable[[], None], *laws: Law) -> Mutant:
+    return Mutant(plant, killer, frozenset(laws))
+
+
+MUTANTS = {
+    "runner-only gate": _mutant(plants.runner_only_gate, killers.a_default_falls_due_with_everybody_away, Law.L1),
+    "acknowledgement stops the clock": _mutant(
+        plants.acknowledgement_stops_the_clock, killers.somebody_looks_and_leaves_it_there, Law.L1, Law.L3
+    ),
+    "one person lifts": _mutant(plants.one_person_lifts, killers.the_first_signer_goes_on_alone, Law.L4),
+    "same person twice": _mutant(plants.same_person_twice, killers.the_first_signer_signs_again, Law.L4),
+    "one person decides below the armed default": _mutant(
+        plants.one_person_decides_below_the_armed_default, killers.somebody_decides_nothing_is_needed, Law.L4
+    ),
+    "re-tier down": _mutant(plants.re_tier_down, killers.somebody_finds_it_less_urgent, Law.L4),
+    "cooling-off skipped": _mutant(plants.cooling_off_skipped, killers.two_agree_and_act_at_once, Law.L4),
+    "approval survives new evidence": _mutant(
+        plants.approval_survives_new_evidence, killers.a_notice_comes_between_signing_and_lifting, Law.L4
+    ),
+    "new notice extends": _mutant(plants.new_notice_extends, killers.a_notice_comes_while_a_clock_runs, Law.L2, Law.L3),
+    "further default due later": _mutant(
+        plants.further_default_due_later, killers.stronger_evidence_comes_while_a_clock_runs, Law.L3
+    ),
+    "default loosens": _mutant(plants.default_loosens, killers.a_milder_default_falls_due_beside_a_measure, Law.L2),
+    "armed default edited": _mutant(plants.armed_default_edited, killers.a_second_flag_comes, Law.L2, Law.L3),
+    "scalar instead of join": _mutant(
+        plants.scalar_instead_of_join, killers.a_milder_default_falls_due_beside_a_measure, Law.L2
+    ),
+    "forward clock step then correction": _mutant(
+        plants.forward_clock_step_then_correction, killers.the_wall_clock_jumps_ahead_and_is_put_right, Law.L3
+    ),
+    "clock step back after a default fell due": _mutant(
+        plants.clock_step_back_after_a_default_fell_due,
+        killers.the_gates_clock_steps_back_after_a_default_fell_due,
+        Law.L1,
+    ),
+    "feed entry lost": _mutant(plants.feed_entry_lost, killers.a_default_falls_due_with_everybody_away, Law.L1),
+    "dropped subject without proof": _mutant(
+        plants.dropped_subject_without_proof, killers.the_store_forgets_a_subject, Law.L1
+    ),
+    "lift counts unsealed": _mutant(
+        plants.lift_counts_unsealed, killers.a_lift_is_written_and_the_signer_is_down, Law.L2
+    ),
+    "view without fact": _mutant(plants.view_without_fact, killers.somebody_opens_a_case, Law.L6),
+    "first filer wins": _mutant(plants.first_filer_wins, killers.two_people_warn_of_each_other, Law.L13),
+    "many voices are evidence": _mutant(plants.many_voices_are_evidence, killers.many_people_say_the_same, Law.L13),
+    "no hourly bound": _mutant(plants.no_hourly_bound, killers.many_are_warned_of_in_one_hour, Law.L13),
+    "reply counts as answer": _mutant(plants.reply_counts_as_answer, killers.the_reporter_gets_a_kind_word, Law.L5),
+    "owner changed in memory": _mutant(plants.owner_changed_in_memory, killers.the_tables_are_compared, Law.L7),
+    "forked chain": _mutant(plants.chain_forked, killers.three_facts_in_a_stream, Law.L8),
+    "webhook is the enforcement": _mutant(plants.webhook_is_the_enforcement, killers.somebody_decides, Law.L9),
+    "second delivery taken as new": _mutant(
+        plants.second_delivery_taken_as_new, killers.a_delivery_comes_again, Law.L17
+    ),
+    "half an act stays": _mutant(plants.half_an_act_stays, killers.the_process_dies_before_the_commit, Law.L7),
+    "served is not counted": _mutant(plants.served_is_not_counted, killers.somebody_is_served_after_a_flag, Law.L18),
+    "a draw from outside the mint": _mutant(
+        plants.a_draw_from_outside_the_mint, killers.the_same_seed_runs_twice, Law.L16
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_the_killer_is_silent_where_nothing_is_planted(name: str) -> None:
+    """The story of each killer keeps every law in the house as it is."""
+    MUTANTS[name].killer()
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_the_killer_finds_the_fault(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each planted fault breaks the law it should, and a check sees it."""
+    mutant = MUTANTS[name]
+    mutant.plant(monkeypatch)
+    with pytest.raises(LawBroken) as broken:
+        mutant.killer()
+    assert broken.value.law in mutant.laws, broken.value
+
+
+def test_every_law_has_a_fault_that_breaks_it() -> None:
+    """No check of the simulator is there that never could have cried out."""
+    assert {law for mutant in MUTANTS.values() for law in mutant.laws} == set(Law)
