@@ -5,6 +5,9 @@ Law: every flag and notice finds the one case of its pair, with an owner, at onc
 
 from __future__ import annotations
 
+import pytest
+
+from answerable.core import identities, standing
 from answerable.core.facts import (
     THE_SUBJECT,
     UNKNOWN,
@@ -15,7 +18,10 @@ from answerable.core.facts import (
     HazardAdded,
     PersonNamed,
 )
-from tests.core.builders import ALMA, HER, LEON, PEOPLE, RITA, SECOND, SUBJECT, a_world
+from answerable.core.journal import Plan
+from answerable.ledger.codec import write_entry
+from answerable_gate.entry import decode, encode
+from tests.core.builders import ALMA, HER, LEON, PEOPLE, RITA, SECOND, SUBJECT, a_world, refusal
 
 
 def test_a_pair_has_one_case() -> None:
@@ -60,3 +66,23 @@ def test_a_lone_reviewer_has_no_deputy_until_there_is_one() -> None:
     assert (world.case().owner, world.case().deputy) == (RITA, None)
     world.fast_forward(days=1)
     assert len(world.said(CaseAssigned)) == 1
+
+
+@pytest.mark.parametrize(
+    "names",
+    [tuple(f"model-{n:05}-of-a-long-list" for n in range(900)), ("m" * 201,), ("half \ud800",), ('"' * 199,) * 2],
+)
+def test_whatever_billing_says_the_case_opens(names: tuple[str, ...]) -> None:
+    """What no entry or gate could hold is not known, and the warning is taken in all the same (L10, L17)."""
+    world = a_world()
+    world.plans[SUBJECT] = Plan(names, ("web", "web"))
+    world.flag()
+    frozen = world.files.subject(SUBJECT).frozen
+    assert frozen is not None and frozen.tools == ("web",)
+    assert frozen.models in (None, (names[0],))
+    refused = world.act(lambda journal: identities.raise_entitlement(journal, SUBJECT, Plan(names, None)))
+    assert refusal(refused) == "case_open"
+    told = standing.entry(world.files, SUBJECT, sealed=world.sealed, version=1, aliases=())
+    assert decode(encode(told)) == told
+    for one in world.facts:
+        assert write_entry(one, prev="00" * 32 if one.seq > 1 else "", origin="test/log")

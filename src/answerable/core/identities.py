@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from answerable.core import signals
+from answerable.core import openings, signals
 from answerable.core.cases import Subject
 from answerable.core.facts import (
     AccountsLinked,
@@ -100,5 +100,6 @@ def raise_entitlement(journal: Journal, subject: SubjectId, plan: Plan) -> Refus
     """Refuse a higher plan for an account with an open case; the gate goes on with what was frozen (F4, R1)."""
     if not any(one.has_open_case for one in journal.files.holder(subject)):
         return None
-    journal.write(EntitlementRaiseRefused(subject=subject, models=plan.models, tools=plan.tools))
+    models, tools = openings.tellable(plan.models), openings.tellable(plan.tools)
+    journal.write(EntitlementRaiseRefused(subject=subject, models=models, tools=tools))
     return Refused("case_open", "This account has an open case; its plan changes only through the case.")

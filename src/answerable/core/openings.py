@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from answerable.core.cases import Case
 from answerable.core.facts import (
     UNKNOWN,
@@ -20,6 +22,10 @@ from answerable.core.facts import (
     Tier,
 )
 from answerable.core.journal import Journal, Plan
+from answerable_gate.entry import NAME_LENGTH_MAX
+
+NAMES_BYTES = 6_000
+"""Of 16 KiB that an entry of the ledger has, what models and tools may each take."""
 
 
 def case_for(
@@ -109,4 +115,16 @@ def freeze(journal: Journal, case: Case) -> None:
     if account.frozen is not None and others:
         return
     plan = journal.plans.get(case.subject, Plan(None, None))
-    journal.write(EntitlementsFrozen(subject=case.subject, case=case.id, models=plan.models, tools=plan.tools))
+    models, tools = tellable(plan.models), tellable(plan.tools)
+    journal.write(EntitlementsFrozen(subject=case.subject, case=case.id, models=models, tools=tools))
+
+
+def tellable(names: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    """Return names as a fact and a gate can hold them, None (not known) where they cannot.
+
+    A long or odd list from the operator's billing must not keep a warning out, nor break the feed of the gates.
+    """
+    if names is None or not all(name.isprintable() and len(name) <= NAME_LENGTH_MAX for name in names):
+        return None
+    once = tuple(dict.fromkeys(names))
+    return once if len(json.dumps(once, ensure_ascii=False).encode()) <= NAMES_BYTES else None

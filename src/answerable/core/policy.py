@@ -44,6 +44,7 @@ COOLING_OFF_MIN = {
     Tier.SERIOUS: timedelta(hours=24),
     Tier.CONCERN: timedelta(hours=24),
 }
+REDRAW_MIN = timedelta(hours=12)
 CARE_HAZARDS = (Hazard.SELF_HARM, Hazard.CRISIS, Hazard.PSYCHOSIS)
 ACT_HAZARDS = (Hazard.STALKING, Hazard.THREAT, Hazard.INTIMATE_IMAGES, Hazard.IMPERSONATION, Hazard.MASS_CASUALTY)
 
@@ -154,6 +155,14 @@ def _ceiling_problems(policy: Policy) -> list[str]:
         for grade in Grade
         if policy.ceilings[grade] > CEILING_MAX[grade]
     ]
+    # Below it every default would be nothing, and silence would protect nobody (L1).
+    found += [
+        f"ceiling of {grade.name} is {policy.ceilings[grade].word}, at least {CEILING_MAX[grade].word} is needed"
+        for grade in Grade
+        if policy.ceilings[grade] < CEILING_MAX[grade]
+    ]
+    if Hazard.MASS_CASUALTY not in policy.gravest_hazards:
+        found.append("mass_casualty is among the gravest hazards")
     if policy.care_default != CARE_ONLY:
         found.append("the default of self-harm, crisis and psychosis is care and nothing more")
     found += [
@@ -200,6 +209,8 @@ def _lowering_problems(policy: Policy) -> list[str]:
     ]
     if policy.lowering.guarded_min < timedelta(days=7):
         found.append("a restored account stays guarded for at least 7 days")
+    if policy.lowering.redraw_after < REDRAW_MIN:
+        found.append(f"the second person drawn has at least {REDRAW_MIN} to sign: nobody draws until a friend comes")
     if policy.default_review > timedelta(hours=72):
         found.append("a default is reviewed by a human within 72 h")
     if policy.measure_review_first > timedelta(days=90) or policy.measure_review_next > timedelta(days=180):
@@ -236,7 +247,10 @@ def strictest(one: Policy, other: Policy) -> Policy:
         plays={hazard: _stronger(one.plays[hazard], other.plays[hazard]) for hazard in Hazard},
         close_sample=max(one.close_sample, other.close_sample),
         lowering=replace(
-            other.lowering, cooling_off=cooling, guarded_min=max(one.lowering.guarded_min, other.lowering.guarded_min)
+            other.lowering,
+            cooling_off=cooling,
+            guarded_min=max(one.lowering.guarded_min, other.lowering.guarded_min),
+            redraw_after=max(one.lowering.redraw_after, other.lowering.redraw_after),
         ),
         default_review=min(one.default_review, other.default_review),
         measure_review_first=min(one.measure_review_first, other.measure_review_first),
