@@ -6,6 +6,7 @@ Law: every fault here is one that a system in service has had, or that a reader 
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -13,17 +14,18 @@ from typing import Any
 import pytest
 
 from answerable.app import acts, exposures, intake, reading
-from answerable.core import decisions, defaults, evidence, fold, lowerings, notices, openings, standing, views
+from answerable.core import decisions, defaults, draws, evidence, fold, lowerings, notices, openings, standing, views
 from answerable.core import facts as f
 from answerable.store import act as store_act
 from answerable.store import folds, memory_tx
 from answerable.store.sqlite import SqliteStore
 from answerable.store.sqlite_tx import SqliteTx
-from answerable_gate import Item, admission, gate, judge, join
-from answerable_gate import standing as gate_standing
+from answerable_gate import Item, admission, gate, join
 from answerable_gate.clock import Clock
 
 Patch = pytest.MonkeyPatch
+# Functions of the same name stand before these modules in the package.
+judge, gate_standing = (sys.modules[f"answerable_gate.{name}"] for name in ("judge", "standing"))
 
 
 def runner_only_gate(patch: Patch) -> None:
@@ -56,7 +58,7 @@ def one_person_lifts(patch: Patch) -> None:
 
 def same_person_twice(patch: Patch) -> None:
     """Two signatures are counted, not two people."""
-    patch.setattr(lowerings, "draw", lambda journal, case, proposal, first: first)
+    patch.setattr(draws, "_able", lambda journal, case, first: [first])
     patch.setattr(lowerings, "_wrong_person", lambda *_: None)
 
 
@@ -231,9 +233,11 @@ def owner_changed_in_memory(patch: Patch) -> None:
 def chain_forked(patch: Patch) -> None:
     """Two writers go on from the same entry."""
     write_entry = store_act.write_entry
+    before: dict[str, str] = {}
 
     def forked(recorded: Any, *, prev: str, origin: str) -> bytes:
-        return write_entry(recorded, prev=prev if recorded.seq != 3 else "", origin=origin)
+        known = before.setdefault(recorded.stream, prev) if recorded.seq == 2 else before.get(recorded.stream)
+        return write_entry(recorded, prev=known if known and recorded.seq == 3 else prev, origin=origin)
 
     patch.setattr(store_act, "write_entry", forked)
 

@@ -132,4 +132,4 @@ class Stage:
 
     def ask(self, user: str) -> Verdict:
         """Ask for one exchange at the first gate."""
-        return self.house.exchange(self.house.sites[0], user, self.subjects.get(user), "large", ("search",))
+        return self.house.exchange(self.house.sites[0], user, self.subjects.get(user), "small", ())

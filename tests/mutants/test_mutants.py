@@ -41,7 +41,7 @@ MUTANTS = {
     "approval survives new evidence": _mutant(
         plants.approval_survives_new_evidence, killers.a_notice_comes_between_signing_and_lifting, Law.L4
     ),
-    "new notice extends": _mutant(plants.new_notice_extends, killers.a_notice_comes_while_a_clock_runs, Law.L2, Law.L3),
+    "new notice extends": _mutant(plants.new_notice_extends, killers.a_notice_comes_while_a_clock_runs, Law.L1, Law.L3),
     "further default due later": _mutant(
         plants.further_default_due_later, killers.stronger_evidence_comes_while_a_clock_runs, Law.L3
     ),
@@ -71,7 +71,7 @@ MUTANTS = {
     "no hourly bound": _mutant(plants.no_hourly_bound, killers.many_are_warned_of_in_one_hour, Law.L13),
     "reply counts as answer": _mutant(plants.reply_counts_as_answer, killers.the_reporter_gets_a_kind_word, Law.L5),
     "owner changed in memory": _mutant(plants.owner_changed_in_memory, killers.the_tables_are_compared, Law.L7),
-    "forked chain": _mutant(plants.chain_forked, killers.three_facts_in_a_stream, Law.L8),
+    "forked chain": _mutant(plants.chain_forked, killers.several_facts_in_a_stream, Law.L8),
     "webhook is the enforcement": _mutant(plants.webhook_is_the_enforcement, killers.somebody_decides, Law.L9),
     "second delivery taken as new": _mutant(
         plants.second_delivery_taken_as_new, killers.a_delivery_comes_again, Law.L17

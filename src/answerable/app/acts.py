@@ -163,7 +163,9 @@ class Acts:
             return 0
         hour = now.replace(minute=0, second=0, microsecond=0)
         if self._typical is None or self._typical[0] != hour:
-            self._typical = (hour, _median_per_hour(tx.effects_since(now - MEDIAN_WINDOW)))
+            # Hours that are over: a flood must not raise its own bound, not even by way of a process started amid it.
+            over = [at for at in tx.effects_since(now - MEDIAN_WINDOW) if at < hour]
+            self._typical = (hour, _median_per_hour(over))
         recent = len(tx.effects_since(now - BOUND_WINDOW))
         return max(0, self._policies[roster.policy].effects_bound(self._typical[1]) - recent)
 
