@@ -121,24 +121,23 @@ class Intake:
                     identifying.enter_subject(act, self.index, subject, account, came.subject)
                 incoming = self._as_notice(act, subject, came, others)
                 case = notices.receive(act.journal, incoming)
-                if incoming.repeats is None:
-                    tx.remember(_SEEN_TEXTS, self._text_key(subject, came), incoming.notice.encode())
                 taken = Taken(id=incoming.notice, case=case.id, at=act.now)
                 return _answer(act, f"notice:{came.source}", came.id, taken)
 
     def _as_notice(
         self, act: Act, subject: SubjectId, came: NoticeIn, others: tuple[SubjectId, ...]
     ) -> notices.Incoming:
-        person = identifying.person(act, self.index, came.person, within=subject)
+        named = identifying.person(act, self.index, came.person, within=subject)
         given = came.person if came.reporter_is_person and not came.reporter else came.reporter
-        reporter = identifying.person(act, self.index, given, within=subject)
-        reporter = reporter or PersonId(act.mint.token("person"))
-        person = person or (reporter if came.reporter_is_person else None)
+        known = identifying.person(act, self.index, given, within=subject)
+        reporter = known or PersonId(act.mint.token("person"))
+        person = named or (reporter if came.reporter_is_person else None)
+        notice = NoticeId(act.mint.token("nt"))
         blinds = self.index.blinds([*came.subject, *given])
         text, commit = act.seal(_sealed_notice(came), subject=subject, author=reporter, slot="notice")
-        repeats = act.tx.remembered(_SEEN_TEXTS, self._text_key(subject, came))
+        about = named or (known if came.reporter_is_person else None)
         return notices.Incoming(
-            notice=NoticeId(act.mint.token("nt")),
+            notice=notice,
             subject=subject,
             person=person or UNKNOWN,
             reporter=reporter,
@@ -147,15 +146,23 @@ class Intake:
             minor_at_risk=came.minor_at_risk,
             text=TextRef(text),
             commit=commit,
-            repeats=NoticeId(repeats.decode()) if repeats else None,
+            repeats=self._repeats(act, f"{subject}:{about or ''}", came.text, notice),
             barred=identifying.barred_staff(act, blinds, [StaffId(one) for one in came.named_staff]),
             seen=_seen(came.at, act.now),
             reporter_subject=others[0] if others else None,
             subject_person=self._person_of(act, subject),
         )
 
-    def _text_key(self, subject: SubjectId, came: NoticeIn) -> str:
-        return f"{subject}:{fingerprint(came.text, self.index.keyring)}"
+    def _repeats(self, act: Act, about: str, text: str, notice: NoticeId) -> NoticeId | None:
+        """Return the notice that said the same before, of the same account and about the same person.
+
+        Two who are warned about in one form's words are two warnings, and the second is looked into like the first.
+        """
+        key = f"{about}:{fingerprint(text, self.index.keyring)}"
+        before = act.tx.remembered(_SEEN_TEXTS, key)
+        if before is None:
+            act.tx.remember(_SEEN_TEXTS, key, notice.encode())
+        return NoticeId(before.decode()) if before is not None else None
 
     def _reporters_account(self, tx: Tx, came: NoticeIn) -> tuple[SubjectId, ...]:
         """Return the reporter's own account where one is known: crossed reports lock both (L13)."""

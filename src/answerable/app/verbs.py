@@ -33,6 +33,7 @@ from answerable.core.facts import (
 )
 from answerable.core.journal import Plan
 from answerable.edge import rfc3339
+from answerable.errors import BadInput
 from answerable.ports.signer import Signer
 from answerable.screen.lookback import LookBack
 from answerable.store.protocol import Checkpointed, Exchange
@@ -262,4 +263,7 @@ class Answerable:
 
 
 def _keep(act: Act, case: CaseId, staff: StaffId, slot: str, text: str) -> TextRef:
+    """Keep what a person wrote; an answer or a reason of no words is none (L4, L5)."""
+    if not any(letter.isalnum() for letter in text):
+        raise BadInput(f"the {slot} has no words")
     return act.keep(text, subject=act.journal.files.case(case).subject, author=staff, slot=slot)
