@@ -94,13 +94,17 @@ def arm(
 
 
 def shorten(journal: Journal, case: Case) -> None:
-    """Arm again, sooner, every default that a stricter policy would have made due sooner (L3)."""
+    """Arm again, sooner, every default that a stricter policy would have made due sooner (L3).
+
+    The deadlines are shortened first: a default is due with the decision, or before it.
+    """
     limit = journal.policy_of(case).decide_within(case.tier, now=journal.now)
+    running = case.running(DeadlineKind.DECIDE)
+    sooner = further_due(running.due if running else None, now=journal.now, limit=limit)
     for held in list(case.live_defaults()):
-        fact = held.fact
-        sooner = journal.now + limit
-        if isinstance(fact, DefaultArmed) and not held.fell and fact.due > sooner:
-            journal.write(replace(fact, item=ItemId(journal.mint.token("it")), due=sooner, policy=case.policies[-1]))
+        if isinstance(held.fact, DefaultArmed) and not _stands(case, held.item.standing, sooner):
+            item = ItemId(journal.mint.token("it"))
+            journal.write(replace(held.fact, item=item, due=sooner, policy=case.policies[-1]))
 
 
 def _set_duties(journal: Journal, case: Case) -> None:
