@@ -145,6 +145,15 @@ def test_an_address_in_use_is_one_sentence(tmp_path: Path) -> None:
         house.close()
 
 
+def test_a_missing_secret_is_one_sentence(tmp_path: Path) -> None:
+    """A key that the file names and the environment does not give is named."""
+    house = settle_house(tmp_path, more='\n[upstream]\nurl = "http://127.0.0.1:9/v1"\nkey_env = "NO_SUCH_KEY"\n')
+    found = house.run("serve")
+    assert found.returncode == 1
+    assert "NO_SUCH_KEY" in found.stderr
+    assert "Traceback" not in found.stderr
+
+
 def test_every_command_says_what_it_does() -> None:
     """No command without a sentence."""
     assert all(one.callback is not None and one.callback.__doc__ for one in app.registered_commands)

@@ -56,28 +56,28 @@ def serve(config: ConfigPath = DEFAULT_CONFIG) -> None:
     log_to_stderr()
     house = open_house(load(config))
     try:
-        asyncio.run(_serve(house))
+        api = _listen(house.config.serve.api)
+        gateway = _listen(house.config.serve.gateway) if house.config.upstream is not None else None
+        asyncio.run(_serve(house, api, gateway))
+    except BaseExceptionGroup as group:
+        # Either server may fail, and the first fault is why the other was ended.
+        raise group.exceptions[0] from group
     finally:
         house.close()
 
 
-async def _serve(house: House) -> None:
-    config = house.config
-    stop = _told_to_stop()
+async def _serve(house: House, api_socket: socket.socket, gateway_socket: socket.socket | None) -> None:
+    stop, base = _told_to_stop(), _address(api_socket)
     token, accepted = _gate_token(house)
     inlet = _inlet(house, accepted)
+    api = _server(build(inlet))
+    gateway = _server(_gateway(house, base, token)) if gateway_socket is not None else None
     async with asyncio.TaskGroup() as running:
-        listening = _listen(config.serve.api)
-        base = _address(listening)
-        api = _server(build(inlet))
-        await _started(api, running.create_task(_run(api, listening, stop)))
+        await _started(api, running.create_task(_run(api, api_socket, stop)))
         said = f"ready api={base}"
-        gateway = None
-        if config.upstream is not None:
-            listening = _listen(config.serve.gateway)
-            gateway = _server(_gateway(house, base, token))
-            await _started(gateway, running.create_task(_run(gateway, listening, stop)))
-            said += f" gateway={_address(listening)}"
+        if gateway is not None and gateway_socket is not None:
+            await _started(gateway, running.create_task(_run(gateway, gateway_socket, stop)))
+            said += f" gateway={_address(gateway_socket)}"
         typer.echo(said)
         await stop.wait()
         # The gateway first: what it has seen and not yet sent goes to the api.
