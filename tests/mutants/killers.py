@@ -8,15 +8,16 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
-from answerable.app import AccountIn, Identifier, IdentifierKind, SignalIn
+from answerable.app import AccountIn, SignalIn
 from answerable.core import facts as f
 from answerable.ports.entitlements import Plan
 from answerable.simulation import Law, LawBroken, endings, simulate
 from answerable.simulation.people import named
 from answerable.simulation.world import Size
 from answerable_gate import Entry, Level, entry_line
-from tests.mutants.stage import LEAD, OTHER, STAFFED, Stage
+from tests.mutants.stage import LEAD, STAFFED, Stage
 
 
 def a_default_falls_due_with_everybody_away() -> None:
@@ -198,7 +199,7 @@ def two_people_warn_of_each_other() -> None:
     for user in "ab":
         house.accounts.add(user, Plan(plan="p", models=(), tools=()), *named(f"{user}@mail.example"))
         came = AccountIn(account=user, identifiers=named(f"{user}@mail.example"), verified_at=house.now)
-        house.act("account", lambda c=came: house.app.see_account(c))
+        house.act("account", partial(house.app.see_account, came))
     first = stage.warn("a", reporter="b@mail.example")
     second = stage.warn("b", reporter="a@mail.example")
     crossed = [one.fact for one in house.facts if isinstance(one.fact, f.NoticesCrossed)]
@@ -300,19 +301,3 @@ def the_same_seed_runs_twice() -> None:
     one, other = (simulate(3, policy=STAFFED, days=3, size=small) for _ in range(2))
     if one.root != other.root:
         raise LawBroken(Law.L16, "the same seed gave two records")
-
-
-def two_share_an_account_number() -> None:
-    """Two cases of one holder are lifted one after the other: each asks what the other still holds."""
-    stage = Stage()
-    phone = Identifier(IdentifierKind.PHONE, "+49 151 00000001")
-    for user in "ab":
-        shared = (*named("same@mail.example"), phone)
-        came = AccountIn(account=user, identifiers=shared, verified_at=stage.house.now)
-        stage.house.act("account", lambda c=came: stage.house.app.see_account(c))
-    case = stage.flag("a", trajectory=True)
-    stage.flag("b")
-    assert stage.decide(case, Level.SUSPENDED, OTHER) is None
-    stage.carry()
-    stage.wait(minutes=1)
-    assert stage.ask("b").level is Level.GUARDED

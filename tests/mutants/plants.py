@@ -16,6 +16,7 @@ import pytest
 from answerable.app import acts, exposures, intake, reading
 from answerable.core import decisions, defaults, draws, evidence, fold, lowerings, notices, openings, standing, views
 from answerable.core import facts as f
+from answerable.ledger import codec
 from answerable.store import act as store_act
 from answerable.store import folds, memory_tx
 from answerable.store.sqlite import SqliteStore
@@ -232,7 +233,7 @@ def owner_changed_in_memory(patch: Patch) -> None:
 
 def chain_forked(patch: Patch) -> None:
     """Two writers go on from the same entry."""
-    write_entry = store_act.write_entry
+    write_entry = codec.write_entry
     before: dict[str, str] = {}
 
     def forked(recorded: Any, *, prev: str, origin: str) -> bytes:
@@ -306,6 +307,7 @@ def folds_kept_without_looking(patch: Patch) -> None:
     take = folds.Folds.take
 
     def stale(self: Any, rows: Any, subject: Any) -> Any:
-        return self._kept.pop(subject, None) or take(self, rows, subject)
+        known = self._kept.pop(subject, None) if isinstance(rows, SqliteTx) else None
+        return known or take(self, rows, subject)
 
     patch.setattr(folds.Folds, "take", stale)

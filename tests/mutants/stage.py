@@ -6,6 +6,7 @@ Law: the same checks watch here as in the simulated world, so that a killer prov
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 
 from answerable.app import CaseFile, Identifier, IdentifierKind, MeasureIn, NoticeIn, ProposalIn, SignalIn, Taken
 from answerable.core import facts as f
@@ -36,7 +37,7 @@ class Stage:
     def tick(self) -> None:
         """Let the worker write down what is due."""
         for subject in self.house.store.due(self.house.now, 100):
-            self.house.act("settle", lambda s=subject: self.house.app.settle(s))
+            self.house.act("settle", partial(self.house.app.settle, subject))
 
     def carry(self) -> None:
         """Sign a checkpoint, and let every gate hear everything."""
@@ -88,18 +89,20 @@ class Stage:
         """Open a case and answer everything in it."""
         app, body = self.house.app, self.view(case, who).body
         for one in body["notices"]:
-            said = f.Outcome.NOT_UPHELD
-            self.house.act("answer", lambda n=one["id"]: app.answer_notice(case, n, staff=who, outcome=said, text="No."))
+            notice = partial(app.answer_notice, outcome=f.Outcome.NOT_UPHELD)
+            self.house.act("answer", partial(notice, case, one["id"], staff=who, text="No."))
         for one in body["signals"]:
-            said = f.Outcome.HARMLESS
-            self.house.act("answer", lambda n=one["id"]: app.answer_signal(case, n, staff=who, outcome=said, text="No."))
+            signal = partial(app.answer_signal, outcome=f.Outcome.HARMLESS)
+            self.house.act("answer", partial(signal, case, one["id"], staff=who, text="No."))
 
     def decide(self, case: f.CaseId, level: Level, who: f.StaffId) -> f.Refused | None:
         """Decide alone."""
         wanted = MeasureIn(level=level, reason="So.", proportionality="So.")
         return self.house.act("decide", lambda: self.house.app.decide(case, wanted, staff=who))
 
-    def propose(self, case: f.CaseId, who: f.StaffId, level: Level = Level.NONE, **more: object) -> f.ProposalId | f.Refused:
+    def propose(
+        self, case: f.CaseId, who: f.StaffId, level: Level = Level.NONE, **more: object
+    ) -> f.ProposalId | f.Refused:
         """Propose a lift, or whatever `more` says."""
         values: dict = {"kind": f.LoweringKind.LIFT, "reason": "So.", "to": Standing(level)}
         wanted = ProposalIn(**(values | more))

@@ -42,7 +42,8 @@ def bring_to_rest(world: World) -> None:
 def check(world: World) -> None:
     """Check everything that must hold at rest."""
     house = world.house
-    _answers(world)
+    _answers(house)
+    check_letters(house, world.mail.carried)
     check_tables(house)
     _ledger(house)
     _gates(house)
@@ -50,22 +51,25 @@ def check(world: World) -> None:
     check_coverage(house)
 
 
-def _answers(world: World) -> None:
-    """Every notice was answered in time, or the lapse was written and sent (L5)."""
-    house, carried = world.house, world.mail.carried
+def _answers(house: House) -> None:
+    """Every notice was answered in time, or the lapse was written (L5)."""
     for case in house.witness.cases.values():
         for name, notice in case.notices.items():
             done = notice.answered or notice.lapsed or notice.by > house.now
             house.checks.that(Law.L5, done, f"{name} was to be answered by {notice.by}")
+
+
+def check_letters(house: House, carried: Counter[str]) -> None:
+    """Check that every receipt, answer and lapse was sent (L5)."""
     for recorded in house.facts:
         if isinstance(recorded.fact, f.NoticeReceived | f.NoticeAnswered | f.AnswerLapsed):
             letter = f"{recorded.stream}:{recorded.seq}"
-            sent = carried[letter] > 0
-            house.checks.that(Law.L5, sent, f"no letter left for {type(recorded.fact).__name__} {letter}")
+            kind = type(recorded.fact).__name__
+            house.checks.that(Law.L5, carried[letter] > 0, f"no letter left for {kind} {letter}")
 
 
 def check_tables(house: House) -> None:
-    """The read tables are the fold of all facts, and the folds kept in memory are what the facts make (L7)."""
+    """Check that the read tables, and the folds kept in memory, are what the facts make (L7)."""
     folded, tables = tables_of(house.store.all_recorded()), house.store.tables()
     for name, rows in folded.items():
         house.checks.that(Law.L7, tables.get(name) == rows, f"the table {name} is not the fold of the facts")
@@ -112,7 +116,7 @@ def _intake(world: World) -> None:
 
 
 def check_coverage(house: House) -> None:
-    """What the sealed blocks say was served is what the gates served (L18)."""
+    """Check that what the sealed blocks say was served is what the gates served (L18)."""
     sealed: Counter[str] = Counter()
     served: Counter[str] = Counter()
     for recorded in house.facts:
