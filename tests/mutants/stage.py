@@ -96,7 +96,8 @@ class Stage:
             self.house.act("answer", partial(signal, case, one["id"], staff=who, text="No."))
 
     def decide(self, case: f.CaseId, level: Level, who: f.StaffId) -> f.Refused | None:
-        """Decide alone."""
+        """Open a case and decide alone."""
+        self.view(case, who)
         wanted = MeasureIn(level=level, reason="So.", proportionality="So.")
         return self.house.act("decide", lambda: self.house.app.decide(case, wanted, staff=who))
 

@@ -14,7 +14,7 @@ import pytest
 from answerable.app import Identifier, IdentifierKind, MeasureIn, NoticeIn
 from answerable.core import facts as f
 from answerable.simulation import Law, LawBroken, endings
-from answerable.simulation.house import Process
+from answerable.simulation.house import Program
 from answerable.simulation.parts import ORIGIN
 from answerable.simulation.world import Mail
 from answerable.store.sqlite import SqliteStore, create_store, open_store
@@ -76,7 +76,7 @@ def two_processes_decide_two_cases_of_one_subject(disk: Disk) -> None:
     house = stage.house
     first, second = (stage.warn("u", reporter=f"{name}@mail.example") for name in ("one", "other"))
     stage.tick()
-    other = Process("other", house.true, disk.another())
+    other = Program("other", house.true, disk.another())
     house.start(other)
     house.act("view", lambda: other.app.view_case(second, staff=OTHER, purpose="review"), by=other)
     assert stage.decide(first, Level.SUSPENDED, LEAD) is None

@@ -10,7 +10,7 @@ import sys
 import typer
 from rich.console import Console
 
-from answerable.cli import configuration, demo, imports, init, ledger, policy, serve, status, work
+from answerable.cli import configuration, demo, imports, init, ledger, policy, serve, simulate, status, work
 from answerable.errors import AnswerableError
 
 app = typer.Typer(
@@ -28,6 +28,7 @@ app.command("config")(configuration.config)
 app.command("import")(imports.import_history)
 app.command("verify")(ledger.verify)
 app.command("demo")(demo.demo)
+app.command("simulate")(simulate.simulate_policy)
 app.add_typer(ledger.exports, name="export")
 app.add_typer(policy.policies, name="policy")
 

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from answerable.simulation.chance import Chance
-from answerable.simulation.parts import ProcessClock
+from answerable.simulation.parts import OwnClock
 from answerable.simulation.wires import Site
 
 if TYPE_CHECKING:
@@ -122,5 +122,5 @@ class Faults:
         self._world.after(self._chance.span(MINUTE, DAY), lambda: _put_right(clock))
 
 
-def _put_right(clock: ProcessClock) -> None:
+def _put_right(clock: OwnClock) -> None:
     clock.offset = timedelta(0)

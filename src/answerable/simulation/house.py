@@ -21,7 +21,7 @@ from answerable.ledger.verify import leaf_hash
 from answerable.simulation import bounds, interlock, protection
 from answerable.simulation.laws import Checks, Law
 from answerable.simulation.notes import note
-from answerable.simulation.parts import ORIGIN, Accounts, Crash, FailingStore, MemorySigner, ProcessClock, TrueTime
+from answerable.simulation.parts import ORIGIN, Accounts, Crash, FailingStore, MemorySigner, OwnClock, TrueTime
 from answerable.simulation.wires import Site
 from answerable.simulation.witness import Witness
 from answerable.store.protocol import Store
@@ -35,7 +35,7 @@ RULES = GateRules(on_stale="allow", on_cold_start="allow", on_no_identity="allow
 T = TypeVar("T")
 
 
-class Process:
+class Program:
     """A process of the house with its own clock: the server, or the worker."""
 
     acts: Acts
@@ -45,7 +45,7 @@ class Process:
         """Take the name and the process's own way to the record; `House.start` does the rest."""
         self.name = name
         self.store = store
-        self.clock = ProcessClock(true)
+        self.clock = OwnClock(true)
 
 
 class House:
@@ -77,7 +77,7 @@ class House:
         self.sites: list[Site] = []
         self._ahead: timedelta | None = None
         self._head = 0
-        self.server, self.worker = (Process(name, self.true, self.store) for name in ("server", "worker"))
+        self.server, self.worker = (Program(name, self.true, self.store) for name in ("server", "worker"))
         self.start(self.server)
         self.start(self.worker)
         self.reading = Reading(self.server.acts, self.signer, RULES)
@@ -86,24 +86,24 @@ class House:
 
     # --- the processes
 
-    def start(self, process: Process) -> None:
+    def start(self, program: Program) -> None:
         """Start a process: everything it remembers is made again from the record."""
-        process.clock = ProcessClock(self.true, process.clock.offset)
-        process.acts = Acts(store=process.store, keyring=self.keyring, clock=process.clock, mint=self.mint)
-        intake = Intake(process.acts, self.index, directory=self.accounts, entitlements=self.accounts)
-        process.app = Answerable(process.acts, intake, self.signer)
+        program.clock = OwnClock(self.true, program.clock.offset)
+        program.acts = Acts(store=program.store, keyring=self.keyring, clock=program.clock, mint=self.mint)
+        intake = Intake(program.acts, self.index, directory=self.accounts, entitlements=self.accounts)
+        program.app = Answerable(program.acts, intake, self.signer)
 
-    def restart(self, process: Process) -> None:
+    def restart(self, program: Program) -> None:
         """Let a process die and start again; with the server its connections to the gates break."""
-        self.acts_done.append(f"{self.true.now:%d %H:%M:%S} {process.name} restarts")
-        self.disk.restart(serves=process is self.server)
-        self.start(process)
-        if process is self.server:
-            self.reading = Reading(process.acts, self.signer, RULES)
+        self.acts_done.append(f"{self.true.now:%d %H:%M:%S} {program.name} restarts")
+        self.disk.restart(serves=program is self.server)
+        self.start(program)
+        if program is self.server:
+            self.reading = Reading(program.acts, self.signer, RULES)
             for site in self.sites:
                 site.cut()
                 site.reading = self.reading
-        self._lose(process.acts.now(self.store.high_water()))
+        self._lose(program.acts.now(self.store.high_water()))
 
     def adopt(self, policy: str, staff: tuple[Person, ...]) -> None:
         """Bring staff and policy into the record."""
@@ -137,7 +137,7 @@ class House:
         newest = self.store.newest_checkpoint()
         return newest.size if newest else 0
 
-    def act(self, name: str, verb: Callable[[], T], *, by: Process | None = None) -> T | None:
+    def act(self, name: str, verb: Callable[[], T], *, by: Program | None = None) -> T | None:
         """Run one verb, let the witness read, check the laws; None where the process died or the store failed."""
         self.steps += 1
         answer: T | None = None

@@ -17,8 +17,7 @@ from answerable_gate import Level, covers, join
 
 HANDS = (f.TierLowered, f.LinkWithdrawn, f.EvidenceRefuted, f.CaseClosed)
 """What a lowering does besides lifting; none of it ever stands alone."""
-EVERYTHING = 2**53
-"""A checkpoint over all that will ever be written: what is lifted is then gone."""
+
 
 
 def check(
@@ -63,7 +62,7 @@ def _decided(checks: Checks, witness: Witness, fact: f.DecisionTaken, act: Seque
 
 def _measured(checks: Checks, witness: Witness, fact: f.MeasureSet, act: Sequence[f.Fact]) -> None:
     # What an automatic link shares counts as it would count for this account: at most guarded (L2).
-    weighing = protection.weighing(witness, fact.subject, sealed=EVERYTHING)
+    weighing = protection.weighing(witness, fact.subject, sealed=protection.EVERYTHING)
     floor = join(*(standing for item, standing in weighing if not item.settled))
     decided = any(isinstance(one, f.DecisionTaken) and one.case == fact.case for one in act)
     checks.that(Law.L4, decided, f"the measure {fact.item} has no decision")

@@ -132,7 +132,9 @@ def _left(witness: Witness, fact: f.StaffLeft, _: f.Recorded) -> None:
 
 def _link_withdrawn(witness: Witness, fact: f.LinkWithdrawn, recorded: f.Recorded) -> None:
     # Written to both streams: over the link each end lets go of the other only once its own entry is sealed.
-    witness.links[fact.link].withdrawn = recorded.index
+    link = witness.links[fact.link]
+    link.withdrawn = recorded.index
+    link.lifts |= set(fact.lifts)
 
 
 # --- the case

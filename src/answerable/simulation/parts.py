@@ -36,7 +36,7 @@ class TrueTime:
         return self.start + self.elapsed
 
 
-class ProcessClock:
+class OwnClock:
     """What one process reads: a wall clock that is off by `offset`, and seconds since it was born."""
 
     def __init__(self, true: TrueTime, offset: timedelta = timedelta(0)) -> None:

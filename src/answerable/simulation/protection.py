@@ -13,6 +13,8 @@ from answerable.simulation.witness import SeenItem, Witness
 from answerable_gate import NOTHING, Entry, Item, Level, Standing, Verdict, cap, covers, join
 from answerable_gate import standing as join_items
 
+EVERYTHING = 2**53
+"""A checkpoint over all that will ever be written: what is lifted or withdrawn is then gone."""
 ON_THE_WAY = timedelta(seconds=6)
 """What a line may take from the store to a gate while they are in contact; `left` counts from its arrival."""
 
@@ -22,15 +24,21 @@ def weighing(
 ) -> Iterator[tuple[SeenItem, Standing]]:
     """Yield what counts or will count for an account: its own and its holder's, without what a sealed lift let go.
 
-    With `by` over the links that were known at that true time.
+    With `by` over the links known at that true time. Over a withdrawn link that is not sealed yet goes on what
+    its withdrawal names, and nothing that came after.
     """
-    full = witness.sharing(subject, sealed, full=True, by=by)
-    for account in sorted(witness.sharing(subject, sealed, full=False, by=by)):
-        for case in witness.accounts.get(account, ()):
-            for item in witness.cases[case].items.values():
-                if item.lift is None or item.lift >= sealed:
-                    capped = item.standing if account in full else cap(item.standing, Level.GUARDED)
-                    yield item, capped
+    full, still_full = (witness.sharing(subject, upto, full=True, by=by) for upto in (EVERYTHING, sealed))
+    part, still_part = (witness.sharing(subject, upto, full=False, by=by) for upto in (EVERYTHING, sealed))
+    named = {name for link in witness.links.values() for name in link.lifts}
+    for account in sorted(still_part):
+        for item in (item for case in witness.accounts.get(account, ()) for item in witness.cases[case].items.values()):
+            if item.lift is not None and item.lift < sealed:
+                continue
+            goes_on = item.id in named
+            if account in full or (goes_on and account in still_full):
+                yield item, item.standing
+            elif account in part or goes_on:
+                yield item, cap(item.standing, Level.GUARDED)
 
 
 def by_record(witness: Witness, subject: str, sealed: int, now: datetime | None) -> Standing:

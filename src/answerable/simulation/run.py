@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from answerable.simulation import endings
-from answerable.simulation.laws import LawBroken
+from answerable.simulation.laws import Law, LawBroken
 from answerable.simulation.tally import Tally, tally
 from answerable.simulation.world import Size, World
 
@@ -63,7 +63,7 @@ def simulate(seed: int, *, policy: str, days: int, size: Size | None = None) -> 
         steps=house.steps,
         facts=house.store.size(),
         root=house.store.root().hex(),
-        checks={law.value: count for law, count in sorted(house.checks.made.items())},
+        checks={law.value: house.checks.made[law] for law in Law if house.checks.made[law]},
         tally=tally(world),
         breach=breach,
     )

@@ -10,7 +10,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from answerable.core import facts as f
+from answerable.core.deadlines import RUNGS
 from answerable.simulation.world import World
+
+PAGED = ("owner", "deputy", "lead", "executive")
+"""Who is paged on each rung; the last one daily, for ever."""
+assert len(PAGED) == RUNGS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +36,7 @@ class Tally:
     lifts: int
     refused: dict[str, int]
     pages: dict[str, int]
+    rungs: dict[str, int]
     exchanges: int
     refused_exchanges: int
     served_after_notice: int
@@ -44,6 +50,7 @@ def tally(world: World) -> Tally:
     missed = Counter(_missed(world))
     opened = (one.fact for one in house.facts if isinstance(one.fact, f.CaseOpened))
     tiers = Counter(f"tier {fact.tier.value}" for fact in opened)
+    rungs = Counter(min(one.fact.rung, RUNGS) for one in house.facts if isinstance(one.fact, f.Escalated))
     return Tally(
         opened={name: tiers[name] for name in sorted(tiers)},
         signals=kinds["SignalRaised"],
@@ -59,6 +66,7 @@ def tally(world: World) -> Tally:
         lifts=kinds["MeasureLifted"],
         refused=dict(Counter(one.fact.code for one in house.facts if isinstance(one.fact, f.ActRefused)).most_common()),
         pages=dict(world.mail.pages.most_common()),
+        rungs={name: rungs[rung] for rung, name in enumerate(PAGED, start=1) if rungs[rung]},
         exchanges=len(house.log),
         refused_exchanges=sum(1 for one in house.log if one.answer == "refuse"),
         served_after_notice=_served_after_notice(world),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from answerable.app import Reading
-from answerable.simulation.parts import ProcessClock, TrueTime
+from answerable.simulation.parts import OwnClock, TrueTime
 from answerable_gate import Gate, GatePolicy, Pinned, Request, Verdict
 
 LINE_DELAY_MAX = timedelta(seconds=3)
@@ -34,7 +34,7 @@ class Site:
         """Start cold, without a connection."""
         self.name = name
         self.contact: timedelta | None = None
-        self.clock = ProcessClock(true)
+        self.clock = OwnClock(true)
         self._true = true
         self._given = (gate_key, pinned, policy)
         self.reading = reading
@@ -131,7 +131,7 @@ class Site:
         saved = self.gate.save(wall=self.clock.now(), monotonic=self.clock.monotonic()) if keeps_snapshot else None
         self.cut()
         self._late.clear()
-        self.clock = ProcessClock(self._true, self.clock.offset)
+        self.clock = OwnClock(self._true, self.clock.offset)
         self.gate = self._fresh()
         if saved is None:
             self.contact = None

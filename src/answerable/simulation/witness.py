@@ -113,6 +113,7 @@ class SeenLink:
     known: timedelta
     confirmed: timedelta | None = None
     withdrawn: int | None = None
+    lifts: set[str] = field(default_factory=set)
 
 
 class Witness:
