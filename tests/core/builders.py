@@ -126,8 +126,7 @@ class World:
                     held.lift = leaves.get((held.lift.stream, held.lift.seq), held.lift)
         for subject in self.files.subjects.values():
             for link in subject.links.values():
-                if link.withdrawal is not None:
-                    link.withdrawal = leaves.get((link.withdrawal.stream, link.withdrawal.seq), link.withdrawal)
+                link.withdrawals = [leaves.get((one.stream, one.seq), one) for one in link.withdrawals]
         if self.is_sealing:
             self.sealed = len(self.facts)
 

@@ -5,8 +5,10 @@ Law: a join over the holder; what was due once stays due; a release counts only 
 
 from __future__ import annotations
 
-from answerable.core import standing
-from answerable.core.facts import Hazard, LoweringKind, PersonId, SignalKind, SubjectId
+import pytest
+
+from answerable.core import lowerings, standing
+from answerable.core.facts import Hazard, LinkWithdrawn, LoweringKind, PersonId, SignalKind, SubjectId
 from answerable.core.journal import Plan
 from answerable_gate import NOTHING, Entry, Frozen, Level, Limit, Standing
 from answerable_gate import standing as join_items
@@ -88,6 +90,69 @@ def test_withdrawing_a_link_ends_the_sharing_once_sealed() -> None:
     link = world.link("phone", "card")
     world.lower(world.case(), LoweringKind.WITHDRAW_LINK, link=link)
     assert (world.level(SUBJECT), world.level(SECOND)) == (Level.GUARDED, Level.NONE)
+
+
+def test_a_withdrawal_names_all_that_the_link_carried_to_each_side() -> None:
+    """Third accounts' items and settled ones too; the others are named by the entry of the other side (L4)."""
+    world = a_world().with_flag(kind=SignalKind.TRAJECTORY).with_flag(THIRD, kind=SignalKind.TRAJECTORY)
+    world.with_flag(SECOND, kind=SignalKind.TRAJECTORY)
+    link = world.link("phone", "card")
+    world.link("phone", "mail", one=SECOND, other=THIRD)
+    mine, theirs, hers = ({*world.files.case(case.id).held} for case in world.files.cases())
+    world.answer_all().decide(world.case(2), Level.GUARDED)
+    hers = set(world.case(2).held)
+    world.lower(world.case(), LoweringKind.WITHDRAW_LINK, link=link)
+    here, there = world.said(LinkWithdrawn)
+    assert (here.subject, set(here.lifts)) == (SUBJECT, theirs | hers)
+    assert (there.subject, set(there.lifts)) == (SECOND, mine)
+
+
+def test_a_withdrawn_link_carries_nothing_that_came_after_the_withdrawal() -> None:
+    """No proof would ever free it; what was there goes on until the sealing, at the level it had."""
+    world = a_world().with_flag(kind=SignalKind.TRAJECTORY)
+    link = world.link("phone", "card")
+    world.confirm_link(link)
+    world.is_sealing = False
+    world.lower(world.case(), LoweringKind.WITHDRAW_LINK, link=link)
+    before = entry(world, SECOND).items
+    world.with_flag(person=HER, act=True, identified=True, hazard=Hazard.MASS_CASUALTY)
+    assert before == entry(world, SECOND).items != ()
+    assert not {item.id for item in before} & {held.item.id for held in world.case(1).live()}
+    world.link("phone", "card", "mail")
+    assert {item.id for item in entry(world, SECOND).items} > {item.id for item in before}
+    assert world.seal().level(SECOND) is Level.GUARDED
+
+
+def test_two_links_between_two_accounts_carry_what_either_does() -> None:
+    """Who takes one apart lowers nothing that the other carries; a confirmed one gone leaves what a guess may carry."""
+    world = a_world().with_flag(kind=SignalKind.TRAJECTORY)
+    world.answer_all().decide(world.case(), Level.SUSPENDED)
+    world.link("phone", "card")
+    weak = world.link("address", one=SUBJECT, other=THIRD)
+    confirmed = world.link("phone", "card", one=SUBJECT, other=THIRD)
+    world.confirm_link(weak)
+    world.lower(world.case(), LoweringKind.WITHDRAW_LINK, link=weak)
+    assert world.level(THIRD) is Level.GUARDED
+    assert {*world.said(LinkWithdrawn)[1].lifts} == {*world.case().held}
+    world.lower(world.case(), LoweringKind.WITHDRAW_LINK, link=confirmed)
+    assert (world.level(THIRD), world.level(SECOND)) == (Level.NONE, Level.GUARDED)
+
+
+def test_what_a_flooded_account_carried_over_a_link_is_named_in_several_entries(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An entry has 16 KiB; the link is withdrawn once the last of them is sealed."""
+    monkeypatch.setattr(lowerings, "LIFTS_MAX", 1)
+    world = a_world().with_flag(kind=SignalKind.TRAJECTORY).with_flag(person=HER, hazard=Hazard.MASS_CASUALTY)
+    link = world.link("phone", "card")
+    world.is_sealing = False
+    world.lower(world.case(), LoweringKind.WITHDRAW_LINK, link=link)
+    named = [fact.lifts for fact in world.said(LinkWithdrawn) if fact.subject == SECOND]
+    held = {item for case in world.files.cases() for item in case.held}
+    assert (len(named), {item for lifts in named for item in lifts}) == (len(held), held)
+    world.sealed = len(world.facts) - 1
+    assert world.level(SECOND) is Level.GUARDED
+    assert world.seal().level(SECOND) is Level.NONE
 
 
 def test_the_next_due_is_the_soonest_default_of_the_holder() -> None:

@@ -49,14 +49,25 @@ def test_a_lift_frees_what_it_names() -> None:
 
 
 def test_a_withdrawn_link_frees_what_came_over_it() -> None:
-    """A withdrawn link lets go the items of other accounts in its subject's entry, never its own."""
+    """A withdrawn link lets go the named items of other accounts, for third accounts too, never in their own entry."""
     log = Log()
-    index = log.append("LinkWithdrawn", subject="subject_a", other="subject_b", link="link_a")
-    entry = proven(log.release(index), verifier(log))
+    body = {"subject": "subject_a", "other": "subject_b", "link": "link_a", "lifts": ["item_a", "item_c"]}
+    entry = proven(log.release(log.append("LinkWithdrawn", **body)), verifier(log))
     assert entry is not None
     assert entry.frees(an_item(of="subject_b"), "subject_a")
-    assert not entry.frees(an_item(of="subject_a"), "subject_a")
-    assert not entry.frees(an_item(of="subject_b"), "subject_c")
+    assert entry.frees(an_item("item_a^guarded", of="subject_b"), "subject_a")
+    assert entry.frees(an_item("item_c", of="subject_d"), "subject_c")
+    assert not entry.frees(an_item(of="subject_b"), "subject_b")
+
+
+def test_an_old_proof_frees_nothing_that_came_after() -> None:
+    """What a link's withdrawal does not name stays, though it be of the same account."""
+    log = Log()
+    body = {"subject": "subject_a", "other": "subject_b", "link": "link_a", "lifts": ["item_a"]}
+    entry = proven(log.release(log.append("LinkWithdrawn", **body)), verifier(log))
+    assert entry is not None
+    assert not entry.frees(an_item("item_later", of="subject_b"), "subject_a")
+    assert not entry.frees(an_item("item_later^guarded", of="subject_b"), "subject_a")
 
 
 def test_without_a_verifier_nothing_is_proven() -> None:
@@ -108,7 +119,8 @@ ENVELOPE = {"v": 1, "log": Log().origin, "stream": "s", "seq": 1, "prev": "", "a
         ENVELOPE | {"kind": "MeasureLifted", "body": {"subject": "subject_a"}},
         ENVELOPE | {"kind": "MeasureLifted", "body": {"lifts": ["item_a"]}},
         ENVELOPE | {"kind": "MeasureLifted", "body": BODY | {"lifts": "item_a"}},
-        ENVELOPE | {"kind": "LinkWithdrawn", "body": {"subject": "subject_a"}},
+        ENVELOPE | {"kind": "LinkWithdrawn", "body": {"subject": "subject_a", "other": "subject_b"}},
+        ENVELOPE | {"kind": ["MeasureLifted"], "body": BODY},
         ENVELOPE | {"kind": "MeasureLifted", "body": BODY, "v": 2},
         ENVELOPE | {"kind": "MeasureLifted", "body": BODY, "log": "other.example"},
         ENVELOPE | {"kind": "MeasureLifted", "body": BODY, "more": 1},

@@ -7,12 +7,12 @@ from threading import Thread
 
 import pytest
 
-from answerable.core.facts import LoweringKind, SubjectId
+from answerable.core.facts import LoweringKind, SignalKind, SubjectId
 from answerable.errors import BadInput, TooLarge
 from answerable.ledger.verify import parse_checkpoint, parse_note
 from answerable.store import record
 from answerable.store.protocol import Checkpointed, FeedLine, Store
-from answerable_gate import Level, proven
+from answerable_gate import Level, admit, proven
 from tests.core.builders import RITA, SECOND, SUBJECT
 from tests.storage.worlds import a_stored_world, assert_sound, checkpoint, seal, undone
 
@@ -142,6 +142,29 @@ def test_a_withdrawn_link_frees_both_ends_when_sealed(store: Store) -> None:
     assert not any(item.of == SUBJECT for item in lines[SECOND].entry.items)
     freed = [proven(release, _verify) for release in lines[SECOND].releases]
     assert any(one.foreign and one.subject == SECOND for one in freed if one)
+
+
+def test_a_gate_lets_go_of_all_that_came_over_a_withdrawn_link(store: Store) -> None:
+    """Also a third account's, also what was settled since; and what is armed before the sealing never comes over."""
+    third = SubjectId("su_third")
+    world = a_stored_world(store)
+    world.with_flag(kind=SignalKind.TRAJECTORY).see(SECOND).see(third)
+    link = world.link("email", "phone")
+    world.link("phone", "card", one=SECOND, other=third)
+    seal(store)
+    gates = {one: admit(None, _lines(store)[one].entry, (), _verify, now=world.now).held for one in (SECOND, third)}
+    assert all(any(item.of == SUBJECT for item in gate.entry.items) for gate in gates.values())
+    world.answer_all().decide(world.case(), Level.GUARDED)
+    world.lower(world.case(), LoweringKind.WITHDRAW_LINK, link=link)
+    world.with_notice(danger_now=True)
+    for one, gate in gates.items():
+        gates[one] = admit(gate, _lines(store)[one].entry, (), _verify, now=world.now).held
+    seal(store)
+    for one, gate in gates.items():
+        line = _lines(store)[one]
+        admitted = admit(gate, line.entry, line.releases, _verify, now=world.now)
+        assert (admitted.refused, admitted.held.entry.items) == ((), ())
+    assert_sound(store)
 
 
 def test_of_more_proofs_than_a_line_holds_the_newest_are_sent(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,7 @@ from answerable_gate.strict import Malformed
 LEAF_BYTES_MAX = 16 * 1024
 NOTE_LENGTH_MAX = 16 * 1024
 PATH_MAX = 64
+RELEASING = ("MeasureLifted", "LinkWithdrawn")
 
 # Takes a signed note and gives its tree size and root where the pinned key signed it for the pinned origin, else None.
 Verify = Callable[[str], tuple[int, bytes] | None]
@@ -39,18 +40,21 @@ class Release:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReleasingEntry:
-    """What a proven ledger entry lets go: the items it lifts, and with `foreign` those of accounts no longer linked."""
+    """What a proven ledger entry lets go: the items it names, and with `foreign` only where a link had carried them."""
 
     subject: str
     lifts: frozenset[str]
     foreign: bool
 
     def frees(self, item: Item, subject: str) -> bool:
-        """Say whether this lets the item leave the entry of `subject`; a lift does so in linked accounts as well."""
-        if self.foreign:
-            return subject == self.subject and item.of != subject
+        """Say whether this lets the item leave the entry of `subject`; a lift does so in linked accounts as well.
+
+        A withdrawn link never lets an item leave the account it is of, whatever it names.
+        """
         # What a link carries at a lower level than the account has it bears the item's own id, "^" and the level.
-        return item.id.split("^")[0] in self.lifts and self.subject in (subject, item.of)
+        if item.id.split("^")[0] not in self.lifts:
+            return False
+        return item.of != subject if self.foreign else self.subject in (subject, item.of)
 
 
 def encode_release(release: Release) -> dict[str, object]:
@@ -126,16 +130,11 @@ def _releasing(release: Release) -> ReleasingEntry | None:
 
 
 def _by_kind(kind: object, body: object) -> ReleasingEntry | None:
-    if not isinstance(body, dict):
+    if not isinstance(body, dict) or kind not in RELEASING:
         return None
     subject = strict.token(body.get("subject"))
-    if kind == "MeasureLifted":
-        lifts = strict.array(body.get("lifts"), ITEMS_MAX, strict.token)
-        return ReleasingEntry(subject=subject, lifts=frozenset(lifts), foreign=False)
-    if kind == "LinkWithdrawn":
-        strict.token(body.get("other"))
-        return ReleasingEntry(subject=subject, lifts=frozenset(), foreign=True)
-    return None
+    lifts = strict.array(body.get("lifts"), ITEMS_MAX, strict.token)
+    return ReleasingEntry(subject=subject, lifts=frozenset(lifts), foreign=kind == "LinkWithdrawn")
 
 
 def _base64(value: object) -> bytes:

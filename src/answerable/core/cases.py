@@ -191,7 +191,7 @@ class Case:
 
 @dataclass(slots=True, kw_only=True)
 class Link:
-    """A link to another account; `withdrawal` counts like a lift, once its entry is inside a signed checkpoint."""
+    """A link to another account; `withdrawals` count like a lift, once the last is inside a signed checkpoint."""
 
     id: LinkId
     other: SubjectId
@@ -199,7 +199,12 @@ class Link:
     at: datetime
     identifiers: tuple[str, ...]
     confirmed: bool = False
-    withdrawal: Recorded | None = None
+    withdrawals: list[Recorded] = field(default_factory=list)
+
+    @property
+    def withdrawal(self) -> Recorded | None:
+        """Return the entry with which the withdrawal is complete, None where the link stands."""
+        return self.withdrawals[-1] if self.withdrawals else None
 
 
 @dataclass(slots=True, kw_only=True)

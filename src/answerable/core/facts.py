@@ -180,11 +180,16 @@ class LinkConfirmed(OfSubject):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkWithdrawn(OfSubject):
-    """A link was withdrawn through the interlock (L4); written to both streams."""
+    """A link was withdrawn through the interlock (L4); written to both streams.
+
+    `lifts` are the items that came over it to the subject's side and no longer count there once this entry is sealed;
+    no others ever leave by it. Where they are too many for one entry, further ones of the same act name the rest.
+    """
 
     other: SubjectId
     link: LinkId
     proposal: ProposalId
+    lifts: tuple[ItemId, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -86,7 +86,7 @@ def _link_confirmed(subject: Subject, fact: f.LinkConfirmed, _: f.Recorded) -> N
 
 
 def _link_withdrawn(subject: Subject, fact: f.LinkWithdrawn, recorded: f.Recorded) -> None:
-    subject.links[fact.link].withdrawal = recorded
+    subject.links[fact.link].withdrawals.append(recorded)
 
 
 def _exposure_sealed(subject: Subject, fact: f.ExposureSealed, recorded: f.Recorded) -> None:

@@ -29,11 +29,14 @@ from answerable.core.facts import (
     TierLowered,
 )
 from answerable.core.journal import Journal
-from answerable.core.standing import case_yardstick
+from answerable.core.standing import carried_over, case_yardstick
 from answerable_gate import NOTHING, Level, Standing
 
 AS_BEFORE = "as before"
 """The scope of what a lift leaves over."""
+
+LIFTS_MAX = 256
+"""How many items one withdrawal names; what a link carried beyond these, further ones name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -341,8 +344,13 @@ def _everything(case: Case) -> tuple[ItemId, ...]:
 
 def _withdraw(journal: Journal, case: Case, link_id: LinkId, proposal: ProposalId) -> None:
     other = journal.files.subject(case.subject).links[link_id].other
-    for here, there in ((case.subject, other), (other, case.subject)):
-        journal.write(LinkWithdrawn(subject=here, other=there, link=link_id, proposal=proposal))
+    ends = ((case.subject, other), (other, case.subject))
+    carried = [carried_over(journal.files, here, link_id) for here, _ in ends]
+    for (here, there), items in zip(ends, carried, strict=True):
+        # An entry has 16 KiB: one fact cannot name everything that a flooded account holds.
+        for start in range(0, max(len(items), 1), LIFTS_MAX):
+            lifts = items[start : start + LIFTS_MAX]
+            journal.write(LinkWithdrawn(subject=here, other=there, link=link_id, proposal=proposal, lifts=lifts))
 
 
 def close(journal: Journal, case_id: CaseId, end: EndState, *, staff: StaffId, reason: TextRef) -> Refused | None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
 
-from answerable.core.cases import Case, Files, Held, Subject
-from answerable.core.facts import Recorded, SubjectId
+from answerable.core.cases import Case, Files, Held, Link, Subject
+from answerable.core.facts import ItemId, LinkId, LinkWithdrawn, Recorded, SubjectId
 from answerable_gate import NOTHING, Entry, Frozen, Item, Level, Standing, cap, covers, join
 from answerable_gate import standing as join_items
 
@@ -30,15 +30,37 @@ def held_items(case: Case, sealed: int) -> Iterator[Held]:
 
 
 def items(files: Files, subject: SubjectId, *, sealed: int) -> tuple[Item, ...]:
-    """Return every item that counts for an account: its own, and its holder's over strong links (L2)."""
+    """Return every item that counts for an account: its own, and its holder's over strong links (L2).
+
+    Over a withdrawn link that is not sealed yet goes on only what its withdrawal names, so that its proof frees it all.
+    """
     found = [held.item for case in files.subject(subject).cases.values() for held in held_items(case, sealed)]
-    full = {account.id for account in component(files, subject, sealed=sealed, confirmed_only=True)}
-    for other in component(files, subject, sealed=sealed, confirmed_only=False):
-        if other.id == subject:
-            continue
-        for case in other.cases.values():
-            found += [_shared(held.item, full=other.id in full) for held in held_items(case, sealed)]
+    full, part = (_ids(_reached(files, subject, _stands, full=full)) for full in (True, False))
+    still_full = _ids(component(files, subject, sealed=sealed, confirmed_only=True))
+    still_part = component(files, subject, sealed=sealed, confirmed_only=False)
+    named = _named(still_part, sealed)
+    for other in still_part[1:]:
+        for held in (held for case in other.cases.values() for held in held_items(case, sealed)):
+            goes_on = held.item.id in named
+            if other.id in full or (goes_on and other.id in still_full):
+                found.append(held.item)
+            elif other.id in part or goes_on:
+                found.append(_capped(held.item))
     return tuple(found) if len(found) <= ITEMS_TOLD else needed(found)
+
+
+def carried_over(files: Files, subject: SubjectId, link: LinkId) -> tuple[ItemId, ...]:
+    """Return the items that an account and those on its side of a link have, or have in full, only because of it.
+
+    Settled ones too: a gate that missed the line in which a decision took a default's place still holds the default.
+    """
+    found: dict[ItemId, None] = {}
+    for full in (True, False):
+        without = _ids(_reached(files, subject, lambda one: _stands(one) and one.id != link, full=full))
+        for other in _reached(files, subject, _stands, full=full):
+            if other.id not in without:
+                found |= {ItemId(held.item.id): None for case in other.cases.values() for held in case.held.values()}
+    return tuple(found)
 
 
 def needed(found: Iterable[Item]) -> tuple[Item, ...]:
@@ -55,21 +77,40 @@ def needed(found: Iterable[Item]) -> tuple[Item, ...]:
     return tuple(kept)
 
 
-def _shared(item: Item, *, full: bool) -> Item:
-    return item if full else replace(item, id=item.id + CAPPED, standing=cap(item.standing, Level.GUARDED))
+def _capped(item: Item) -> Item:
+    return replace(item, id=item.id + CAPPED, standing=cap(item.standing, Level.GUARDED))
+
+
+def _named(accounts: Iterable[Subject], sealed: int) -> frozenset[str]:
+    """Return the ids that withdrawals name which are not sealed yet."""
+    links = (link for account in accounts for link in account.links.values() if not is_sealed(link.withdrawal, sealed))
+    facts = (one.fact for link in links for one in link.withdrawals)
+    return frozenset(item for fact in facts if isinstance(fact, LinkWithdrawn) for item in fact.lifts)
 
 
 def component(files: Files, subject: SubjectId, *, sealed: int, confirmed_only: bool) -> list[Subject]:
     """Return the accounts that share standing with one, itself first; a withdrawn link holds until sealed."""
+    return _reached(files, subject, lambda link: not is_sealed(link.withdrawal, sealed), full=confirmed_only)
+
+
+def _reached(files: Files, subject: SubjectId, holds: Callable[[Link], bool], *, full: bool) -> list[Subject]:
+    """Return the accounts that one reaches over the links that hold, itself first; with `full` over confirmed ones."""
     found, seen = [files.subject(subject)], {subject}
     for account in found:
         for link in account.links.values():
-            if link.other in seen or is_sealed(link.withdrawal, sealed):
-                continue
-            if link.confirmed or (link.strong and not confirmed_only):
+            ties = link.confirmed or (link.strong and not full)
+            if ties and link.other not in seen and holds(link):
                 seen.add(link.other)
                 found.append(files.subject(link.other))
     return found
+
+
+def _stands(link: Link) -> bool:
+    return link.withdrawal is None
+
+
+def _ids(accounts: Iterable[Subject]) -> frozenset[SubjectId]:
+    return frozenset(account.id for account in accounts)
 
 
 def fallen(files: Files, subject: SubjectId) -> frozenset[str]:

@@ -324,5 +324,6 @@ def edge_of(size: int, node: Node) -> CompactRange:
 def _release_indexes(files: Files) -> set[int]:
     """Return where the releasing facts of all these subjects lie."""
     lifts = (held.lift for case in files.cases() for held in case.held.values())
-    ends = (link.withdrawal for account in files.subjects.values() for link in account.links.values())
+    links = (link for account in files.subjects.values() for link in account.links.values())
+    ends = (one for link in links for one in link.withdrawals)
     return {one.index for one in (*lifts, *ends) if one is not None and one.index is not None}
