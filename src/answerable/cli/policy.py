@@ -28,4 +28,4 @@ def check(file: File) -> None:
         found = load(read_policy(file))
     except PolicyError as error:
         raise BadInput("the policy does not load:\n  - " + "\n  - ".join(error.problems)) from error
-    typer.echo(f"policy {found.version} loads; it is adopted at the next start, by two signatures")
+    typer.echo(f"policy {found.version} loads; it is adopted at the next start, in the name of two of the staff")
