@@ -132,7 +132,7 @@ class Acts:
             effects_left=self._effects_left(tx, roster, now),
             plans=plans or {},
         )
-        self._suspect(journal, high_water)
+        self._suspect(journal)
         lapses.settle(journal)
         yield Act(tx, journal, self.keyring, self.mint)
         note_places(tx, tx.append(journal.written))
@@ -169,10 +169,11 @@ class Acts:
         recent = len(tx.effects_since(now - BOUND_WINDOW))
         return max(0, self._policies[roster.policy].effects_bound(self._typical[1]) - recent)
 
-    def _suspect(self, journal: Journal, high_water: datetime | None) -> None:
+    def _suspect(self, journal: Journal) -> None:
         """Say once per process where its clock is more than five minutes behind the record's (DESIGN section 6)."""
         wall = self.clock.now().astimezone(UTC)
-        behind = high_water is not None and high_water - wall > time_rule.SUSPECT_AFTER
+        # Against the record's time as it goes on, not its last entry: a quiet hour would end the suspicion by itself.
+        behind = journal.now - wall > time_rule.SUSPECT_AFTER
         if behind and not self._suspected and journal.roster.policies:
             journal.write(ClockSuspected(reader="server", offered=wall))
         self._suspected = behind

@@ -41,7 +41,7 @@ class Desk:
         rows = self._house.reading.cases(staff=self._staff, after=None, limit=QUEUE, only_open=only_open)
         if not rows:
             return
-        case = self._chance.pick(rows).case if self._chance.happens(0.7) else rows[0].case
+        case = self._waiting() or (self._chance.pick(rows).case if self._chance.happens(0.7) else rows[0].case)
         if self._manner is Manner.COLLUDING:
             self._cheat(case)
             return
@@ -50,8 +50,20 @@ class Desk:
             return
         if self._manner is Manner.TIRED:
             self._reply(case, file.body)
+        elif self._chance.happens(0.05):
+            self._object(case, file.body)
         else:
             self._review(case, file.body)
+
+    def _waiting(self) -> f.CaseId | None:
+        """Return a case in which a proposal waits for this person, as the page that was sent says."""
+        if not self._chance.happens(0.7):
+            return None
+        for case in self._house.witness.cases.values():
+            for one in case.proposals.values():
+                if one.performed_at is None and case.is_open and self._staff in (one.fact.staff, *one.drawn[-1:]):
+                    return f.CaseId(case.id)
+        return None
 
     def view(self, case: f.CaseId) -> CaseFile | f.Refused | None:
         """Open a case, and every other of its holder."""
@@ -100,14 +112,19 @@ class Desk:
         self._do("decide", case, lambda: self._house.app.decide(case, wanted, staff=self._staff))
 
     def _sign_what_waits(self, case: f.CaseId, body: dict[str, Any]) -> bool:
-        """Sign or carry out a proposal that waits for this person; return whether one did."""
+        """Sign, carry out or hand on a proposal that waits for this person; return whether there was one."""
         app, staff = self._house.app, self._staff
         for proposal in body["proposals"]:
             if proposal["performed"] is not None or staff not in (proposal["by"], proposal["drawn"]):
                 continue
             name = proposal["id"]
             refused = self._do("lift", case, partial(app.lift, case, name, staff=staff))
-            if isinstance(refused, f.Refused) and refused.code in ("second_person_needed", "stale"):
+            if not isinstance(refused, f.Refused) or refused.code in ("cooling_off", "unanswered"):
+                self._answer(case, body, dangerous=False)
+            elif staff == proposal["by"] and refused.code == "second_person_needed":
+                self._do("redraw", case, partial(app.redraw, case, name, staff=staff))
+            else:
+                self._answer(case, body, dangerous=False)
                 self._do("countersign", case, partial(app.countersign, case, name, staff=staff))
             return True
         return False
@@ -125,6 +142,14 @@ class Desk:
         wanted = ProposalIn(kind=kind, reason="Harmless.", to=to, end=f.EndState.RESOLVED)
         return isinstance(self._do("propose", case, lambda: app.propose(case, wanted, staff=staff)), str)
 
+    def _object(self, case: f.CaseId, body: dict[str, Any]) -> None:
+        """Disagree in writing, or as a senior override somebody who did."""
+        app, staff = self._house.app, self._staff
+        for dissent in body["dissents"]:
+            self._do("override", case, partial(app.override, case, dissent, staff=staff, text="I answer for it."))
+            return
+        self._do("dissent", case, partial(app.dissent, case, staff=staff, text="This is not enough."))
+
     # --- the work as it should not be
 
     def _reply(self, case: f.CaseId, body: dict[str, Any]) -> None:
@@ -137,7 +162,7 @@ class Desk:
         """Try one shortcut; the house refuses it, or the checks find that it worked."""
         attempts = (
             self._decide_lower, self._close_alone, self._lift_alone, self._sign_unseen, self._lift_early, self._retier,
-            self._waive, self._refute_alone,
+            self._waive, self._refute_alone, self._untie,
         )  # fmt: skip
         self._chance.pick(attempts)(case)
 
@@ -185,6 +210,15 @@ class Desk:
         self.view(case)
         for found in list(self._house.witness.cases[case].signals)[:1]:
             self._propose(case, ProposalIn(kind=f.LoweringKind.REFUTE, reason="Void.", evidence=found))
+
+    def _untie(self, case: f.CaseId) -> None:
+        """Say that two accounts are not one person's after all."""
+        self.view(case)
+        subject = self._house.witness.cases[case].subject
+        for name, link in list(self._house.witness.links.items()):
+            if subject in link.ends and link.withdrawn is None:
+                wanted = ProposalIn(kind=f.LoweringKind.WITHDRAW_LINK, reason="Somebody else.", link=f.LinkId(name))
+                self._propose(case, wanted)
 
     def _propose(self, case: f.CaseId, wanted: ProposalIn) -> f.ProposalId | None:
         found = self._do("propose", case, lambda: self._house.app.propose(case, wanted, staff=self._staff))

@@ -105,11 +105,12 @@ class House:
                 site.reading = self.reading
         self._lose(program.acts.now(self.store.high_water()))
 
-    def adopt(self, policy: str, staff: tuple[Person, ...]) -> None:
-        """Bring staff and policy into the record."""
+    def adopt(self, policy: str, staff: tuple[Person, ...]) -> bool:
+        """Bring staff and policy into the record; return whether the policy is now the one in force."""
         loaded = policies.load(policy)
         self.policies[loaded.version] = loaded
         self.act("establish", lambda: establish(self.server.acts, self.index, staff=staff, policy=policy))
+        return self.witness.policies[-1:] == [loaded.version]
 
     def _site(self, name: str) -> Site:
         pinned = pin(self.signer.vkey, ORIGIN)

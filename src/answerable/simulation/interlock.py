@@ -54,6 +54,8 @@ def _decided(checks: Checks, witness: Witness, fact: f.DecisionTaken, act: Seque
     case = witness.cases[fact.case]
     held = join(*(one.standing for one in act if isinstance(one, f.MeasureSet) and one.case == fact.case))
     checks.that(Law.L3, witness.may_decide(fact.staff), f"{fact.staff} decided without being able to")
+    unread = {*case.signals, *case.notices, *case.dissents} - case.opened.get(fact.staff, set())
+    checks.that(Law.L6, not unread, f"{fact.staff} decided {case.id} without having opened {len(unread)} of its items")
     for item in fact.settles:
         seen = case.items.get(item)
         kept = seen is not None and covers(held, seen.standing)

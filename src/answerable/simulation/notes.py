@@ -57,6 +57,7 @@ def _item(
         lost=lost,
         is_default=isinstance(fact, f.DefaultArmed),
         act=recorded.act,
+        index=recorded.index or 0,
     )
 
 

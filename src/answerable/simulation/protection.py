@@ -24,20 +24,20 @@ def weighing(
 ) -> Iterator[tuple[SeenItem, Standing]]:
     """Yield what counts or will count for an account: its own and its holder's, without what a sealed lift let go.
 
-    With `by` over the links known at that true time. Over a withdrawn link that is not sealed yet goes on what
-    its withdrawal names, and nothing that came after.
+    With `by` over the links that were known at that true time. Over a link that was withdrawn, and not sealed yet, goes
+    on what was there when it was withdrawn.
     """
-    full, still_full = (witness.sharing(subject, upto, full=True, by=by) for upto in (EVERYTHING, sealed))
-    part, still_part = (witness.sharing(subject, upto, full=False, by=by) for upto in (EVERYTHING, sealed))
-    named = {name for link in witness.links.values() for name in link.lifts}
-    for account in sorted(still_part):
-        for item in (item for case in witness.accounts.get(account, ()) for item in witness.cases[case].items.values()):
+    full, part = (witness.sharing(subject, None, full=one, by=by) for one in (True, False))
+    still_full, still = (witness.sharing(subject, sealed, full=one, by=by) for one in (True, False))
+    before = witness.withdrawn_at(still, sealed)
+    for case in witness.cases_of(still):
+        for item in case.items.values():
             if item.lift is not None and item.lift < sealed:
                 continue
-            goes_on = item.id in named
-            if account in full or (goes_on and account in still_full):
+            goes_on = item.index < before
+            if case.subject in full or (goes_on and case.subject in still_full):
                 yield item, item.standing
-            elif account in part or goes_on:
+            elif case.subject in part or goes_on:
                 yield item, cap(item.standing, Level.GUARDED)
 
 

@@ -45,9 +45,9 @@ class Outcome:
     breach: Breach | None
 
 
-def simulate(seed: int, *, policy: str, days: int, size: Size | None = None) -> Outcome:
-    """Run a world of `days` from a seed under a policy's text."""
-    world = World(seed, policy, size or Size())
+def simulate(seed: int, *, policy: str, days: int, size: Size | None = None, then: str | None = None) -> Outcome:
+    """Run a world of `days` from a seed under a policy's text; `then` is adopted after 30 days."""
+    world = World(seed, policy, size or Size(), then=then)
     breach = None
     try:
         while world.step() < timedelta(days=days):

@@ -34,6 +34,7 @@ class SeenItem:
     lost: timedelta
     is_default: bool
     act: str
+    index: int
     settled: bool = False
     fell: bool = False
     lift: int | None = None
@@ -158,10 +159,10 @@ class Witness:
         """Return the accounts tied to one by strong or confirmed links that nobody withdrew."""
         return self._reach(subject, sealed=None, full=False, by=_EVER)
 
-    def sharing(self, subject: str, sealed: int, *, full: bool, by: timedelta | None = None) -> set[str]:
+    def sharing(self, subject: str, sealed: int | None, *, full: bool, by: timedelta | None = None) -> set[str]:
         """Return the accounts that share standing with one, fully or at all, while withdrawals are not sealed.
 
-        With `by` only what was known of links at that true time counts.
+        With `by` only what was known of links at that true time counts; with `sealed` None no withdrawn link does.
         """
         return self._reach(subject, sealed=sealed, full=full, by=_EVER if by is None else by)
 
@@ -184,6 +185,11 @@ class Witness:
         for account in sorted(accounts):
             for case in self.accounts.get(account, ()):
                 yield self.cases[case]
+
+    def withdrawn_at(self, accounts: set[str], sealed: int) -> int:
+        """Return the place of the newest withdrawal among some accounts that is not sealed yet, or 0."""
+        places = (link.withdrawn for link in self.links.values() if accounts.intersection(link.ends))
+        return max((place for place in places if place is not None and place >= sealed), default=0)
 
     # --- what is known
 

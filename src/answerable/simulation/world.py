@@ -44,7 +44,7 @@ class Size:
     quiet: int = 8
     dangerous: int = 5
     crossed: int = 1
-    flood: int = 12
+    flood: int = 30
     exchanges: timedelta = timedelta(hours=26)
     signals: timedelta = timedelta(hours=44)
     notices: timedelta = timedelta(hours=60)
@@ -91,8 +91,8 @@ class History:
 class World:
     """One run. `step` takes the next event; `end` brings everything to rest and checks what must hold then."""
 
-    def __init__(self, seed: int, policy: str, size: Size) -> None:
-        """Found the house, let everybody in, and set the first events."""
+    def __init__(self, seed: int, policy: str, size: Size, *, then: str | None = None) -> None:
+        """Found the house, let everybody in, and set the first events; `then` is a policy that is adopted later."""
         self.colleagues = staff()
         self.house = House(seed, policy, tuple(one.person for one in self.colleagues))
         self.people = population(size.quiet, size.dangerous, size.crossed)
@@ -101,6 +101,7 @@ class World:
         self.taken: dict[str, str] = {}
         self.given: set[str] = set()
         self._size = size
+        self._policy = policy
         self._events: list[tuple[timedelta, int, Callable[[], None]]] = []
         self._count = 0
         self._unsent = 0
@@ -110,12 +111,21 @@ class World:
         self._words = words(seed)
         self.faults = Faults(self, Chance(seed, 4))
         self._begin(seed)
+        if then is not None:
+            self.after(30 * DAY, lambda: self._adopt(then))
+
+    def _adopt(self, policy: str) -> None:
+        self._policy = policy
+        if not self.house.adopt(policy, tuple(one.person for one in self.colleagues)):
+            self.after(AGAIN, lambda: self._adopt(policy))
 
     def _begin(self, seed: int) -> None:
         for user in self.people.users:
             plan = PortPlan(plan="paid", models=("large", "small"), tools=("search", "code"))
             self.house.accounts.add(user.account, plan, *named(user.email))
             self.after(self._users.span(timedelta(0), DAY), self._exchange(user))
+            came = AccountIn(account=user.account, identifiers=named(user.email), verified_at=self.house.now)
+            self._enter(user, came)
         for number, colleague in enumerate(self.colleagues):
             chance = Chance(seed, 100 + number)
             desk = Desk(self.house, colleague.person.id, colleague.manner, chance, self._is_dangerous)
@@ -123,12 +133,14 @@ class World:
         for event, every in (
             (self._signal, self._size.signals),
             (self._notice, self._size.notices),
-            (self._flood, 45 * DAY),
+            (self._flood, 60 * DAY),
             (self._cross, 30 * DAY),
             (self._second_account, 40 * DAY),
             (self._raise_plan, 6 * DAY),
             (self._confirm_notice, 12 * DAY),
             (self._confirm_link, 15 * DAY),
+            (self._take_back, 25 * DAY),
+            (self._staff_changes, 30 * DAY),
         ):
             self._recur(event, every)
         self.after(HOUR, self._sweep)
@@ -350,6 +362,20 @@ class World:
             name, link = self._comes.pick(links)
             subject, lead = f.SubjectId(link.ends[0]), f.StaffId("lead-1")
             self.house.act("confirm link", lambda: self.house.app.confirm_link(subject, f.LinkId(name), staff=lead))
+
+    def _take_back(self) -> None:
+        """A reporter takes a notice back; the clocks go on (L3)."""
+        cases = [case for case in self.house.witness.cases.values() if case.notices]
+        if cases:
+            case = self._comes.pick(cases)
+            name, notice = f.CaseId(case.id), f.NoticeId(self._comes.pick(list(case.notices)))
+            self.house.act("take back", lambda: self.house.app.withdraw_notice(name, notice, by="portal"))
+
+    def _staff_changes(self) -> None:
+        """A duty reviewer leaves, and comes back at the next change."""
+        gone = "reviewer-1" not in self.house.witness.left
+        people = tuple(one.person for one in self.colleagues if not gone or one.person.id != "reviewer-1")
+        self.house.adopt(self._policy, people)
 
     def _raise_plan(self) -> None:
         """Billing sells more to somebody who has a case (F4)."""
