@@ -10,14 +10,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from answerable.core.cases import Files
-from answerable.core.facts import CaseId, Recorded, StreamId, SubjectFact, SubjectId, SystemFact
+from answerable.core.facts import CaseId, Recorded, SubjectFact, SubjectId, SystemFact
 from answerable.core.fold import evolve
 from answerable.core.roster import Roster
 from answerable.errors import Conflict
 from answerable.ledger.codec import write_entry
 from answerable.ledger.tree import CompactRange
 from answerable.ledger.verify import leaf_hash
-from answerable.store.folds import Fold, Folds, component, tied
+from answerable.store.folds import Fold, Folds, component, copied, tied
 from answerable.store.protocol import CaseRow
 from answerable.store.rows import QUIET, RELEASES, Delta, Leaf, case_row, note
 
@@ -46,12 +46,8 @@ class Act(ABC):
         """Return a subject's facts from an index on (`Rows`)."""
 
     @abstractmethod
-    def head(self, stream: StreamId) -> tuple[int, bytes]:
-        """Return seq and leaf hash of a stream's last entry, (0, b"") where it has none."""
-
-    @abstractmethod
     def write(self, delta: Delta) -> None:
-        """Write a delta down. Raise `Conflict` where somebody else has moved a stream."""
+        """Write a delta down."""
 
     @abstractmethod
     def lock(self, subjects: Sequence[SubjectId]) -> None:
@@ -61,7 +57,7 @@ class Act(ABC):
 
     def roster(self) -> Roster:
         """Return the fold of the system stream; the caller owns it."""
-        return self._folds.roster(self)
+        return copied(self._folds.system(self).roster)
 
     def files(self, subjects: Sequence[SubjectId]) -> Files:
         """Lock these subjects and everybody linked to them, and return the fold of all their streams."""
@@ -135,24 +131,23 @@ class Act(ABC):
 
     def _place(self, delta: Delta, recorded: Recorded) -> Recorded:
         stream = recorded.stream
-        before, seq, leaf = delta.heads.get(stream) or self._head(stream)
+        subject = None if isinstance(recorded.fact, SystemFact) else recorded.fact.subject
+        heads = self._folds.system(self).heads if subject is None else self._held[subject][0].heads
+        seq, leaf = heads.get(stream, (0, b""))
         if recorded.seq != seq + 1:
             raise Conflict(f"{stream} stands at {seq}, and fact {recorded.seq} was to follow")
         data = write_entry(recorded, prev=leaf.hex(), origin=self._origin)
         placed = replace(recorded, index=self._edge.size)
         leaf = leaf_hash(data)
-        subject = None if isinstance(recorded.fact, SystemFact) else recorded.fact.subject
-        delta.leaves.append(Leaf(index=self._edge.size, subject=subject, data=data))
-        delta.nodes += self._edge.append(leaf)
-        delta.heads[stream] = (before, recorded.seq, leaf)
-        if subject is not None:
+        _, *inner = self._edge.append(leaf)
+        delta.leaves.append(Leaf(self._edge.size - 1, subject, b"".join(node for _, _, node in inner), data))
+        heads[stream] = (recorded.seq, leaf)
+        if subject is None:
+            self._folds.system(self).add(placed)
+        else:
             self._fold(placed, subject)
             note(delta, placed)
         return placed
-
-    def _head(self, stream: StreamId) -> tuple[int, int, bytes]:
-        seq, leaf = self.head(stream)
-        return seq, seq, leaf
 
     def _fold(self, placed: Recorded, subject: SubjectId) -> None:
         """Fold a fact unless the caller's journal did; from here on it is among what was stored."""

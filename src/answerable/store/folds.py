@@ -1,6 +1,6 @@
 """Folded subjects: loaded from their facts, kept between acts, and never handed to two at once.
 
-Law: a kept fold is used only where its subject's facts still end where the fold ends; whoever fails gives nothing back.
+Law: a kept fold is used only where its facts still end where the fold ends; whoever fails gives nothing back.
 """
 
 from __future__ import annotations
@@ -12,15 +12,18 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Protocol
 
 from answerable.core.cases import Files, Subject
-from answerable.core.facts import CaseId, SubjectId
+from answerable.core.facts import CaseId, Recorded, StreamId, SubjectId
 from answerable.core.fold import evolve
 from answerable.core.roster import Roster
 from answerable.core.roster import evolve as evolve_roster
 from answerable.errors import Corrupt
 from answerable.ledger.codec import read_entry
+from answerable.ledger.verify import leaf_hash
 from answerable.store.protocol import CaseRow
 
 KEPT = 4096
+
+Heads = dict[StreamId, tuple[int, bytes]]
 
 
 class Rows(Protocol):
@@ -37,11 +40,13 @@ class Rows(Protocol):
 
 @dataclass(slots=True, kw_only=True)
 class Fold:
-    """One subject's fold, where its facts end, and those of its cases' rows that are known to be stored."""
+    """One subject's fold, where its facts end, each stream's seq and last leaf hash, and rows known to be stored."""
 
     subject: Subject
-    end: int
+    end: int = 0
+    heads: Heads = field(default_factory=dict)
     rows: dict[CaseId, CaseRow] = field(default_factory=dict)
+    epoch: int = -1
 
     @property
     def count(self) -> int:
@@ -49,22 +54,49 @@ class Fold:
         return self.subject.seq + sum(case.seq for case in self.subject.cases.values())
 
 
+@dataclass(slots=True, kw_only=True)
+class System:
+    """The fold of the system stream, where its facts end, and its head."""
+
+    roster: Roster = field(default_factory=Roster)
+    end: int = 0
+    heads: Heads = field(default_factory=dict)
+    epoch: int = -1
+
+    def add(self, placed: Recorded) -> None:
+        """Fold one more fact."""
+        assert placed.index is not None, "a placed fact has its index"
+        evolve_roster(self.roster, placed)
+        self.end = placed.index + 1
+
+
 @dataclass(slots=True)
 class Folds:
-    """The folds that nobody has in hand, the least used leaving first."""
+    """The folds that nobody has in hand, the least used leaving first.
+
+    An epoch is a time in which nobody else has appended: within it a fold once compared with the rows stays current.
+    """
 
     limit: int = KEPT
     _kept: OrderedDict[SubjectId, Fold] = field(default_factory=OrderedDict)
-    _roster: tuple[Roster, int] = field(default_factory=lambda: (Roster(), 0))
+    _system: System = field(default_factory=System)
+    _epoch: int = 0
+
+    def begin_epoch(self) -> None:
+        """Compare each fold with the rows before it is used again: somebody else may have appended."""
+        self._epoch += 1
 
     def take(self, rows: Rows, subject: SubjectId) -> Fold:
         """Return a subject's fold as of now; it is the caller's until given back."""
-        fold = self._kept.pop(subject, None) or Fold(subject=Subject(id=subject), end=0)
+        fold = self._kept.pop(subject, None) or Fold(subject=Subject(id=subject))
+        if fold.epoch == self._epoch:
+            return fold
         end = rows.end(subject)
         if end < fold.end:  # the file was put back to an earlier state under a running program
             raise Corrupt(f"the facts of {subject} have become fewer")
         if end > fold.end:
             _catch_up(rows, fold)
+        fold.epoch = self._epoch
         return fold
 
     def give(self, fold: Fold) -> None:
@@ -73,28 +105,30 @@ class Folds:
         if len(self._kept) > self.limit:
             self._kept.popitem(last=False)
 
-    def roster(self, rows: Rows) -> Roster:
-        """Return a copy of the fold of the system stream."""
-        roster, end = self._roster
-        if rows.end(None) != end:
-            roster = copied(roster)
-            for index, data in rows.facts(None, end):
-                evolve_roster(roster, read_entry(data, index))
-                end = index + 1
-            self._roster = roster, end
-        return copied(roster)
+    def system(self, rows: Rows) -> System:
+        """Return the fold of the system stream as of now; whoever wants to change its roster copies it."""
+        system = self._system
+        if system.epoch != self._epoch:
+            for index, data in rows.facts(None, system.end):
+                recorded = read_entry(data, index)
+                system.add(recorded)
+                system.heads[recorded.stream] = recorded.seq, leaf_hash(data)
+            system.epoch = self._epoch
+        return system
 
     def clear(self) -> None:
         """Forget everything, as after a rollback."""
         self._kept.clear()
-        self._roster = Roster(), 0
+        self._system = System()
 
 
 def _catch_up(rows: Rows, fold: Fold) -> None:
     files = Files({fold.subject.id: fold.subject})
     fold.rows.clear()
     for index, data in rows.facts(fold.subject.id, fold.end):
-        evolve(files, read_entry(data, index))
+        recorded = read_entry(data, index)
+        evolve(files, recorded)
+        fold.heads[recorded.stream] = recorded.seq, leaf_hash(data)
         fold.end = index + 1
 
 

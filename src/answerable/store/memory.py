@@ -12,11 +12,12 @@ from datetime import datetime
 from answerable.core.facts import ActorId, CaseId, SubjectId
 from answerable.errors import NotFound
 from answerable.ledger.tree import CompactRange
+from answerable.ledger.verify import leaf_hash
 from answerable.store.folds import Folds, Rows
 from answerable.store.memory_tx import MemoryTx, Reading, State
 from answerable.store.protocol import CaseRow, Checkpointed, Claimed, Exchange
 from answerable.store.record import Record
-from answerable.store.rows import Table, case_tuple, in_order, micros, place
+from answerable.store.rows import HASH_BYTES, Table, case_tuple, in_order, inner_place, micros, place
 
 
 class MemoryStore(Record):
@@ -64,11 +65,14 @@ class MemoryStore(Record):
 
     def node(self, level: int, index: int) -> bytes:
         """Return the hash of a complete subtree: 2**level leaves from index * 2**level on."""
-        return self._state.nodes[level, index]
+        if not level:
+            return leaf_hash(self._state.leaves[index].data)
+        leaf, begin = inner_place(level, index)
+        return self._state.leaves[leaf].nodes[begin : begin + HASH_BYTES]
 
     def entries(self, start: int, stop: int) -> Iterator[bytes]:
         """Yield the entries' bytes, `start` included, `stop` not."""
-        yield from self._state.leaves[start:stop]
+        yield from (leaf.data for leaf in self._state.leaves[start:stop])
 
     def checkpoints(self) -> Iterator[Checkpointed]:
         """Yield the signed checkpoints, smallest first."""
@@ -211,7 +215,6 @@ class MemoryStore(Record):
             "look_backs": in_order((*key, of, micros(at)) for key, (of, at) in state.look_backs.items()),
             "effects": in_order((*key, micros(at)) for key, at in state.effects.items()),
             "releasing": in_order(state.releasing),
-            "streams": in_order((stream, seq) for stream, (seq, _) in state.heads.items()),
         }
 
     def close(self) -> None:

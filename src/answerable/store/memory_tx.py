@@ -11,13 +11,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from answerable.core.facts import CaseId, NoticeId, StreamId, SubjectId
+from answerable.core.facts import CaseId, NoticeId, SubjectId
 from answerable.errors import Conflict, TooLarge
 from answerable.ledger.tree import CompactRange
 from answerable.store.act import Act
 from answerable.store.folds import Folds
 from answerable.store.protocol import Alias, CaseRow, Checkpointed, Exchange, Outgoing
-from answerable.store.rows import Delta
+from answerable.store.rows import Delta, Leaf
 from answerable.vault.texts import AuthorKey, SealedText
 from answerable_gate.entry import ALIASES_MAX
 
@@ -38,10 +38,8 @@ class Message:
 class State:
     """Every table, and the log that undoes what was done to them."""
 
-    leaves: list[bytes] = field(default_factory=list)
+    leaves: list[Leaf] = field(default_factory=list)
     owned: dict[SubjectId | None, list[int]] = field(default_factory=dict)
-    nodes: dict[tuple[int, int], bytes] = field(default_factory=dict)
-    heads: dict[StreamId, tuple[int, bytes]] = field(default_factory=dict)
     cases: dict[CaseId, CaseRow] = field(default_factory=dict)
     pairs: dict[tuple[str, str], CaseId] = field(default_factory=dict)
     look_backs: dict[tuple[CaseId, NoticeId], tuple[SubjectId, datetime]] = field(default_factory=dict)
@@ -109,7 +107,8 @@ class Reading:
 
     def facts(self, subject: SubjectId | None, since: int) -> Iterator[tuple[int, bytes]]:
         """Return leaf index and bytes of a subject's facts from an index on, in the order of the tree."""
-        return ((index, self._state.leaves[index]) for index in self._state.owned.get(subject, ()) if index >= since)
+        leaves, owned = self._state.leaves, self._state.owned.get(subject, ())
+        return ((index, leaves[index].data) for index in owned if index >= since)
 
 
 class _Vault:
@@ -202,10 +201,6 @@ class MemoryTx(_Vault, Reading, Act):
     def lock(self, subjects: Sequence[SubjectId]) -> None:
         """Do nothing: the one writer at a time holds everything."""
 
-    def head(self, stream: StreamId) -> tuple[int, bytes]:
-        """Return seq and leaf hash of a stream's last entry."""
-        return self._state.heads.get(stream, (0, b""))
-
     def high_water(self) -> datetime | None:
         """Return the latest time this record has seen."""
         return self._state.marks.get("high_water")
@@ -227,12 +222,8 @@ class MemoryTx(_Vault, Reading, Act):
         """Write a delta down."""
         state = self._state
         for leaf in delta.leaves:
-            state.push(state.leaves, leaf.data)
+            state.push(state.leaves, leaf)
             state.push(state.owned.setdefault(leaf.subject, []), leaf.index)
-        for level, index, node in delta.nodes:
-            state.put(state.nodes, (level, index), node)
-        for stream, (_, seq, leaf_hash) in delta.heads.items():
-            state.put(state.heads, stream, (seq, leaf_hash))
         for row in delta.cases:
             self._write_case(row)
         for key, look_back in delta.look_backs.items():

@@ -156,8 +156,9 @@ class Record(ABC):
             self._begin()
             self._writer = get_ident()
             try:
-                if self._edge is not None and self._edge.size != self.size():
+                if self._edge is None or self._edge.size != self.size():
                     self._edge = None  # another process has appended since
+                    self._folds.begin_epoch()
                 yield
                 self._commit()
             except BaseException:
@@ -239,6 +240,7 @@ class Record(ABC):
     def feed(self, after: int, limit: int) -> list[FeedLine]:
         """Return subjects' entries whose place in the feed is beyond `after`, in order, each subject once."""
         with self._feeding, self._snapshot() as rows:
+            self._feed_folds.begin_epoch()
             newest = self.newest_checkpoint() or Checkpointed(size=0, note="")
             # What a writer sees of its own act may yet be undone: it builds on folds that nobody keeps.
             folds = Folds() if self._is_writer else self._feed_folds

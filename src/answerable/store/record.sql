@@ -3,17 +3,15 @@
 
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 
--- The bytes are the record; `subject` is null in the system stream; `high_water` is the latest time up to here.
+-- The bytes are the record; `subject` is null in the system stream; `high_water` is the latest time up to here;
+-- `nodes` are the inner nodes of the tree that this leaf completes, the lowest first, 32 bytes each.
 CREATE TABLE fact (
-  idx INTEGER PRIMARY KEY, subject TEXT, high_water INTEGER NOT NULL, bytes BLOB NOT NULL
+  idx INTEGER PRIMARY KEY, subject TEXT, high_water INTEGER NOT NULL, nodes BLOB NOT NULL, bytes BLOB NOT NULL
 ) STRICT;
 CREATE INDEX fact_of_subject ON fact (subject);
 CREATE TRIGGER fact_stays BEFORE UPDATE ON fact BEGIN SELECT raise(ABORT, 'a fact is never changed'); END;
 CREATE TRIGGER fact_is_kept BEFORE DELETE ON fact BEGIN SELECT raise(ABORT, 'a fact is never deleted'); END;
 
--- Complete inner nodes: level l, index i at place ((2i + 1) << l) - 1. Leaves are computed from their bytes.
-CREATE TABLE node (place INTEGER PRIMARY KEY, hash BLOB NOT NULL) STRICT;
-CREATE TABLE stream (name TEXT PRIMARY KEY, seq INTEGER NOT NULL, leaf BLOB NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE checkpoint (size INTEGER PRIMARY KEY, note TEXT NOT NULL) STRICT;
 
 CREATE TABLE text (

@@ -5,7 +5,7 @@ Law L7: `tables_of(all facts)` is what every store's tables hold, however it cam
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -37,6 +37,7 @@ RELEASES = (f.MeasureLifted, f.LinkWithdrawn)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 LATEST = 2**63 - 1
+HASH_BYTES = 32
 
 Table = list[tuple[object, ...]]
 
@@ -75,27 +76,33 @@ def place(row: CaseRow) -> tuple[bool, int, int, str]:
     return not row.is_open, row.tier, LATEST if row.decide_due is None else micros(row.decide_due), row.case
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Leaf:
-    """An entry on its way into the tree; `subject` is None in the system stream."""
+    """An entry on its way into the tree; `subject` is None in the system stream.
+
+    `nodes` are the inner nodes that it completes, the lowest first, 32 bytes each: they are kept beside it.
+    """
 
     index: int
     subject: f.SubjectId | None
+    nodes: bytes
     data: bytes
+
+
+def inner_place(level: int, index: int) -> tuple[int, int]:
+    """Return the leaf that completes an inner node, and where the node's hash begins among that leaf's nodes."""
+    return ((index + 1) << level) - 1, (level - 1) * HASH_BYTES
 
 
 @dataclass(slots=True, kw_only=True)
 class Delta:
     """Everything that one append changes; a store writes it down and decides nothing.
 
-    `heads` are (seq before, seq, leaf hash) by stream. A look-back that is None has ended; an effect that is known
-    stays as it is; `bumped` is in the order of the feed.
+    A look-back that is None has ended; an effect that is known stays as it is; `bumped` is in the order of the feed.
     """
 
     high_water: datetime
     leaves: list[Leaf] = field(default_factory=list)
-    nodes: list[tuple[int, int, bytes]] = field(default_factory=list)
-    heads: dict[f.StreamId, tuple[int, int, bytes]] = field(default_factory=dict)
     cases: list[CaseRow] = field(default_factory=list)
     look_backs: dict[tuple[f.CaseId, f.NoticeId], tuple[f.SubjectId, datetime] | None] = field(default_factory=dict)
     effects: dict[tuple[f.ActId, f.CaseId], datetime] = field(default_factory=dict)
@@ -148,11 +155,10 @@ def case_tuple(row: CaseRow) -> tuple[object, ...]:
 
 def tables_of(recorded: Iterable[f.Recorded]) -> dict[str, Table]:
     """Return the tables as the facts of a whole record, in the order of its tree, make them."""
-    files, streams = Files(), dict[str, int]()
+    files = Files()
     effects: dict[tuple[str, str], int] = {}
     releasing: Table = []
     for one in recorded:
-        streams[one.stream] = one.seq
         if isinstance(one.fact, f.SystemFact):
             continue
         assert one.index is not None, "the facts of a record have their indexes"
@@ -165,9 +171,8 @@ def tables_of(recorded: Iterable[f.Recorded]) -> dict[str, Table]:
     return {
         "cases": in_order(case_tuple(case_row(case)) for case in cases),
         "look_backs": in_order(row for case in cases for row in _look_backs(case)),
-        "effects": _items(effects),
+        "effects": in_order((*key, at) for key, at in effects.items()),
         "releasing": in_order(releasing),
-        "streams": _items(streams),
     }
 
 
@@ -177,10 +182,6 @@ def _look_backs(case: Case) -> Iterable[tuple[object, ...]]:
         for notice, one in case.look_backs.items()
         if one.result is None
     )
-
-
-def _items(table: Mapping[str, int] | Mapping[tuple[str, str], int]) -> Table:
-    return in_order((*key, value) if isinstance(key, tuple) else (key, value) for key, value in table.items())
 
 
 def in_order(rows: Iterable[tuple[object, ...]]) -> Table:

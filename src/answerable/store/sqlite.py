@@ -21,9 +21,9 @@ from answerable.store.folds import Folds, Rows
 from answerable.store.opening import BULK, RECORD, Identity, check, connect, create, known_faults
 from answerable.store.protocol import Checkpointed, Exchange, Tx
 from answerable.store.record import Record
-from answerable.store.rows import moment
+from answerable.store.rows import HASH_BYTES, inner_place, moment
 from answerable.store.sqlite_lists import Lists
-from answerable.store.sqlite_tx import BUMP, HIGH_WATER, SqliteReading, SqliteTx, inner_place
+from answerable.store.sqlite_tx import BUMP, HIGH_WATER, SqliteReading, SqliteTx
 
 CHUNK = 500
 
@@ -154,10 +154,11 @@ class SqliteStore(Lists, Record):
     def node(self, level: int, index: int) -> bytes:
         """Return the hash of a complete subtree: 2**level leaves from index * 2**level on."""
         if level:
-            row = self._one("SELECT hash FROM node WHERE place = ?", inner_place(level, index))
+            leaf, begin = inner_place(level, index)
+            row = self._one("SELECT substr(nodes, ? + 1, ?) FROM fact WHERE idx = ?", begin, HASH_BYTES, leaf)
         else:
             row = self._one("SELECT bytes FROM fact WHERE idx = ?", index)
-        if row is None:
+        if row is None or not row[0]:
             raise Corrupt(f"node {level}/{index} of the tree is missing")
         return bytes(row[0]) if level else leaf_hash(row[0])
 

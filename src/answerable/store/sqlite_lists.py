@@ -145,7 +145,6 @@ class Lists(ABC):
             "look_backs": in_order(self._all("SELECT case_id, notice, subject, started_at FROM look_back")),
             "effects": in_order(self._all("SELECT act, case_id, at FROM effect")),
             "releasing": in_order(self._all("SELECT idx, subject FROM releasing")),
-            "streams": in_order(self._all("SELECT name, seq FROM stream")),
         }
 
 

@@ -1,6 +1,6 @@
 """One act over SQLite's rows, and the reading of them that folds are loaded from.
 
-Law: a statement stores what `Delta` says and decides nothing; a stream that moved meanwhile is a Conflict.
+Law: a statement stores what `Delta` says and decides nothing.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
-from answerable.core.facts import CaseId, StreamId, SubjectId
+from answerable.core.facts import CaseId, SubjectId
 from answerable.errors import Conflict, TooLarge
 from answerable.ledger.tree import CompactRange
 from answerable.store.act import Act
@@ -25,8 +25,6 @@ BUMP = """
 INSERT INTO feed VALUES (?, (SELECT ifnull(max(seq), 0) + 1 FROM feed), 1)
 ON CONFLICT (subject) DO UPDATE SET seq = excluded.seq, version = version + 1
 """
-_MOVE_HEAD = "UPDATE stream SET seq = ?, leaf = ? WHERE name = ? AND seq = ?"
-_NEW_HEAD = "INSERT INTO stream VALUES (?, ?, ?)"
 _PUT_CASE = """
 INSERT INTO case_row VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (case_id) DO UPDATE SET person = excluded.person, tier = excluded.tier, closed = excluded.closed,
@@ -42,14 +40,9 @@ INSERT INTO alias VALUES (?, ?, ?, ?, ?) ON CONFLICT (space, blind, token) DO UP
   verified_at = max(coalesce(verified_at, excluded.verified_at), coalesce(excluded.verified_at, verified_at))
 """
 _PUT_FACT = """
-INSERT INTO fact SELECT ?1, ?2, max(?3, ifnull((SELECT high_water FROM fact WHERE idx = ?1 - 1), ?3)), ?4
+INSERT INTO fact SELECT ?1, ?2, max(?3, ifnull((SELECT high_water FROM fact WHERE idx = ?1 - 1), ?3)), ?4, ?5
 """
 HIGH_WATER = "SELECT high_water FROM fact ORDER BY idx DESC LIMIT 1"
-
-
-def inner_place(level: int, index: int) -> int:
-    """Return where an inner node is kept: its place when the whole tree is read from left to right."""
-    return ((2 * index + 1) << level) - 1
 
 
 class SqliteReading:
@@ -83,18 +76,10 @@ class SqliteTx(SqliteReading, Act):
     def lock(self, subjects: Sequence[SubjectId]) -> None:
         """Do nothing: BEGIN IMMEDIATE holds the whole file."""
 
-    def head(self, stream: StreamId) -> tuple[int, bytes]:
-        """Return seq and leaf hash of a stream's last entry."""
-        row = self._run("SELECT seq, leaf FROM stream WHERE name = ?", (stream,)).fetchone()
-        return (row[0], row[1]) if row else (0, b"")
-
     def write(self, delta: Delta) -> None:
         """Write a delta down."""
         at = micros(delta.high_water)
-        self._put(_PUT_FACT, [(one.index, one.subject, at, one.data) for one in delta.leaves])
-        inner = [(inner_place(level, index), node) for level, index, node in delta.nodes if level]
-        self._put("INSERT INTO node VALUES (?, ?)", inner)
-        self._move_heads(delta)
+        self._put(_PUT_FACT, [(one.index, one.subject, at, one.nodes, one.data) for one in delta.leaves])
         self._put(_PUT_CASE, [_columns(row) for row in delta.cases])
         self._write_look_backs(delta)
         effects = [(act, case, micros(at)) for (act, case), at in delta.effects.items()]
@@ -105,13 +90,6 @@ class SqliteTx(SqliteReading, Act):
     def _put(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
         if rows:  # even for no row at all SQLite would prepare and reset the statement
             self._run_many(statement, rows)
-
-    def _move_heads(self, delta: Delta) -> None:
-        for stream, (before, seq, leaf) in delta.heads.items():
-            if not before:
-                self._run(_NEW_HEAD, (stream, seq, leaf))
-            elif self._run(_MOVE_HEAD, (seq, leaf, stream, before)).rowcount != 1:
-                raise Conflict(f"{stream} has moved on")
 
     def _write_look_backs(self, delta: Delta) -> None:
         for (case, notice), look_back in delta.look_backs.items():
