@@ -6,25 +6,47 @@ Law: the record of a lapse may come late and changes nothing; no silence is with
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
+
+import pytest
 
 from answerable.core import lapses
 from answerable.core.cases import Case
 from answerable.core.facts import (
+    UNKNOWN,
     AnswerLapsed,
     CaseAssigned,
     DeadlineKind,
     DeadlineMissed,
+    DefaultStepped,
     DefaultTookEffect,
     Escalated,
     Hazard,
     LookBackEnded,
+    LoweringKind,
     PolicyApplied,
     SignalKind,
     Tier,
 )
-from answerable_gate import Level
-from tests.core.builders import EVA, HER, LEON, PEOPLE, RENE, RITA, ROSA, STAFFED, World, a_world, hours, of_tier
+from answerable_gate import Level, Standing
+from tests.core.builders import (
+    EVA,
+    HER,
+    LEON,
+    PEOPLE,
+    RENE,
+    RITA,
+    ROSA,
+    SECOND,
+    STAFFED,
+    World,
+    a_world,
+    hours,
+    of_tier,
+    refusal,
+)
 
 
 def wake(world: World, case: Case) -> timedelta | None:
@@ -52,6 +74,80 @@ def test_a_default_is_reviewed_within_72_hours_or_that_is_missed_too() -> None:
     silent = a_world().with_flag(kind=SignalKind.TRAJECTORY).fast_forward(minutes=1).fast_forward(days=4)
     missed = {silent.case().deadlines[fact.deadline].kind for fact in silent.said(DeadlineMissed)}
     assert DeadlineKind.DEFAULT_REVIEW in missed
+
+
+def unreviewed(**signal: object) -> World:
+    """Make a world in which a default suspends an account of a grave flag, and nobody decides."""
+    world = a_world().with_flag(**({"hazard": Hazard.MASS_CASUALTY} | signal))
+    case = world.case()
+    world.view(case)
+    world.record_act(case, next(iter(case.signals)))
+    return world.fast_forward(hours=1)
+
+
+def test_a_default_that_nobody_reviewed_falls_one_level_after_14_days() -> None:
+    """One level, once, under the names of the policy's two signers; until it is sealed nothing is lower (L4)."""
+    world = unreviewed()
+    (fallen,) = [one.item.id for one in world.case().live_defaults() if one.item.standing.level is Level.SUSPENDED]
+    assert wake(world, world.case()) is not None
+    assert world.fast_forward(days=13, hours=23).said(DefaultStepped) == []
+    world.is_sealing = False
+    (step,) = world.fast_forward(hours=1).said(DefaultStepped)
+    assert (step.lifts, step.standing.level, step.signed_by) == ((fallen,), Level.PAUSED, (LEON, EVA))
+    assert world.level() is Level.SUSPENDED
+    assert world.seal().level() is Level.PAUSED
+    assert len(world.fast_forward(days=60).said(DefaultStepped)) == 1
+    assert world.level() is Level.PAUSED
+
+
+def test_a_step_never_goes_below_guarded_and_a_guarded_default_never_steps() -> None:
+    """Paused becomes guarded, with its limits; what only guards is not even given the time."""
+    world = unreviewed(hazard=Hazard.THREAT, kind=SignalKind.TRAJECTORY)
+    assert world.fast_forward(days=1).level() is Level.PAUSED
+    assert world.fast_forward(days=60).level() is Level.GUARDED
+    mild = a_world().with_flag(kind=SignalKind.TRAJECTORY).fast_forward(days=60)
+    assert (mild.level(), mild.said(DefaultStepped)) == (Level.GUARDED, [])
+    assert DeadlineKind.DEFAULT_STEP not in {one.kind for one in mild.case().deadlines.values()}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda world: world.with_notice(person=UNKNOWN),
+        lambda world: world.with_flag(person=HER),
+        lambda world: world.with_flag(identified=True),
+        lambda world: world.see(SECOND).with_notice(SECOND, person=UNKNOWN).link("phone", "card"),
+        lambda world: world.answer_all().decide(world.case(), Level.SUSPENDED),
+    ],
+)
+def test_nothing_steps_down_where_somebody_could_be_hurt_or_has_decided(change: Callable[[World], object]) -> None:
+    """A notice, a named or an identified person anywhere in the holder, or a decision: only people lower (L4)."""
+    world = unreviewed()
+    change(world)
+    world.fast_forward(days=1).fast_forward(days=30)
+    assert (world.level(), world.said(DefaultStepped)) == (Level.SUSPENDED, [])
+
+
+def test_a_stepped_default_is_decided_lifted_and_armed_anew_like_any_other() -> None:
+    """A decision settles it; new evidence arms what it allows; below guarded it goes only after the 7 days (L4)."""
+    world = unreviewed().fast_forward(days=14)
+    world.with_notice(person=UNKNOWN)
+    assert world.fast_forward(hours=1).level() is Level.SUSPENDED
+    other = unreviewed(hazard=Hazard.THREAT, kind=SignalKind.TRAJECTORY).fast_forward(days=1).fast_forward(days=14)
+    case = other.case()
+    other.answer_all().all_view()
+    refused = other.propose(case, LoweringKind.LIFT, to=Standing(Level.WATCH))
+    assert refusal(refused) == "guarded_too_short"
+    other.fast_forward(days=7)
+    other.lower(case, LoweringKind.LIFT, to=Standing(Level.WATCH))
+    assert other.level() is Level.WATCH
+
+
+def test_a_newer_policy_neither_hastens_nor_delays_a_step() -> None:
+    """The time is set with the default, and only a decision takes it away."""
+    world = unreviewed().fast_forward(days=1)
+    world.adopt(replace(STAFFED, default_step=timedelta(days=20)))
+    assert len(world.fast_forward(days=13).said(DefaultStepped)) == 1
 
 
 def test_each_deadline_is_missed_once() -> None:

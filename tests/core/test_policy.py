@@ -49,6 +49,10 @@ BROKEN = [
     ('e1 = "guarded"', 'e1 = "paused"', "ceiling of E1"),
     ('e2 = "paused"', 'e2 = "suspended"', "ceiling of E2"),
     ('e3 = "suspended"', 'e3 = "terminated"', "ceiling of E3"),
+    ('e0 = "watch"', 'e0 = "none"', "at least watch is needed"),
+    ('e3 = "suspended"', 'e3 = "paused"', "at least suspended is needed"),
+    ('hazards = ["mass_casualty"', 'hazards = ["other"', "among the gravest"),
+    ('redraw_after = "24h"', 'redraw_after = "1m"', "to sign"),
     ('limits = ["care"]', 'limits = ["care", "no_tools"]', "care and nothing more"),
     ('limits = ["care"]', "limits = []", "care and nothing more"),
     ('level = "none"', 'level = "paused"', "care and nothing more"),
@@ -75,6 +79,7 @@ BROKEN = [
     ('3 = "24h"', '3 = "1h"', "cooling-off of tier 3"),
     ('guarded_min = "7d"', 'guarded_min = "6d"', "at least 7 days"),
     ('default = "72h"', 'default = "73h"', "reviewed by a human within 72 h"),
+    ('step = "14d"', 'step = "13d"', "after 14 days at the earliest"),
     ('measure_first = "90d"', 'measure_first = "91d"', "within 90 days"),
     ('measure_next = "180d"', 'measure_next = "181d"', "within 180"),
     ('second_within = "30d"', 'second_within = "29d"', "at least 30 days"),
@@ -190,6 +195,7 @@ def test_limits_by_kind() -> None:
         DeadlineKind.ANSWER: timedelta(days=14),
         DeadlineKind.REFER: None,
         DeadlineKind.DEFAULT_REVIEW: hours(72),
+        DeadlineKind.DEFAULT_STEP: timedelta(days=14),
         DeadlineKind.MEASURE_REVIEW: timedelta(days=90),
     }
 

@@ -60,6 +60,15 @@ def test_a_withdrawn_link_frees_what_came_over_it() -> None:
     assert not entry.frees(an_item(of="subject_b"), "subject_b")
 
 
+def test_an_unreviewed_default_that_stepped_down_frees_what_it_names() -> None:
+    """The one lowering that no person carries out is proven like every other."""
+    log = Log()
+    entry = proven(log.release(log.append("DefaultStepped", subject="subject_a", lifts=["item_a"])), verifier(log))
+    assert entry is not None
+    assert entry.frees(an_item(), "subject_a")
+    assert not entry.frees(an_item("item_b"), "subject_a")
+
+
 def test_an_old_proof_frees_nothing_that_came_after() -> None:
     """What a link's withdrawal does not name stays, though it be of the same account."""
     log = Log()

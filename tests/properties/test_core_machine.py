@@ -20,6 +20,7 @@ from answerable.core.facts import (
     DeadlineKind,
     DecisionTaken,
     DefaultArmed,
+    DefaultStepped,
     EndState,
     Hazard,
     LinkWithdrawn,
@@ -290,7 +291,7 @@ class Core(RuleBasedStateMachine):
     def _standing_falls_only_by_release(self) -> None:
         """A level goes down only in a step that seals a lift or a withdrawn link (L2, L4)."""
         sealed = self.world.facts[self.sealed : self.world.sealed]
-        released = any(isinstance(one.fact, MeasureLifted | LinkWithdrawn) for one in sealed)
+        released = any(isinstance(one.fact, MeasureLifted | LinkWithdrawn | DefaultStepped) for one in sealed)
         self.sealed = self.world.sealed
         for subject in (SUBJECT, SECOND):
             now = self.world.standing(subject)

@@ -19,7 +19,7 @@ from answerable_gate.strict import Malformed
 LEAF_BYTES_MAX = 16 * 1024
 NOTE_LENGTH_MAX = 16 * 1024
 PATH_MAX = 64
-RELEASING = ("MeasureLifted", "LinkWithdrawn")
+RELEASING = ("MeasureLifted", "LinkWithdrawn", "DefaultStepped")
 
 # Takes a signed note and gives its tree size and root where the pinned key signed it for the pinned origin, else None.
 Verify = Callable[[str], tuple[int, bytes] | None]

@@ -32,8 +32,11 @@ def _effect(journal: Journal, fact: f.Fact) -> tuple[str, dict[str, str]] | None
             return PAGE, {"to": to, "why": "nobody_looked", "case": case, "rung": str(rung)}
         case f.DefaultTookEffect(case=case, item=item):
             return PAGE, {"to": _owner(journal, case), "why": "default_took_effect", "case": case, "item": item}
+        case f.DefaultStepped(case=case, item=item):
+            return PAGE, {"to": _owner(journal, case), "why": "default_stepped", "case": case, "item": item}
         case f.DeadlineMissed(case=case, deadline=deadline):
-            return PAGE, {"to": _owner(journal, case), "why": "deadline_missed", "case": case, "deadline": deadline}
+            return PAGE, {"to": _late(journal, case, deadline), "why": "deadline_missed", "case": case,
+                          "deadline": deadline}
         case f.CountersignerDrawn(case=case, proposal=proposal, staff=staff):
             return PAGE, {"to": staff, "why": "countersign", "case": case, "proposal": proposal}
         case f.EffectsBounded(case=case):
@@ -52,6 +55,14 @@ def _effect(journal: Journal, fact: f.Fact) -> tuple[str, dict[str, str]] | None
 
 def _owner(journal: Journal, case: f.CaseId) -> str:
     return journal.files.case(case).owner or _lead(journal)
+
+
+def _late(journal: Journal, case: f.CaseId, deadline: f.DeadlineId) -> str:
+    """Return who hears of a missed deadline: of a review that nobody inside did, the outside approver."""
+    file = journal.files.case(case)
+    is_review = file.deadlines[deadline].kind in (f.DeadlineKind.DEFAULT_REVIEW, f.DeadlineKind.DEFAULT_STEP)
+    outside = journal.roster.partner(frozenset(file.barred)) if is_review else None
+    return outside or _owner(journal, case)
 
 
 def _lead(journal: Journal) -> str:

@@ -15,6 +15,7 @@ from answerable.core.facts import (
     DeadlineKind,
     DecisionTaken,
     DefaultArmed,
+    DefaultStepped,
     EntitlementsFrozen,
     ExposureSealed,
     Hazard,
@@ -77,7 +78,7 @@ class Held:
     """
 
     item: Item
-    fact: DefaultArmed | MeasureSet
+    fact: DefaultArmed | DefaultStepped | MeasureSet
     settled: bool = False
     fell: bool = False
     lift: Recorded | None = None
@@ -89,8 +90,8 @@ class Held:
 
     @property
     def is_default(self) -> bool:
-        """Tell whether it was armed rather than decided."""
-        return isinstance(self.fact, DefaultArmed)
+        """Tell whether it was armed, or is what an armed one left when it stepped down, rather than decided."""
+        return not isinstance(self.fact, MeasureSet)
 
 
 @dataclass(slots=True, kw_only=True)

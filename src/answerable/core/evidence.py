@@ -45,6 +45,17 @@ def is_flagged(case: Case, *, but: frozenset[Hazard]) -> bool:
     return any(signal.fact.hazard not in but for signal in signals)
 
 
+def concerns_nobody(cases: Iterable[Case]) -> bool:
+    """Tell whether nothing says that anybody in particular could be hurt: no notice, no named or identified person.
+
+    Only then may what a machine began be lowered in an easier way than by the whole interlock (L4).
+    """
+    return all(
+        one.names_nobody and not one.notices and not any(signal.fact.identified for signal in one.signals.values())
+        for one in cases
+    )
+
+
 def _hazard(case: Case, found: str) -> Hazard | None:
     """Return which hazard a piece of evidence speaks of; a dissent speaks of none."""
     signal, notice = case.signals.get(SignalId(found)), case.notices.get(NoticeId(found))

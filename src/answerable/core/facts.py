@@ -80,16 +80,16 @@ __all__ = [
     "AUTOMATIC", "SYSTEM", "THE_PUBLIC", "THE_SUBJECT", "UNKNOWN", "AccountsLinked", "ActId", "ActRecorded",
     "ActRefused", "ActorId", "AnswerLapsed", "CaseAssigned", "CaseClosed", "CaseFact", "CaseId", "CaseOpened",
     "CaseReopened", "CaseViewed", "ClockSuspected", "CountersignerDrawn", "DeadlineId", "DeadlineKind",
-    "DeadlineMissed", "DeadlineSet", "DecisionId", "DecisionTaken", "DefaultArmed", "DefaultTookEffect", "Dissented",
-    "EffectsBounded", "EndState", "EntitlementRaiseRefused", "EntitlementsFrozen", "Escalated", "EvidenceRefuted",
-    "ExposureGap", "ExposureSealed", "Fact", "Grade", "Hazard", "HazardAdded", "ItemId", "LiftVoided", "LinkConfirmed",
-    "LinkId", "LinkWithdrawn", "LookBackEnded", "LookBackResult", "LookBackStarted", "LoweringKind", "LoweringProposed",
-    "MeasureConfirmed", "MeasureLifted", "MeasureSet", "NoticeAnswered", "NoticeConfirmed", "NoticeId",
-    "NoticeReceived", "NoticeWithdrawn", "NoticesCrossed", "OfCase", "OfSubject", "OfSystem", "Outcome", "Overridden",
-    "PersonId", "PersonNamed", "PolicyAdopted", "PolicyApplied", "ProposalId", "ProposalSigned", "Recorded", "Refused",
-    "ReplySent", "Role", "SignalAnswered", "SignalId", "SignalKind", "SignalRaised", "StaffEnrolled", "StaffId",
-    "StaffLeft", "StreamId", "SubjectFact", "SubjectId", "SubjectSeen", "SystemFact", "TextRef", "Tier", "TierLowered",
-    "TierRaised", "stream_of",
+    "DeadlineMissed", "DeadlineSet", "DecisionId", "DecisionTaken", "DefaultArmed", "DefaultStepped",
+    "DefaultTookEffect", "Dissented", "EffectsBounded", "EndState", "EntitlementRaiseRefused", "EntitlementsFrozen",
+    "Escalated", "EvidenceRefuted", "ExposureGap", "ExposureSealed", "Fact", "Grade", "Hazard", "HazardAdded",
+    "ItemId", "LiftVoided", "LinkConfirmed", "LinkId", "LinkWithdrawn", "LookBackEnded", "LookBackResult",
+    "LookBackStarted", "LoweringKind", "LoweringProposed", "MeasureConfirmed", "MeasureLifted", "MeasureSet",
+    "NoticeAnswered", "NoticeConfirmed", "NoticeId", "NoticeReceived", "NoticeWithdrawn", "NoticesCrossed", "OfCase",
+    "OfSubject", "OfSystem", "Outcome", "Overridden", "PersonId", "PersonNamed", "PolicyAdopted", "PolicyApplied",
+    "ProposalId", "ProposalSigned", "Recorded", "Refused", "ReplySent", "Role", "SignalAnswered", "SignalId",
+    "SignalKind", "SignalRaised", "StaffEnrolled", "StaffId", "StaffLeft", "StreamId", "SubjectFact", "SubjectId",
+    "SubjectSeen", "SystemFact", "TextRef", "Tier", "TierLowered", "TierRaised", "stream_of",
 ]
 
 
@@ -329,6 +329,19 @@ class DefaultTookEffect(OfCase):
     effective: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DefaultStepped(OfCase):
+    """A default that nobody reviewed fell one level, as the two who signed its policy had agreed (DESIGN section 5).
+
+    `lifts` no longer count once this entry is sealed; `item` takes their place, in force from this entry on.
+    """
+
+    item: ItemId
+    lifts: tuple[ItemId, ...]
+    standing: Standing
+    signed_by: tuple[StaffId, ...]
+
+
 SystemFact = StaffEnrolled | StaffLeft | PolicyAdopted | ClockSuspected
 SubjectFact = (
     SubjectSeen | EntitlementsFrozen | EntitlementRaiseRefused | AccountsLinked | LinkConfirmed | LinkWithdrawn
@@ -338,9 +351,9 @@ CaseFact = (
     CaseOpened | PersonNamed | HazardAdded | CaseReopened | CaseAssigned | Escalated | TierRaised | TierLowered
     | PolicyApplied | SignalRaised | SignalAnswered | NoticeReceived | NoticeWithdrawn | NoticeConfirmed
     | NoticesCrossed | ReplySent | NoticeAnswered | AnswerLapsed | EvidenceRefuted | ActRecorded | LookBackStarted
-    | LookBackEnded | EffectsBounded | DeadlineSet | DeadlineMissed | DefaultArmed | DefaultTookEffect | CaseViewed
-    | DecisionTaken | MeasureSet | MeasureConfirmed | LoweringProposed | CountersignerDrawn | ProposalSigned
-    | MeasureLifted | LiftVoided | ActRefused | Dissented | Overridden | CaseClosed
+    | LookBackEnded | EffectsBounded | DeadlineSet | DeadlineMissed | DefaultArmed | DefaultTookEffect | DefaultStepped
+    | CaseViewed | DecisionTaken | MeasureSet | MeasureConfirmed | LoweringProposed | CountersignerDrawn
+    | ProposalSigned | MeasureLifted | LiftVoided | ActRefused | Dissented | Overridden | CaseClosed
 )
 Fact = SystemFact | SubjectFact | CaseFact
 

@@ -224,6 +224,15 @@ def _took_effect(case: Case, fact: f.DefaultTookEffect, _: f.Recorded) -> None:
     case.held[fact.item].fell = True
 
 
+def _stepped(case: Case, fact: f.DefaultStepped, recorded: f.Recorded) -> None:
+    for item in fact.lifts:
+        case.held[item].lift = recorded
+    left = Item(
+        id=fact.item, of=fact.subject, standing=fact.standing, effective=recorded.at, kind="default", review_by=None
+    )
+    case.held[fact.item] = Held(item=left, fact=fact, fell=True)
+
+
 def _viewed(case: Case, fact: f.CaseViewed, _: f.Recorded) -> None:
     case.opened_by.setdefault(fact.staff, set()).update(fact.opened)
     _meet(case, f.DeadlineKind.LOOK)
@@ -234,7 +243,7 @@ def _decided(case: Case, fact: f.DecisionTaken, recorded: f.Recorded) -> None:
     for item in fact.settles:
         case.held[item].settled = True
     kinds = f.DeadlineKind
-    _meet(case, kinds.LOOK, kinds.DECIDE, kinds.DEFAULT_REVIEW, kinds.MEASURE_REVIEW)
+    _meet(case, kinds.LOOK, kinds.DECIDE, kinds.DEFAULT_REVIEW, kinds.DEFAULT_STEP, kinds.MEASURE_REVIEW)
 
 
 def _measure_set(case: Case, fact: f.MeasureSet, recorded: f.Recorded) -> None:
@@ -346,6 +355,7 @@ _CASE_ARMS: dict[type, CaseArm] = {
     f.DeadlineMissed: _deadline_missed,
     f.DefaultArmed: _default_armed,
     f.DefaultTookEffect: _took_effect,
+    f.DefaultStepped: _stepped,
     f.CaseViewed: _viewed,
     f.DecisionTaken: _decided,
     f.MeasureSet: _measure_set,

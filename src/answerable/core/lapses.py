@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
-from answerable.core import defaults, openings
+from answerable.core import defaults, evidence, openings
 from answerable.core.cases import Case, Notice
 from answerable.core.deadlines import Deadline, rung_due, rungs_passed
 from answerable.core.facts import (
     AnswerLapsed,
     DeadlineKind,
     DeadlineMissed,
+    DefaultArmed,
+    DefaultStepped,
     DefaultTookEffect,
     Escalated,
     Grade,
+    ItemId,
     LookBackEnded,
     LookBackResult,
     NoticeId,
     PolicyApplied,
 )
 from answerable.core.journal import Journal
+from answerable_gate import Level
 
 
 def settle(journal: Journal) -> None:
@@ -51,6 +56,31 @@ def _settle_defaults(journal: Journal, case: Case) -> None:
             item, effective = held.fact.item, held.item.effective
             journal.write(DefaultTookEffect(subject=case.subject, case=case.id, item=item, effective=effective))
             defaults.set_deadline(journal, case, DeadlineKind.DEFAULT_REVIEW, about=item)
+            if held.item.standing.level > Level.GUARDED:
+                defaults.set_deadline(journal, case, DeadlineKind.DEFAULT_STEP, about=item)
+
+
+def _step(journal: Journal, case: Case, item: ItemId) -> None:
+    """Let a default that nobody reviewed fall one level, where no notice and no named person stands (DESIGN section 5).
+
+    The one lowering without a decision; like every other it counts only once it is sealed.
+    """
+    held = case.held[item]
+    if not isinstance(held.fact, DefaultArmed) or not held.is_live:
+        return
+    if not evidence.concerns_nobody(journal.files.holder_cases(case.subject)):
+        return
+    there = held.item.standing
+    journal.write(
+        DefaultStepped(
+            subject=case.subject,
+            case=case.id,
+            item=ItemId(journal.mint.token("it")),
+            lifts=(item,),
+            standing=replace(there, level=Level(max(there.level - 1, Level.GUARDED))),
+            signed_by=journal.roster.signers[held.fact.policy],
+        )
+    )
 
 
 def _settle_look_backs(journal: Journal, case: Case) -> None:
@@ -87,6 +117,8 @@ def _settle_deadlines(journal: Journal, case: Case) -> None:
         journal.write(
             DeadlineMissed(subject=case.subject, case=case.id, deadline=deadline.id, due=deadline.due)
         )
+        if deadline.kind is DeadlineKind.DEFAULT_STEP and deadline.about is not None:
+            _step(journal, case, ItemId(deadline.about))
         if deadline.kind is DeadlineKind.ANSWER and deadline.about is not None:
             notice = case.notices[NoticeId(deadline.about)]
             if not _has_answer(notice):
@@ -125,6 +157,6 @@ def _apply_policy(journal: Journal, case: Case) -> None:
         return
     journal.write(PolicyApplied(subject=case.subject, case=case.id, policy=journal.roster.policy))
     for deadline in list(case.deadlines.values()):
-        if deadline.is_running and deadline.kind is not DeadlineKind.MEASURE_REVIEW:
+        if deadline.is_running and deadline.kind not in (DeadlineKind.MEASURE_REVIEW, DeadlineKind.DEFAULT_STEP):
             defaults.set_deadline(journal, case, deadline.kind, about=deadline.about)
     defaults.shorten(journal, case)

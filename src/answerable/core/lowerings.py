@@ -151,7 +151,7 @@ def redraw(journal: Journal, case_id: CaseId, proposal_id: ProposalId, *, staff:
     if refused is not None or proposal is None or proposal.drawn is None or proposal.drawn_at is None:
         return refused or Refused("not_found", "There is no such proposal.")
     waited = journal.now - proposal.drawn_at >= journal.policy_of(case).lowering.redraw_after
-    if journal.roster.is_active(proposal.drawn) and not waited:
+    if draws.is_able(journal, case, proposal.fact.staff, proposal.drawn) and not waited:
         return Refused("wait", "The second person drawn still has time to sign.")
     token = f"{proposal_id}:{len(proposal.signatures)}:{proposal.drawn}"
     second = draws.draw(journal, case, token, proposal.fact.staff, but=proposal.drawn)
@@ -230,6 +230,10 @@ def lift(journal: Journal, case_id: CaseId, proposal_id: ProposalId, *, staff: S
 def _not_ripe(journal: Journal, case: Case, proposal: Proposal, staff: StaffId) -> Refused | None:
     if staff not in (proposal.fact.staff, proposal.drawn):
         return Refused("not_a_signer", "Only one of the two signers can carry the proposal out.")
+    first = proposal.fact.staff
+    if openings.may_act(journal, case, first) or not draws.is_able(journal, case, first, proposal.drawn):
+        # Both were able when they signed; since then one has left, or was drawn and then decided what this lifts (L4).
+        return Refused("signer_unfit", "One of the two may sign no more: have another drawn, or propose it anew.")
     now_digest = current_digest(journal, case)
     firsts = _signatures(proposal, proposal.fact.staff, now_digest)
     seconds = _signatures(proposal, proposal.drawn, now_digest)
@@ -290,8 +294,7 @@ def is_waivable(journal: Journal, case: Case) -> bool:
     return (
         _gravest_tier(journal, case) is not Tier.CRITICAL
         and all(held.is_default for one in cases for held in one.held.values())
-        and not any(one.notices for one in cases)
-        and all(one.names_nobody for one in cases)
+        and evidence.concerns_nobody(cases)
     )
 
 

@@ -12,6 +12,7 @@ from answerable.core.facts import (
     UNKNOWN,
     CaseId,
     DeadlineKind,
+    DefaultStepped,
     Hazard,
     LiftVoided,
     LookBackResult,
@@ -136,7 +137,8 @@ def _void_lifts(journal: Journal, case: Case) -> None:
     lifts += [None] if case.lifted_alone_at is not None else []
     for proposal in lifts:
         journal.write(LiftVoided(subject=case.subject, case=case.id, proposal=proposal))
-    if lifts:
+    # What stepped down unreviewed was lowered too, though by nobody: its evidence is weighed anew with the notice.
+    if lifts or any(isinstance(held.fact, DefaultStepped) and held.is_live for held in case.held.values()):
         openings.reopen(journal, case, case.tier)
         defaults.arm(journal, case, notice=None)
 

@@ -45,6 +45,7 @@ COOLING_OFF_MIN = {
     Tier.CONCERN: timedelta(hours=24),
 }
 REDRAW_MIN = timedelta(hours=12)
+STEP_MIN = timedelta(days=14)
 CARE_HAZARDS = (Hazard.SELF_HARM, Hazard.CRISIS, Hazard.PSYCHOSIS)
 ACT_HAZARDS = (Hazard.STALKING, Hazard.THREAT, Hazard.INTIMATE_IMAGES, Hazard.IMPERSONATION, Hazard.MASS_CASUALTY)
 
@@ -84,6 +85,7 @@ class Policy:
     gravest_labels: frozenset[str]
     lowering: Lowering
     default_review: timedelta
+    default_step: timedelta
     measure_review_first: timedelta
     measure_review_next: timedelta
     second_notice_within: timedelta
@@ -113,6 +115,8 @@ class Policy:
                 return rule.refer
             case DeadlineKind.DEFAULT_REVIEW:
                 return self.default_review
+            case DeadlineKind.DEFAULT_STEP:
+                return self.default_step
         return self.measure_review_first
 
     def is_gravest(self, hazard: Hazard, label: str | None) -> bool:
@@ -213,6 +217,8 @@ def _lowering_problems(policy: Policy) -> list[str]:
         found.append(f"the second person drawn has at least {REDRAW_MIN} to sign: nobody draws until a friend comes")
     if policy.default_review > timedelta(hours=72):
         found.append("a default is reviewed by a human within 72 h")
+    if policy.default_step < STEP_MIN:
+        found.append(f"a default that nobody reviewed falls one level after {STEP_MIN.days} days at the earliest")
     if policy.measure_review_first > timedelta(days=90) or policy.measure_review_next > timedelta(days=180):
         found.append("a measure is re-decided within 90 days, then within 180")
     if policy.second_notice_within < timedelta(days=30):
@@ -253,6 +259,7 @@ def strictest(one: Policy, other: Policy) -> Policy:
             redraw_after=max(one.lowering.redraw_after, other.lowering.redraw_after),
         ),
         default_review=min(one.default_review, other.default_review),
+        default_step=max(one.default_step, other.default_step),
         measure_review_first=min(one.measure_review_first, other.measure_review_first),
         measure_review_next=min(one.measure_review_next, other.measure_review_next),
         look_back_limit=min(one.look_back_limit, other.look_back_limit),
@@ -331,6 +338,7 @@ def _policy(raw: Mapping[str, Any]) -> Policy:
             redraw_after=duration(lowering["redraw_after"]),
         ),
         default_review=duration(review["default"]),
+        default_step=duration(review["step"]),
         measure_review_first=duration(review["measure_first"]),
         measure_review_next=duration(review["measure_next"]),
         second_notice_within=duration(notices["second_within"]),

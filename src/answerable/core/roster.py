@@ -19,6 +19,7 @@ class Roster:
     left: set[StaffId] = field(default_factory=set)
     policies: list[str] = field(default_factory=list)
     digests: dict[str, str] = field(default_factory=dict)
+    signers: dict[str, tuple[StaffId, ...]] = field(default_factory=dict)
     seq: int = 0
 
     @property
@@ -67,6 +68,11 @@ class Roster:
             return 0
         return {Role.LEAD: 1, Role.EXECUTIVE: 2, Role.REVIEWER: 3, Role.PARTNER: 4}[person.role]
 
+    def partner(self, barred: frozenset[StaffId]) -> StaffId | None:
+        """Return the outside approver who is told of what nobody inside has done, None where there is none."""
+        partners = [one for one in self.deciders() if self.staff[one].role is Role.PARTNER and one not in barred]
+        return partners[0] if partners else None
+
     def ladder(self, owner: StaffId, deputy: StaffId | None, barred: frozenset[StaffId]) -> list[StaffId]:
         """Return who is paged when nobody looks: owner, deputy, one lead, one executive; the last of them for ever.
 
@@ -90,9 +96,10 @@ def evolve(roster: Roster, recorded: Recorded) -> None:
             roster.left.discard(staff)
         case StaffLeft(staff=staff):
             roster.left.add(staff)
-        case PolicyAdopted(version=version, digest=digest):
+        case PolicyAdopted(version=version, digest=digest, signed_by=signed_by):
             roster.policies.append(version)
             roster.digests[version] = digest
+            roster.signers[version] = signed_by
         case _:
             pass
 

@@ -79,6 +79,7 @@ class DeadlineKind(StrEnum):
     ANSWER = "answer"
     REFER = "refer"
     DEFAULT_REVIEW = "default_review"
+    DEFAULT_STEP = "default_step"
     MEASURE_REVIEW = "measure_review"
 
 

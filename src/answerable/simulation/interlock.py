@@ -6,6 +6,7 @@ Law: each is worked out again from what was opened, answered, signed and known, 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from answerable.core import facts as f
@@ -17,7 +18,8 @@ from answerable_gate import Level, covers, join
 
 HANDS = (f.TierLowered, f.LinkWithdrawn, f.EvidenceRefuted, f.CaseClosed)
 """What a lowering does besides lifting; none of it ever stands alone."""
-
+UNREVIEWED = timedelta(days=14)
+"""How long a default was in force, at the least, before it steps down without anybody."""
 
 
 def check(
@@ -33,6 +35,8 @@ def check(
         _measured(checks, witness, fact, act)
     elif isinstance(fact, f.MeasureLifted):
         _lifted(checks, witness, fact, recorded, policies)
+    elif isinstance(fact, f.DefaultStepped):
+        _stepped(checks, witness, fact, recorded.at)
     elif isinstance(fact, HANDS):
         case = getattr(fact, "case", None)
         lifts = [one for one in act if isinstance(one, f.MeasureLifted) and case in (None, one.case)]
@@ -95,6 +99,21 @@ def _lifted(
         _one_step(checks, case, proposal, recorded, rules)
 
 
+def _stepped(checks: Checks, witness: Witness, fact: f.DefaultStepped, at: datetime) -> None:
+    """Check the one lowering that no person carries out: late, by one level, and where nobody could be hurt."""
+    items = [witness.cases[fact.case].items[item] for item in fact.lifts]
+    whole = all(item.is_default and item.is_live and item.fell and at - item.due >= UNREVIEWED for item in items)
+    checks.that(Law.L4, whole, f"{fact.lifts} stepped down before their time, or were decided about")
+    before = join(*(item.standing for item in items))
+    level = max(before.level - 1, Level.GUARDED)
+    kept = covers(fact.standing, replace(before, level=Level(level)))
+    checks.that(Law.L4, kept, f"{before.level.word} stepped down to {fact.standing.level.word}")
+    others = list(witness.cases_of(witness.holder(fact.subject)))
+    harms_nobody = all(not one.notices and one.person == f.UNKNOWN for one in others)
+    checks.that(Law.L4, harms_nobody, f"{fact.lifts} stepped down with somebody to protect")
+    checks.that(Law.L4, len(set(fact.signed_by)) == 2, f"{fact.signed_by} are not two signers")
+
+
 def _two_people(
     checks: Checks, witness: Witness, case: SeenCase, proposal: SeenProposal, fact: f.MeasureLifted
 ) -> None:
@@ -133,14 +152,12 @@ def _agreed(
     name = proposal.fact.proposal
     checks.that(Law.L4, bool(first), f"{name}: the first signer did not sign what is known now")
     checks.that(Law.L4, bool(second), f"{name}: the second signer did not sign what is known now")
-    if first[-1][3] and second[-1][3]:
-        checks.that(Law.L4, _may_waive(witness, case), f"{name}: the cooling-off was waived")
-        return
     grave = _last_grave(witness, case)
     signed = [one[2] for one in proposal.signed if one[0] == proposal.drawn[-1] and (grave is None or one[2] >= grave)]
     cooling = max(policy.lowering.cooling_off[case.tier] for policy in rules)
     waited = at - min(signed) if signed else timedelta(0)
-    checks.that(Law.L4, waited >= cooling, f"{name}: carried out {waited} after the countersignature")
+    waived = first[-1][3] and second[-1][3] and _may_waive(witness, case)
+    checks.that(Law.L4, waited >= cooling or waived, f"{name}: carried out {waited} after the countersignature")
 
 
 def _last_grave(witness: Witness, case: SeenCase) -> datetime | None:

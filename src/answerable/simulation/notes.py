@@ -19,7 +19,7 @@ def note(
 ) -> None:
     """Note one fact down; `true` is the true time since the start, `lost` what the record's clock has lost so far."""
     fact: Any = recorded.fact
-    if isinstance(fact, f.DefaultArmed | f.MeasureSet):
+    if isinstance(fact, f.DefaultArmed | f.DefaultStepped | f.MeasureSet):
         _item(witness, fact, recorded, true, lost)
     kind = type(fact)
     if kind in _SYSTEM:
@@ -43,7 +43,11 @@ def note(
 
 
 def _item(
-    witness: Witness, fact: f.DefaultArmed | f.MeasureSet, recorded: f.Recorded, true: timedelta, lost: timedelta
+    witness: Witness,
+    fact: f.DefaultArmed | f.DefaultStepped | f.MeasureSet,
+    recorded: f.Recorded,
+    true: timedelta,
+    lost: timedelta,
 ) -> None:
     due = fact.due if isinstance(fact, f.DefaultArmed) else recorded.at
     witness.cases[fact.case].items[fact.item] = SeenItem(
@@ -55,7 +59,8 @@ def _item(
         limit=due - recorded.at,
         known=true,
         lost=lost,
-        is_default=isinstance(fact, f.DefaultArmed),
+        is_default=not isinstance(fact, f.MeasureSet),
+        fell=isinstance(fact, f.DefaultStepped),
         act=recorded.act,
         index=recorded.index or 0,
     )
@@ -238,6 +243,11 @@ def _lifted(case: SeenCase, fact: f.MeasureLifted, recorded: f.Recorded) -> None
         case.proposals[fact.proposal].performed_at = recorded.at
 
 
+def _stepped(case: SeenCase, fact: f.DefaultStepped, recorded: f.Recorded) -> None:
+    for item in fact.lifts:
+        case.items[item].lift, case.items[item].lifted_at = recorded.index, recorded.at
+
+
 def _dissented(case: SeenCase, fact: f.Dissented, recorded: f.Recorded) -> None:
     case.dissents[fact.dissent] = recorded.at
 
@@ -271,6 +281,7 @@ _CASE: dict[type, Callable[[SeenCase, Any, f.Recorded], None]] = {
     f.DeadlineSet: _deadline,
     f.DeadlineMissed: _missed,
     f.DefaultTookEffect: _fell,
+    f.DefaultStepped: _stepped,
     f.CaseViewed: _viewed,
     f.DecisionTaken: _decided,
     f.MeasureSet: _measure,

@@ -31,7 +31,7 @@ QUIET = frozenset({
 })  # fmt: skip
 """Facts that change no entry at once. Every other one does, so a fact that nobody thought of here reaches the gates."""
 
-RELEASES = (f.MeasureLifted, f.LinkWithdrawn)
+RELEASES = (f.MeasureLifted, f.LinkWithdrawn, f.DefaultStepped)
 """Facts after which an entry differs once a checkpoint holds them."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -120,7 +120,7 @@ def note(delta: Delta, recorded: f.Recorded) -> None:
             delta.look_backs[fact.case, fact.notice] = None
         case f.DefaultArmed() if is_effect(fact):
             delta.effects.setdefault((recorded.act, fact.case), recorded.at)
-        case f.MeasureLifted() | f.LinkWithdrawn():
+        case f.MeasureLifted() | f.LinkWithdrawn() | f.DefaultStepped():
             assert recorded.index is not None, "a placed fact has its index"
             delta.releasing.append((recorded.index, fact.subject))
         case _:

@@ -14,6 +14,7 @@ _WHY = {
     "case_assigned": "You answer for this case from now on.",
     "nobody_looked": "Nobody has looked at this case in time. It is now yours to look at.",
     "default_took_effect": "The limit passed without a decision, so the default took effect by itself. Review it.",
+    "default_stepped": "Nobody has reviewed this default, so it fell one level, as the policy's signers had agreed.",
     "deadline_missed": "A deadline of this case was missed.",
     "countersign": "You were drawn to countersign a proposal. Open the case before you sign.",
     "effects_bounded": "The hourly bound of automatic effects was reached. Cases and clocks stand; look at them.",
