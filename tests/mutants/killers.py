@@ -301,3 +301,30 @@ def the_same_seed_runs_twice() -> None:
     one, other = (simulate(3, policy=STAFFED, days=3, size=small) for _ in range(2))
     if one.root != other.root:
         raise LawBroken(Law.L16, "the same seed gave two records")
+
+
+def _nobody_reviews(stage: Stage) -> None:
+    """A reviewer records the act in a flag of the gravest class; then nobody decides for half a month."""
+    case = stage.flag("u", hazard=f.Hazard.MASS_CASUALTY)
+    found = stage.view(case, LEAD).body["signals"][0]["id"]
+    stage.house.act("record", lambda: stage.house.app.record_act(case, found, staff=LEAD, text="So."))
+    stage.wait(hours=2)
+    stage.tick()
+    stage.wait(days=15)
+
+
+def nobody_reviews_a_suspension() -> None:
+    """An account is suspended by itself, and nobody ever looks at that."""
+    stage = Stage()
+    _nobody_reviews(stage)
+    stage.tick()
+    stage.carry()
+    assert stage.ask("u").level is Level.PAUSED
+
+
+def nobody_reviews_the_suspension_of_whom_somebody_is_afraid() -> None:
+    """The same, and somebody gave notice."""
+    stage = Stage()
+    stage.warn("u")
+    _nobody_reviews(stage)
+    stage.tick()

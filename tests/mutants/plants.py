@@ -14,14 +14,26 @@ from typing import Any
 import pytest
 
 from answerable.app import acts, exposures, intake, reading
-from answerable.core import decisions, defaults, draws, evidence, fold, lowerings, notices, openings, standing, views
+from answerable.core import (
+    decisions,
+    defaults,
+    draws,
+    evidence,
+    fold,
+    lapses,
+    lowerings,
+    notices,
+    openings,
+    standing,
+    views,
+)
 from answerable.core import facts as f
 from answerable.ledger import codec
 from answerable.store import act as store_act
 from answerable.store import folds, memory_tx
 from answerable.store.sqlite import SqliteStore
 from answerable.store.sqlite_tx import SqliteTx
-from answerable_gate import Item, admission, gate, join
+from answerable_gate import Item, Standing, admission, gate, join
 from answerable_gate.clock import Clock
 
 Patch = pytest.MonkeyPatch
@@ -179,6 +191,21 @@ def dropped_subject_without_proof(patch: Patch) -> None:
 def lift_counts_unsealed(patch: Patch) -> None:
     """A lift counts as soon as it is written, signed checkpoint or not."""
     patch.setattr(standing, "is_sealed", lambda recorded, sealed: recorded is not None)
+
+
+def step_below_guarded(patch: Patch) -> None:
+    """What nobody reviewed for so long cannot have been so bad."""
+    stepped = lapses.DefaultStepped
+
+    def gone(**fields: Any) -> f.DefaultStepped:
+        return stepped(**(fields | {"standing": Standing()}))
+
+    patch.setattr(lapses, "DefaultStepped", gone)
+
+
+def step_with_a_notice_standing(patch: Patch) -> None:
+    """Two weeks are two weeks, whoever is afraid."""
+    patch.setattr(evidence, "concerns_nobody", lambda cases: True)
 
 
 def view_without_fact(patch: Patch) -> None:

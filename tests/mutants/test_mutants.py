@@ -65,6 +65,10 @@ MUTANTS = {
     "lift counts unsealed": _mutant(
         plants.lift_counts_unsealed, killers.a_lift_is_written_and_the_signer_is_down, Law.L2
     ),
+    "step below guarded": _mutant(plants.step_below_guarded, killers.nobody_reviews_a_suspension, Law.L4),
+    "step with a notice standing": _mutant(
+        plants.step_with_a_notice_standing, killers.nobody_reviews_the_suspension_of_whom_somebody_is_afraid, Law.L4
+    ),
     "view without fact": _mutant(plants.view_without_fact, killers.somebody_opens_a_case, Law.L6),
     "first filer wins": _mutant(plants.first_filer_wins, killers.two_people_warn_of_each_other, Law.L13),
     "many voices are evidence": _mutant(plants.many_voices_are_evidence, killers.many_people_say_the_same, Law.L13),
