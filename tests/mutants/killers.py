@@ -101,6 +101,16 @@ def a_notice_comes_between_signing_and_lifting() -> None:
     assert stage.lift(case, proposal, LEAD) is not None
 
 
+def the_second_decides_and_then_lifts() -> None:
+    """The second person signs, then decides, and the lift would take away what that person decided."""
+    stage = Stage()
+    case = stage.flag("u", trajectory=True)
+    proposal, second = stage.agreed(case, Level.WATCH)
+    assert stage.decide(case, Level.GUARDED, second) is None
+    stage.wait(days=2)
+    assert stage.lift(case, proposal, LEAD) is not None
+
+
 def a_notice_comes_while_a_clock_runs() -> None:
     """A flag starts a clock; a notice comes before it ends."""
     stage = Stage()

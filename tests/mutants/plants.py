@@ -104,6 +104,11 @@ def approval_survives_new_evidence(patch: Patch) -> None:
     patch.setattr(lowerings, "current_digest", lambda journal, case: "0" * 64)
 
 
+def signer_checked_when_drawn_only(patch: Patch) -> None:
+    """Who may be the second person is asked once, when the draw is made."""
+    patch.setattr(draws, "is_able", lambda *_: True)
+
+
 def new_notice_extends(patch: Patch) -> None:
     """A new notice starts the clock again."""
     receive = notices.receive

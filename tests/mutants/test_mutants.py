@@ -41,6 +41,9 @@ MUTANTS = {
     "approval survives new evidence": _mutant(
         plants.approval_survives_new_evidence, killers.a_notice_comes_between_signing_and_lifting, Law.L4
     ),
+    "signer checked when drawn only": _mutant(
+        plants.signer_checked_when_drawn_only, killers.the_second_decides_and_then_lifts, Law.L4
+    ),
     "new notice extends": _mutant(plants.new_notice_extends, killers.a_notice_comes_while_a_clock_runs, Law.L1, Law.L3),
     "further default due later": _mutant(
         plants.further_default_due_later, killers.stronger_evidence_comes_while_a_clock_runs, Law.L3

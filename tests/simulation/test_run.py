@@ -42,6 +42,16 @@ def test_every_shipped_policy_keeps_them(policy: str) -> None:
     assert outcome.breach is None, f"\n{outcome.breach}"
 
 
+def test_a_stricter_policy_reaches_running_cases() -> None:
+    """L3: a policy adopted in the middle shortens what runs, and lengthens nothing."""
+    stricter = STAFFED.replace('"staffed-1"', '"staffed-2"').replace('decide = "24h"', 'decide = "6h"')
+    looser = STAFFED.replace('"staffed-1"', '"staffed-3"').replace('look = "4h"', 'look = "12h"')
+    assert stricter != STAFFED != looser
+    for then in (stricter, looser):
+        outcome = simulate(5, policy=STAFFED, days=50, then=then)
+        assert outcome.breach is None, f"\n{outcome.breach}"
+
+
 def test_same_seed_same_bytes() -> None:
     """L16: one seed gives one record, byte for byte, and another seed gives another."""
     first, again, other = (simulate(seed, policy=STAFFED, days=20) for seed in (7, 7, 8))

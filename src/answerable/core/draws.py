@@ -32,6 +32,11 @@ def drawn_before(journal: Journal, case: Case, first: StaffId) -> StaffId | None
     return drawn[-1] if drawn and drawn[-1] in _able(journal, case, first) else None
 
 
+def is_able(journal: Journal, case: Case, first: StaffId, second: StaffId | None) -> bool:
+    """Tell whether a person may still be the second one: who decided, left or was barred since the draw may not."""
+    return second in _able(journal, case, first)
+
+
 def _able(journal: Journal, case: Case, first: StaffId) -> list[StaffId]:
     barred = {person for one in journal.files.holder_cases(case.subject) for person in one.barred}
     deciders = decisions.original_deciders(case)
