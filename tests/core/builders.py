@@ -206,7 +206,8 @@ class World:
         return self.act(lambda journal: views.view(journal, case.id, staff=staff, purpose="review"), staff)
 
     def decide(self, case: Case, level: Level, staff: StaffId = RITA, limits: Iterable[Limit] = ()) -> Refused | None:
-        """Decide on a level."""
+        """Open the case and decide on a level."""
+        self.view(case, staff)
         wanted = decisions.Wanted(
             level=level, limits=frozenset(limits), shields=frozenset(), scope="chat", proportionality=None, reason=TEXT
         )

@@ -69,6 +69,21 @@ def test_one_person_cannot_decide_below_the_armed_default() -> None:
     assert world.fast_forward(hours=1).level() is Level.PAUSED
 
 
+def test_nobody_decides_on_what_they_have_not_opened() -> None:
+    """A decision ends clocks, so whoever takes it has opened everything in the case at that moment (F2)."""
+    world = a_world().with_flag()
+    case = world.case()
+    world.view(case)
+    world.with_flag()
+    wanted = decisions.Wanted(
+        level=Level.SUSPENDED, limits=frozenset(), shields=frozenset(), scope="chat", proportionality=None, reason=TEXT
+    )
+    blind = world.act(lambda journal: decisions.decide(journal, case.id, wanted, staff=RITA), RITA)
+    assert refusal(blind) == "not_opened"
+    assert world.due(case, DeadlineKind.DECIDE) is not None
+    assert world.decide(case, Level.SUSPENDED) is None
+
+
 def test_the_yardstick_is_the_holders() -> None:
     """What another case or a confirmed account holds cannot be undercut here."""
     world = a_world().with_flag(SECOND).with_flag(SUBJECT)
@@ -164,8 +179,9 @@ def test_a_dissent_is_kept_and_only_another_senior_overrides_it() -> None:
 
 
 def shielded(world: World, *shields: Shield) -> object:
-    """Decide on shields."""
+    """Open the case and decide on shields."""
     case = world.case()
+    world.view(case)
     wanted = decisions.Wanted(
         level=Level.GUARDED, limits=frozenset(), shields=frozenset(shields), scope="chat", proportionality=None,
         reason=TEXT,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from answerable.core import identities
+from answerable.core import identities, standing
 from answerable.core.facts import (
     EntitlementRaiseRefused,
     LinkId,
@@ -17,6 +17,7 @@ from answerable.core.facts import (
 )
 from answerable.core.identities import Match
 from answerable.core.journal import Plan
+from answerable_gate import Entry, Frozen
 from tests.core.builders import CARL, HER, RITA, SECOND, START, SUBJECT, World, a_world, refusal
 
 
@@ -104,3 +105,23 @@ def test_a_plan_is_not_raised_while_a_case_of_the_holder_is_open() -> None:
     assert refusal(rise(SUBJECT)) == refusal(rise(SECOND)) == "case_open"
     assert len(world.said(EntitlementRaiseRefused)) == 2
     assert world.files.subject(SUBJECT).raise_refused_by == ["billing"]
+
+
+def test_a_notice_alone_freezes_nothing_that_he_could_feel() -> None:
+    """A refused purchase would tell him that somebody warned; with a flag the freeze is that of the opening (L11)."""
+    world = a_world()
+    world.plans[SUBJECT] = Plan(("small",), ("web",))
+    world.with_notice()
+
+    def rise() -> object:
+        plan = Plan(("small", "large"), ("web",))
+        return world.act(lambda journal: identities.raise_entitlement(journal, SUBJECT, plan), "billing")
+
+    def told() -> Entry:
+        return standing.entry(world.files, SUBJECT, sealed=world.sealed, version=1, aliases=())
+
+    assert rise() is None
+    assert told().frozen is None
+    world.with_flag()
+    assert refusal(rise()) == "case_open"
+    assert told().frozen == Frozen(models=("small",), tools=("web",))

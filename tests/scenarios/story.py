@@ -256,7 +256,8 @@ class Story:
         self.sync()
 
     def decides(self, case: CaseId, level: Level, staff: StaffId = FIRST_REVIEWER) -> Refused | None:
-        """Let one person set a measure."""
+        """Let one person open the case and set a measure."""
+        self.opens(case, staff)
         wanted = MeasureIn(level=level, reason="As I see it.", proportionality="Nothing milder would do.")
         refused = self.answerable.decide(case, wanted, staff=staff)
         self.sync()

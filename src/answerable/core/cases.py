@@ -172,6 +172,12 @@ class Case:
         return self.person == UNKNOWN
 
     @property
+    def rests_on_claims(self) -> bool:
+        """Tell whether nothing but unverified notices speaks in it: what rests on them stays unnoticeable (L11)."""
+        confirmed = any(notice.confirmed_at for notice in self.notices.values())
+        return not self.signals and not self.acts_recorded and not confirmed and not self.decisions
+
+    @property
     def evidence(self) -> tuple[str, ...]:
         """Every id that a signer must have opened: signals, notices, dissents."""
         return (*self.signals, *self.notices, *self.dissents)
@@ -220,6 +226,15 @@ class Subject:
     frozen: EntitlementsFrozen | None = None
     exposures: list[tuple[datetime, ExposureSealed]] = field(default_factory=list)
     raise_refused_by: list[ActorId] = field(default_factory=list)
+
+    @property
+    def is_frozen(self) -> bool:
+        """Tell whether what it may use is held as it was at opening.
+
+        A freeze can be felt, so a notice alone does not bring one about; once more is known, it is the one of the
+        opening that holds, whatever was bought since (L11, F4).
+        """
+        return any(case.is_open and not case.rests_on_claims for case in self.cases.values())
 
     @property
     def has_open_case(self) -> bool:

@@ -58,6 +58,9 @@ def decide(journal: Journal, case_id: CaseId, wanted: Wanted, *, staff: StaffId)
         )
     if not case.is_open and not any(case.live()):
         return Refused("case_closed", "The case is closed and holds nothing to decide again.")
+    if set(case.evidence) - case.opened_by.get(staff, set()):
+        # A decision ends the clocks of everything the case holds, so whoever takes it has read it (F2, R24).
+        return Refused("not_opened", "Open everything in the case before you decide.")
     standing = Standing(wanted.level, wanted.limits | floor.limits, wanted.shields | floor.shields)
     if unfit(standing) is not None:
         # More shields stand than one item can carry; those of other measures go on with them.

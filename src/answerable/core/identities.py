@@ -97,8 +97,11 @@ def confirm(journal: Journal, subject: SubjectId, link_id: LinkId, *, staff: Sta
 
 
 def raise_entitlement(journal: Journal, subject: SubjectId, plan: Plan) -> Refused | None:
-    """Refuse a higher plan for an account with an open case; the gate goes on with what was frozen (F4, R1)."""
-    if not any(one.has_open_case for one in journal.files.holder(subject)):
+    """Refuse a higher plan for an account with an open case; the gate goes on with what was frozen (F4, R1).
+
+    Where only notices speak, billing hears nothing of them, nor does the user (L11).
+    """
+    if not any(one.is_frozen for one in journal.files.holder(subject)):
         return None
     models, tools = openings.tellable(plan.models), openings.tellable(plan.tools)
     journal.write(EntitlementRaiseRefused(subject=subject, models=models, tools=tools))

@@ -143,7 +143,7 @@ def entry(files: Files, subject: SubjectId, *, sealed: int, version: int, aliase
     account = files.subject(subject)
     sharing = component(files, subject, sealed=sealed, confirmed_only=False)
     is_open = any(one.has_open_case for one in sharing)
-    frozen = account.frozen if account.has_open_case else None
+    frozen = account.frozen if account.is_frozen else None
     return Entry(
         subject=subject,
         version=version,
