@@ -12,7 +12,7 @@ from answerable.core.facts import ActorId, CaseId, LookBackResult, SubjectId
 from answerable.errors import Conflict, NotFound
 from answerable.store.protocol import Alias, Exchange, Store
 from answerable.vault.texts import AuthorKey, SealedText
-from tests.core.builders import ALMA, BELA, HER, RITA, SECOND, START, SUBJECT
+from tests.core.builders import ALMA, BELA, HER, RITA, SECOND, STAFFED, START, SUBJECT
 from tests.storage.worlds import THIRD, a_stored_world, assert_sound, undone
 
 
@@ -74,6 +74,21 @@ def test_a_barred_person_never_sees_the_case(store: Store) -> None:
     with store.act() as tx:
         assert tx.subject_of(case) == SUBJECT
         assert tx.subject_of(CaseId("case_none")) is None
+
+
+def test_whom_a_new_policy_has_not_reached_is_found_until_it_has(store: Store) -> None:
+    """Every subject with an open case that goes by another version, once, and no closed one (L3)."""
+    world = a_stored_world(store)
+    world.with_flag(SUBJECT).with_flag(SUBJECT, ALMA).with_flag(SECOND).with_flag(THIRD)
+    world.answer_all()
+    assert world.close(next(iter(world.files.subject(THIRD).cases.values()))) is None
+    assert store.behind(STAFFED.version, 10) == []
+    for version in ("a", "z"):
+        assert sorted(store.behind(version, 10)) == [SUBJECT, SECOND]
+        assert len(store.behind(version, 1)) == 1
+    world.adopt(STAFFED)
+    assert store.behind(world.roster.policy, 10) == []
+    assert_sound(store)
 
 
 def test_what_is_due_comes_longest_overdue_first_and_once(store: Store) -> None:

@@ -57,6 +57,14 @@ def test_every_list_walks_one_index(opened: Open, *, is_analysed: bool) -> None:
             assert plan.count("\n") == 0
 
 
+def test_whom_a_policy_has_not_reached_is_found_by_two_ends_of_one_index(opened: Open) -> None:
+    """The question is asked twice a second for ever, so a million cases that are all reached must cost nothing."""
+    store = opened()
+    a_stored_world(store).with_flag()
+    plan = _plan(store._write, sqlite_lists.BEHIND, ("v",))
+    assert [plan.count(f"USING COVERING INDEX case_policy (policy{way}?)") for way in "<>"] == [1, 1]
+
+
 def test_two_stores_on_one_file_see_each_other(opened: Open) -> None:
     """Acts that alternate between two stores build on each other's facts; no fold is used after it went stale."""
     one, other = opened(), opened()

@@ -14,6 +14,7 @@ from answerable.core.facts import Hazard, Role
 from answerable.edge import ManualClock, SeededMint
 from answerable.ports.signer import LocalSigner, create_signing_key
 from answerable.store.memory import MemoryStore
+from answerable.store.protocol import Store
 from answerable.vault.keys import make_keyring
 
 ORIGIN = "record/test"
@@ -25,8 +26,12 @@ class InMemory:
     """The verbs over a store in memory, and the clock that the test moves."""
 
     answerable: Answerable
-    store: MemoryStore
+    store: Store
     clock: ManualClock
+
+    def adopt(self, text: str) -> None:
+        """Bring another policy into force."""
+        establish(self.answerable.acts, self.answerable.intake.index, staff=STAFF, policy=text)
 
     def flag(self, key: str, user: str = "user-7", **more: object) -> Taken:
         """Raise a flag."""
@@ -37,18 +42,20 @@ class InMemory:
         return self.answerable.receive_notice(a_notice(key, user))
 
 
-def in_memory(folder: Path, store: MemoryStore | None = None) -> InMemory:
+STAFF = [
+    Person(id="lead-1", name="L", role=Role.LEAD, duty=True, superior=None),
+    Person(id="partner-1", name="P", role=Role.PARTNER, duty=False, superior=None),
+]
+
+
+def in_memory(folder: Path, store: Store | None = None) -> InMemory:
     """Return a house with two people and the shipped policy."""
     mint, clock = SeededMint(7), ManualClock(START)
     store = store or MemoryStore(origin=ORIGIN)
     keyring = make_keyring(mint)
     acts = Acts(store=store, keyring=keyring, clock=clock, mint=mint)
     index = Index(keyring=keyring)
-    staff = [
-        Person(id="lead-1", name="L", role=Role.LEAD, duty=True, superior=None),
-        Person(id="partner-1", name="P", role=Role.PARTNER, duty=False, superior=None),
-    ]
-    establish(acts, index, staff=staff, policy=policy())
+    establish(acts, index, staff=STAFF, policy=policy())
     create_signing_key(folder / "log.json", ORIGIN, mint=mint)
     answerable = Answerable(
         acts, Intake(acts, index, directory=None, entitlements=None), LocalSigner(folder / "log.json")

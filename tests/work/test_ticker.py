@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,8 +11,9 @@ import pytest
 from answerable.app import Answerable
 from answerable.core.facts import SubjectId
 from answerable.errors import NewerVersion, StoreUnavailable
+from answerable.store.sqlite import create_store
 from answerable.work import ticker
-from tests.work.memory import in_memory
+from tests.work.memory import ORIGIN, START, in_memory, policy
 
 
 def test_everything_due_is_written_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -24,6 +26,52 @@ def test_everything_due_is_written_down(tmp_path: Path, monkeypatch: pytest.Monk
     house.clock.advance(timedelta(days=30))
     assert ticker.sweep(house.answerable) == 10
     assert ticker.sweep(house.answerable) == 0
+
+
+def stricter() -> str:
+    """Return the policy with a shorter time to decide in tier 3, as another version."""
+    text = policy().replace('version = "startup-1"', 'version = "startup-2"')
+    before, tier = text.split("[tiers.3]")
+    return f"{before}[tiers.3]" + re.sub(r'^(decide|decide_at_night) = "\w+"', r'\1 = "6h"', tier, flags=re.MULTILINE)
+
+
+def test_a_stricter_policy_reaches_every_open_case_within_a_sweep(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On the real store: what was armed for days is armed sooner, a batch at a time; the ticker keeps nothing."""
+    monkeypatch.setattr(ticker, "BATCH", 3)
+    (tmp_path / "keys").mkdir()
+    store = create_store(tmp_path / "record", keys=tmp_path / "keys", origin=ORIGIN, mark="0" * 32)
+    house = in_memory(tmp_path, store)
+    for number in range(5):
+        house.flag(f"s{number}", f"user-{number}")
+    assert ticker.sweep(house.answerable) == 0
+    house.clock.advance(timedelta(minutes=1))
+    house.adopt(stricter())
+    assert [ticker.sweep(house.answerable) for _ in range(3)] == [3, 2, 0]
+    due = [row.wake_at for row in store.cases(after=None, limit=10)]
+    assert len(due) == 5 and all(at is not None and at <= START + timedelta(hours=6, minutes=1) for at in due)
+    store.close()
+
+
+def test_who_cannot_be_written_holds_up_no_new_policy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sweep goes on until it has brought somebody under the new version."""
+    monkeypatch.setattr(ticker, "BATCH", 1)
+    house = in_memory(tmp_path)
+    for number in range(3):
+        house.flag(f"s{number}", f"user-{number}")
+    house.adopt(stricter())
+    (bad,) = house.store.behind("startup-2", 1)
+
+    class Picky(Answerable):
+        def settle(self, subject: SubjectId) -> None:
+            if subject == bad:
+                raise NewerVersion
+            super().settle(subject)
+
+    picky = Picky(house.answerable.acts, house.answerable.intake, house.answerable.signer)
+    assert [ticker.sweep(picky) for _ in range(3)] == [1, 1, 0]
+    assert house.store.behind("startup-2", 10) == [bad]
 
 
 @pytest.mark.parametrize("error", [NewerVersion(), StoreUnavailable()])

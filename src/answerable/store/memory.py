@@ -104,6 +104,12 @@ class MemoryStore(Record):
         found = dict.fromkeys(subject for _, _, subject in woken)
         return list(found)[:limit]
 
+    def behind(self, policy: str, limit: int) -> list[SubjectId]:
+        """Return subjects with an open case that this policy version has not reached, each once."""
+        with self._writing:
+            rows = sorted((row.policy, row.case, row.subject) for row in self._state.cases.values() if row.is_open)
+        return list(dict.fromkeys(subject for version, _, subject in rows if version != policy))[:limit]
+
     def cases(
         self, *, after: CaseId | None, limit: int, only_open: bool = True, hidden_from: ActorId | None = None
     ) -> list[CaseRow]:

@@ -54,6 +54,7 @@ class CaseRow:
     """A case as lists show it: no content (L6). `wake_at` is when time alone will next change it.
 
     `yardstick` is the highest level that the case holds, due or not; what is in force now, `core.standing` says.
+    `policy` is the newest version that has reached the case.
     """
 
     case: CaseId
@@ -68,6 +69,7 @@ class CaseRow:
     wake_at: datetime | None
     yardstick: int
     barred: tuple[str, ...]
+    policy: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,6 +229,10 @@ class Store(Protocol):
 
     def due(self, now: datetime, limit: int) -> list[SubjectId]:
         """Return subjects with a case whose `wake_at` has come, the longest overdue first, each once."""
+        ...
+
+    def behind(self, policy: str, limit: int) -> list[SubjectId]:
+        """Return subjects with an open case that this policy version, the one in force, has not reached, each once."""
         ...
 
     def cases(

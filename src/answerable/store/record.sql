@@ -47,10 +47,12 @@ CREATE TABLE gate_alias (subject TEXT NOT NULL, alias TEXT NOT NULL, PRIMARY KEY
 CREATE TABLE case_row (
   case_id TEXT PRIMARY KEY, subject TEXT NOT NULL, person TEXT NOT NULL, tier INTEGER NOT NULL,
   closed INTEGER NOT NULL, owner TEXT, deputy TEXT, opened_at INTEGER NOT NULL, decide_due INTEGER NOT NULL,
-  wake_at INTEGER, yardstick INTEGER NOT NULL, barred TEXT NOT NULL, UNIQUE (subject, person)
+  wake_at INTEGER, yardstick INTEGER NOT NULL, barred TEXT NOT NULL, policy TEXT NOT NULL,
+  UNIQUE (subject, person)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX case_queue ON case_row (closed, tier, decide_due, case_id);
 CREATE INDEX case_wake ON case_row (wake_at, case_id, subject) WHERE wake_at IS NOT NULL;
+CREATE INDEX case_policy ON case_row (policy, case_id, subject) WHERE closed = 0;
 CREATE TABLE look_back (
   case_id TEXT NOT NULL, notice TEXT NOT NULL, subject TEXT NOT NULL, started_at INTEGER NOT NULL,
   PRIMARY KEY (case_id, notice)

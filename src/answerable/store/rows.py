@@ -68,6 +68,7 @@ def case_row(case: Case) -> CaseRow:
         wake_at=next_wake(case, look_back_limit=LOOK_BACK_LIMIT),
         yardstick=case_yardstick(case).level.value,
         barred=tuple(sorted(case.barred)),
+        policy=case.policies[-1],
     )
 
 
@@ -150,6 +151,7 @@ def case_tuple(row: CaseRow) -> tuple[object, ...]:
         None if row.wake_at is None else micros(row.wake_at),
         row.yardstick,
         " ".join(row.barred),
+        row.policy,
     )
 
 

@@ -28,6 +28,10 @@ WHERE (closed, tier, decide_due, case_id) > (?, ?, ?, ?) AND instr(' ' || barred
 ORDER BY closed, tier, decide_due, case_id LIMIT ?
 """
 DUE = "SELECT subject FROM case_row WHERE wake_at <= ? ORDER BY wake_at, case_id"
+BEHIND = """
+SELECT subject FROM case_row INDEXED BY case_policy WHERE closed = 0 AND policy < ?1
+UNION ALL SELECT subject FROM case_row INDEXED BY case_policy WHERE closed = 0 AND policy > ?1
+"""
 LOOK_BACKS = "SELECT subject, case_id, notice FROM look_back ORDER BY started_at, case_id, notice LIMIT ?"
 WAITING = """
 SELECT idem, topic, body, not_before, attempts FROM outgoing
@@ -62,10 +66,17 @@ class Lists(ABC):
 
     def due(self, now: datetime, limit: int) -> list[SubjectId]:
         """Return subjects with a case whose `wake_at` has come, the longest overdue first, each once."""
+        return self._subjects(DUE, micros(now), limit=limit)
+
+    def behind(self, policy: str, limit: int) -> list[SubjectId]:
+        """Return subjects with an open case that this policy version has not reached, each once."""
+        return self._subjects(BEHIND, policy, limit=limit)
+
+    def _subjects(self, asked: str, *values: object, limit: int) -> list[SubjectId]:
         found: dict[SubjectId, None] = {}
         with self._reading() as connection:
             # Row by row: how many cases of one subject come before the next one is not known beforehand.
-            for (subject,) in connection.execute(DUE, (micros(now),)):
+            for (subject,) in connection.execute(asked, values):
                 if len(found) == limit:
                     break
                 found[subject] = None
@@ -149,7 +160,7 @@ class Lists(ABC):
 
 
 def _case_row(row: tuple[Any, ...]) -> CaseRow:
-    case, subject, person, tier, closed, owner, deputy, opened_at, decide_due, wake_at, yardstick, barred = row
+    case, subject, person, tier, closed, owner, deputy, opened_at, decide_due, wake_at, yardstick, barred, policy = row
     return CaseRow(
         case=case,
         subject=subject,
@@ -163,6 +174,7 @@ def _case_row(row: tuple[Any, ...]) -> CaseRow:
         wake_at=None if wake_at is None else moment(wake_at),
         yardstick=yardstick,
         barred=tuple(barred.split()),
+        policy=policy,
     )
 
 

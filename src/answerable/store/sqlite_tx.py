@@ -26,10 +26,10 @@ INSERT INTO feed VALUES (?, (SELECT ifnull(max(seq), 0) + 1 FROM feed), 1)
 ON CONFLICT (subject) DO UPDATE SET seq = excluded.seq, version = version + 1
 """
 _PUT_CASE = """
-INSERT INTO case_row VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO case_row VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (case_id) DO UPDATE SET person = excluded.person, tier = excluded.tier, closed = excluded.closed,
   owner = excluded.owner, deputy = excluded.deputy, decide_due = excluded.decide_due, wake_at = excluded.wake_at,
-  yardstick = excluded.yardstick, barred = excluded.barred
+  yardstick = excluded.yardstick, barred = excluded.barred, policy = excluded.policy
 """
 _PUT_LOOK_BACK = """
 INSERT INTO look_back VALUES (?, ?, ?, ?)
@@ -234,6 +234,7 @@ def _columns(row: CaseRow) -> tuple[object, ...]:
         None if row.wake_at is None else micros(row.wake_at),
         row.yardstick,
         " ".join(row.barred),
+        row.policy,
     )
 
 

@@ -12,7 +12,7 @@ from answerable.ports.notifier import Notifier
 from answerable.work.look_back import AT_ONCE, look
 from answerable.work.loop import Step, beat_file, write_beat
 from answerable.work.outbox import LogNotifier, deliver
-from answerable.work.ticker import sweep
+from answerable.work.ticker import BATCH, sweep
 from answerable.work.writer import seal
 
 SWEEP_S, LOOK_S, SEND_S, SEAL_S = 0.5, 0.3, 0.5, 0.25
@@ -26,10 +26,10 @@ def steps(
     carriers = (notifier, LogNotifier())
 
     def tick() -> bool:
-        sweep(ticking)
+        settled = sweep(ticking)
         # Only a sweep that came to its end says that it did.
         write_beat(beat_file(record), rfc3339(ticking.acts.now(ticking.acts.store.high_water())))
-        return False
+        return settled >= BATCH
 
     def seal_all() -> bool:
         more = sealing.seal_exposures()

@@ -6,6 +6,7 @@ Law: bookkeeping only; a gate has done it already, and a dead ticker costs nobod
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from functools import partial
 
 from answerable.app import Answerable
@@ -19,23 +20,36 @@ _log = logging.getLogger("answerable.ticker")
 
 
 def sweep(answerable: Answerable) -> int:
-    """Settle every subject that is due now; return how many were settled.
+    """Settle every subject that is due now, and a batch of those a new policy has not reached; return how many.
 
-    One whose facts cannot be written (a newer program's, say) is passed over and holds up nobody behind it.
+    A stricter policy shortens clocks that run (L3), and none of them could know of it before. One batch at a time, so
+    that no adoption keeps waiting what is due meanwhile.
     """
     store = answerable.acts.store
     now = answerable.acts.now(store.high_water())
+    settled = _settle_found(answerable, partial(store.due, now), once=False)
+    policy, _ = answerable.acts.policy()
+    return settled + _settle_found(answerable, partial(store.behind, policy.version), once=True)
+
+
+def _settle_found(answerable: Answerable, find: Callable[[int], list[SubjectId]], *, once: bool) -> int:
+    """Settle what is found until nothing new is, or with `once` until something was; return how many.
+
+    One whose facts cannot be written (a newer program's, say) is passed over and holds up nobody behind it.
+    """
     tried: set[SubjectId] = set()
     stuck: set[SubjectId] = set()
     settled = 0
-    while True:
-        found = store.due(now, BATCH + len(stuck))
-        stuck.update(tried.intersection(found))
+    while not (once and settled):
+        found = find(BATCH + len(stuck))
         due = [subject for subject in found if subject not in tried]
-        if not due:
-            return settled
+        # Where all were tried before and stayed, there may still be others behind them.
+        if not due and stuck.issuperset(found):
+            break
+        stuck.update(tried.intersection(found))
         tried.update(due)
         settled += len(due) - len(_settle(answerable, due))
+    return settled
 
 
 def _settle(answerable: Answerable, due: list[SubjectId]) -> list[SubjectId]:
