@@ -52,7 +52,7 @@ CREATE TABLE case_row (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX case_queue ON case_row (closed, tier, decide_due, case_id);
 CREATE INDEX case_wake ON case_row (wake_at, case_id, subject) WHERE wake_at IS NOT NULL;
-CREATE INDEX case_policy ON case_row (policy, case_id, subject) WHERE closed = 0;
+CREATE INDEX case_policy ON case_row (policy) WHERE closed = 0;
 CREATE TABLE look_back (
   case_id TEXT NOT NULL, notice TEXT NOT NULL, subject TEXT NOT NULL, started_at INTEGER NOT NULL,
   PRIMARY KEY (case_id, notice)
