@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -108,10 +109,21 @@ def enter_subject(
         return
     content = account if account is not None else "\n".join(one.raw for one in identifiers)
     token, commit = act.seal(content, subject=subject, author=subject, slot="account")
-    identities.see(act.journal, subject, commit=commit, found=account is not None)
-    if account is not None:
-        act.tx.remember(ACCOUNT_TEXT, subject, token.encode())
-        act.tx.gate_aliases(subject, (gate_alias(act.keyring.gate, account).hex(),))
+    if account is None:
+        identities.see(act.journal, subject, commit=commit, found=False)
+        return
+    alias = gate_alias(act.keyring.gate, account).hex()
+    identities.see(act.journal, subject, commit=commit, found=True, alias=alias_commit(subject, alias))
+    act.tx.remember(ACCOUNT_TEXT, subject, token.encode())
+    act.tx.gate_aliases(subject, (alias,))
+
+
+def alias_commit(subject: SubjectId, alias: str) -> str:
+    """Return what the record holds of the alias under which gates know a subject.
+
+    An alias has 128 bits under the gates' key, so its hash tells a reader of the record nothing.
+    """
+    return hashlib.sha256(f"answerable alias 1\n{subject}\n{alias}".encode()).hexdigest()
 
 
 def account_text(act: Act, subject: SubjectId) -> str | None:

@@ -137,10 +137,14 @@ class ClockSuspected(OfSystem):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubjectSeen(OfSubject):
-    """An account came to be known here under a random token; `found` is false while only a notice speaks of it."""
+    """An account came to be known here under a random token; `found` is false while only a notice speaks of it.
+
+    `alias` commits to the one hash under which gates know the account, so that nobody takes it from them unseen.
+    """
 
     commit: str
     found: bool
+    alias: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

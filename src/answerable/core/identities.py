@@ -37,11 +37,11 @@ class Match:
     is_protected: bool
 
 
-def see(journal: Journal, subject: SubjectId, *, commit: str, found: bool) -> None:
+def see(journal: Journal, subject: SubjectId, *, commit: str, found: bool, alias: str | None = None) -> None:
     """Record an account on first sight, or that one so far only spoken of has been found."""
     known = journal.files.subject(subject)
     if known.seq == 0 or (found and not known.found):
-        journal.write(SubjectSeen(subject=subject, commit=commit, found=found))
+        journal.write(SubjectSeen(subject=subject, commit=commit, found=found, alias=alias))
     if known.found:
         _look_back(journal, known)
 
