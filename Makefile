@@ -7,7 +7,8 @@ SHELL := /bin/bash
 VENV  := .venv
 BIN   := $(VENV)/bin
 READY := $(VENV)/.ready
-export PYTHONDONTWRITEBYTECODE := 1
+PURE  := tests/core tests/ledger tests/gate
+SPREAD := -n auto --maxprocesses 8 --dist worksteal
 
 help: ## print this menu
 	@echo "Answerable. What you can do here:"
@@ -38,19 +39,19 @@ contracts: $(READY)
 	@echo "== contracts"
 	@$(BIN)/lint-imports --cache-dir .cache/imports
 
-coverage: $(READY) ## every branch of the pure rooms (core, ledger, gate) is run by their own tests
-	@echo "== coverage"
+coverage: $(READY) ## the tests of the pure rooms (core, ledger, gate): together they run every branch
+	@echo "== tests of the pure rooms, and their coverage"
 	@mkdir -p .cache
-	@$(BIN)/coverage run -m pytest -q $(wildcard tests/core tests/ledger tests/gate)
+	@$(BIN)/coverage run -m pytest -q $(PURE)
 	@$(BIN)/coverage report
 
 tests: $(READY)
-	@echo "== tests"
-	@$(BIN)/python -m pytest -q
+	@echo "== tests of the other rooms"
+	@$(BIN)/python -m pytest -q $(SPREAD) $(PURE:%=--ignore=%)
 
 test-long: $(READY) ## the slow tests: storms, deep searches, soak
 	@echo "== long tests"
-	@HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest -q -m long
+	@HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest -q -m long $(SPREAD)
 
 demo: $(READY) ## the founding story in your terminal, with invented people
 	@$(BIN)/answerable demo $(if $(ONCE),--once)
@@ -65,3 +66,4 @@ lock: $(READY) ## resolve requirements.lock anew, with hashes
 
 clean: ## remove what was built here
 	@rm -rf $(VENV) .cache build dist
+	@find src gate tests bench -name __pycache__ -prune -exec rm -rf {} +
