@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Protocol
 
 from answerable.core import facts as f
-from answerable.core.journal import Journal
+from answerable.core.cases import Files
+from answerable.core.roster import Roster
 from answerable.store.protocol import Outgoing
 
 PAGE = "page"
@@ -13,10 +15,23 @@ ANSWER = "answer"
 RECEIPT = "receipt"
 
 
-def outgoing(journal: Journal) -> Iterator[Outgoing]:
+class Written(Protocol):
+    """What an act has written and how files and roster stand after it: its journal, or a replay of its facts."""
+
+    @property
+    def written(self) -> Sequence[f.Recorded]: ...
+
+    @property
+    def files(self) -> Files: ...
+
+    @property
+    def roster(self) -> Roster: ...
+
+
+def outgoing(act: Written) -> Iterator[Outgoing]:
     """Yield one message for each written fact that somebody outside must hear of; its idem is stream and place."""
-    for recorded in journal.written:
-        found = _effect(journal, recorded.fact)
+    for recorded in act.written:
+        found = _effect(act, recorded.fact)
         if found is not None:
             topic, body = found
             yield Outgoing(
@@ -24,25 +39,25 @@ def outgoing(journal: Journal) -> Iterator[Outgoing]:
             )
 
 
-def _effect(journal: Journal, fact: f.Fact) -> tuple[str, dict[str, str]] | None:
+def _effect(act: Written, fact: f.Fact) -> tuple[str, dict[str, str]] | None:
     match fact:
         case f.CaseAssigned(case=case, owner=owner):
             return PAGE, {"to": owner, "why": "case_assigned", "case": case}
         case f.Escalated(case=case, to=to, rung=rung):
             return PAGE, {"to": to, "why": "nobody_looked", "case": case, "rung": str(rung)}
         case f.DefaultTookEffect(case=case, item=item):
-            return PAGE, {"to": _owner(journal, case), "why": "default_took_effect", "case": case, "item": item}
+            return PAGE, {"to": _owner(act, case), "why": "default_took_effect", "case": case, "item": item}
         case f.DefaultStepped(case=case, item=item):
-            return PAGE, {"to": _owner(journal, case), "why": "default_stepped", "case": case, "item": item}
+            return PAGE, {"to": _owner(act, case), "why": "default_stepped", "case": case, "item": item}
         case f.DeadlineMissed(case=case, deadline=deadline):
-            return PAGE, {"to": _late(journal, case, deadline), "why": "deadline_missed", "case": case,
+            return PAGE, {"to": _late(act, case, deadline), "why": "deadline_missed", "case": case,
                           "deadline": deadline}
         case f.CountersignerDrawn(case=case, proposal=proposal, staff=staff):
             return PAGE, {"to": staff, "why": "countersign", "case": case, "proposal": proposal}
         case f.EffectsBounded(case=case):
-            return PAGE, {"to": _lead(journal), "why": "effects_bounded", "case": case}
+            return PAGE, {"to": _lead(act), "why": "effects_bounded", "case": case}
         case f.ClockSuspected():
-            return PAGE, {"to": _lead(journal), "why": "clock_suspected"}
+            return PAGE, {"to": _lead(act), "why": "clock_suspected"}
         case f.NoticeReceived(case=case, notice=notice):
             return RECEIPT, {"notice": notice, "case": case}
         case f.NoticeAnswered(case=case, notice=notice, outcome=outcome, text=text):
@@ -53,18 +68,18 @@ def _effect(journal: Journal, fact: f.Fact) -> tuple[str, dict[str, str]] | None
             return None
 
 
-def _owner(journal: Journal, case: f.CaseId) -> str:
-    return journal.files.case(case).owner or _lead(journal)
+def _owner(act: Written, case: f.CaseId) -> str:
+    return act.files.case(case).owner or _lead(act)
 
 
-def _late(journal: Journal, case: f.CaseId, deadline: f.DeadlineId) -> str:
+def _late(act: Written, case: f.CaseId, deadline: f.DeadlineId) -> str:
     """Return who hears of a missed deadline: of a review that nobody inside did, the outside approver."""
-    file = journal.files.case(case)
+    file = act.files.case(case)
     is_review = file.deadlines[deadline].kind in (f.DeadlineKind.DEFAULT_REVIEW, f.DeadlineKind.DEFAULT_STEP)
-    outside = journal.roster.partner(frozenset(file.barred)) if is_review else None
-    return outside or _owner(journal, case)
+    outside = act.roster.partner(frozenset(file.barred)) if is_review else None
+    return outside or _owner(act, case)
 
 
-def _lead(journal: Journal) -> str:
-    chosen = journal.roster.owner(frozenset())
+def _lead(act: Written) -> str:
+    chosen = act.roster.owner(frozenset())
     return chosen[0] if chosen else "nobody"

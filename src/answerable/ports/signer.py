@@ -86,7 +86,7 @@ class LocalSigner:
             # two processes may hold the same key: one at a time may look at the last and sign the next
             with self._path.open("rb") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)
-                old = self._signed_last()
+                old = self.signed_last()
                 if not verify_consistency(old.size, new.size, old.root, new.root, _path(old, new, prove)):
                     raise Conflict(f"the checkpoint of {new.size} does not grow out of the one of {old.size}")
                 # on disk before the note exists: a signature given away cannot be forgotten by a crash
@@ -95,7 +95,8 @@ class LocalSigner:
             raise KeyFault(f"the signer's files cannot be used: {self._path} ({error.strerror})") from error
         return sign_note(text, self._key_name, self._private)
 
-    def _signed_last(self) -> Checkpoint:
+    def signed_last(self) -> Checkpoint:
+        """Return the last checkpoint signed, of size 0 where there was none; KeyFault where it cannot be read."""
         try:
             return _checkpoint(self._last.read_text("utf-8"))
         except FileNotFoundError:

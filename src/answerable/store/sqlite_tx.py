@@ -80,7 +80,7 @@ class SqliteTx(SqliteReading, Act):
         """Write a delta down."""
         at = micros(delta.high_water)
         self._put(_PUT_FACT, [(one.index, one.subject, at, one.nodes, one.data) for one in delta.leaves])
-        self._put(_PUT_CASE, [_columns(row) for row in delta.cases])
+        self._put(_PUT_CASE, [columns(row) for row in delta.cases])
         self._write_look_backs(delta)
         effects = [(act, case, micros(at)) for (act, case), at in delta.effects.items()]
         self._put("INSERT OR IGNORE INTO effect VALUES (?, ?, ?)", effects)
@@ -220,7 +220,8 @@ class SqliteTx(SqliteReading, Act):
         return row[0] if row else None
 
 
-def _columns(row: CaseRow) -> tuple[object, ...]:
+def columns(row: CaseRow) -> tuple[object, ...]:
+    """Return a case's row in the order of the table's columns."""
     return (
         row.case,
         row.subject,
