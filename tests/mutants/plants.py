@@ -200,7 +200,7 @@ def lift_counts_unsealed(patch: Patch) -> None:
 
 def step_below_guarded(patch: Patch) -> None:
     """What nobody reviewed for so long cannot have been so bad."""
-    stepped = lapses.DefaultStepped
+    stepped = f.DefaultStepped
 
     def gone(**fields: Any) -> f.DefaultStepped:
         return stepped(**(fields | {"standing": Standing()}))

@@ -74,7 +74,9 @@ MUTANTS = {
     ),
     "view without fact": _mutant(plants.view_without_fact, killers.somebody_opens_a_case, Law.L6),
     "first filer wins": _mutant(plants.first_filer_wins, killers.two_people_warn_of_each_other, Law.L13),
-    "many voices are evidence": _mutant(plants.many_voices_are_evidence, killers.many_people_say_the_same, Law.L13),
+    "10,000 paraphrased notices restrict somebody beyond watch": _mutant(
+        plants.many_voices_are_evidence, killers.many_people_say_the_same, Law.L13
+    ),
     "no hourly bound": _mutant(plants.no_hourly_bound, killers.many_are_warned_of_in_one_hour, Law.L13),
     "reply counts as answer": _mutant(plants.reply_counts_as_answer, killers.the_reporter_gets_a_kind_word, Law.L5),
     "owner changed in memory": _mutant(plants.owner_changed_in_memory, killers.the_tables_are_compared, Law.L7),
