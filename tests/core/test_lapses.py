@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -76,9 +77,10 @@ def test_a_default_is_reviewed_within_72_hours_or_that_is_missed_too() -> None:
     assert DeadlineKind.DEFAULT_REVIEW in missed
 
 
-def unreviewed(**signal: object) -> World:
+def unreviewed(**signal: Any) -> World:
     """Make a world in which a default suspends an account of a grave flag, and nobody decides."""
-    world = a_world().with_flag(**({"hazard": Hazard.MASS_CASUALTY} | signal))
+    flag: dict[str, Any] = {"hazard": Hazard.MASS_CASUALTY} | signal
+    world = a_world().with_flag(**flag)
     case = world.case()
     world.view(case)
     world.record_act(case, next(iter(case.signals)))
