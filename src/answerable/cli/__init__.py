@@ -10,7 +10,7 @@ import sys
 import typer
 from rich.console import Console
 
-from answerable.cli import configuration, demo, imports, init, ledger, policy, serve, simulate, status, work
+from answerable.cli import check, configuration, demo, imports, init, ledger, policy, serve, simulate, status, work
 from answerable.errors import AnswerableError
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ app.command("work")(work.work)
 app.command("status")(status.status)
 app.command("config")(configuration.config)
 app.command("import")(imports.import_history)
+app.command("check")(check.check)
 app.command("verify")(ledger.verify)
 app.command("demo")(demo.demo)
 app.command("simulate")(simulate.simulate_policy)

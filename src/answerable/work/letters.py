@@ -18,8 +18,10 @@ _WHY = {
     "deadline_missed": "A deadline of this case was missed.",
     "countersign": "You were drawn to countersign a proposal. Open the case before you sign.",
     "effects_bounded": "The hourly bound of automatic effects was reached. Cases and clocks stand; look at them.",
+    "record_altered": "The record is not what its own entries and signatures make it: somebody may have changed it.",
     "clock_suspected": "A clock is more than five minutes off. Look at the machine's time.",
 }
+_NAMED = ("case", "proposal", "item", "deadline", "rung", "found")
 _ROLES = {"reviewer": "a reviewer", "lead": "a duty lead", "executive": "an executive", "partner": "an outside partner"}
 
 
@@ -27,7 +29,7 @@ def page(outgoing: Outgoing) -> Letter:
     """Return the letter that pages a member of staff; whoever is paged opens the case to learn more."""
     body = outgoing.body
     lines = [_WHY[body["why"]]]
-    lines += [f"{name}: {body[name]}" for name in ("case", "proposal", "item", "deadline", "rung") if name in body]
+    lines += [f"{name}: {body[name]}" for name in _NAMED if name in body]
     subject = f"Answerable: {body['why'].replace('_', ' ')}"
     return Letter(id=outgoing.idem, channel=PAGER, to=body["to"], subject=subject, body="\n".join(lines))
 

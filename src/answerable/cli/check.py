@@ -1,0 +1,61 @@
+"""`answerable check`: hold the record against its own entries, signatures and keys; nothing is written."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from answerable.app.checking import Check, Checked, Trusted
+from answerable.app.identifying import Index
+from answerable.cli.options import DEFAULT_CONFIG, ConfigPath
+from answerable.cli.wiring import SIGNING_KEY
+from answerable.config import Config, load
+from answerable.edge import SystemClock
+from answerable.errors import StoreUnavailable
+from answerable.ports.signer import LocalSigner
+from answerable.store.inspecting import Inspection
+from answerable.store.opening import RECORD
+from answerable.vault.keys import load_keyring
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+def check(config: ConfigPath = DEFAULT_CONFIG, json_: AsJson = False) -> None:
+    """Check that nobody has changed the record: 0 verified, 1 failed, 3 not all was checked."""
+    begun = begin_check(load(config))
+    try:
+        checked = begun.run()
+    finally:
+        begun.inspection.close()
+    typer.echo(json.dumps({**asdict(checked), "first_bad": checked.first}, indent=2) if json_ else page(checked))
+    sys.exit(checked.exit_code)
+
+
+def begin_check(config: Config) -> Check:
+    """Begin a check of the record of a configuration, and change nothing: not even staff and policy are brought in."""
+    folder, clock = config.record.path, SystemClock(config.clock.offset_file)
+    if not (folder / RECORD).exists():
+        raise StoreUnavailable(f"there is no record in {folder}", hint="restore it from your backup")
+    signer = LocalSigner(config.keys.path / SIGNING_KEY)
+    index = Index(keyring=load_keyring(config.keys.path), region=config.ports.phone_region)
+    # What was signed last is read first: what is signed meanwhile only makes the record longer.
+    trusted = Trusted(
+        origin=config.record.origin, vkey=signer.vkey, index=index, signed=signer.signed_last(), now=clock.now
+    )
+    return Check(Inspection(Path(folder)), trusted)
+
+
+def page(checked: Checked) -> str:
+    """Write what a check found for a person."""
+    lines = [checked.verdict, f"{checked.entries} entries, {checked.checkpoints} checkpoints"]
+    lines.append(f"the first {checked.sealed} agree with one; {checked.subjects} accounts, {checked.texts} texts")
+    titles = {"Faults": checked.findings, "Not checked": checked.not_checked, "A pass does not show": checked.not_shown}
+    for title, items in titles.items():
+        if items:
+            lines += ["", f"{title}:", *(f"  {item}" for item in items)]
+    return "\n".join(lines)
