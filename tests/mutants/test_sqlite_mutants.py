@@ -15,8 +15,8 @@ from answerable.app import Identifier, IdentifierKind, MeasureIn, NoticeIn
 from answerable.core import facts as f
 from answerable.simulation import Law, LawBroken, endings
 from answerable.simulation.house import Program
+from answerable.simulation.outside import Mail
 from answerable.simulation.parts import ORIGIN
-from answerable.simulation.world import Mail
 from answerable.store.sqlite import SqliteStore, create_store, open_store
 from answerable.work.outbox import deliver
 from answerable_gate import Level

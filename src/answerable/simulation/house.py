@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from answerable.app import Acts, Answerable, CaseFile, Exchange, GateRules, Intake, Reading
-from answerable.app.genesis import Person, establish
+from answerable.app.genesis import Person, adopt, adoption, enrol
 from answerable.app.identifying import Index
 from answerable.core import facts as f
 from answerable.core import policy as policies
@@ -31,6 +31,7 @@ from answerable_gate.io.proofs import pin
 
 START = datetime(2026, 1, 5, 8, tzinfo=UTC)
 REMEMBERED = 12
+SIGNERS = (f.StaffId("lead-1"), f.StaffId("partner-1"))
 RULES = GateRules(on_stale="allow", on_cold_start="allow", on_no_identity="allow", lease_s=60)
 T = TypeVar("T")
 
@@ -106,11 +107,17 @@ class House:
         self._lose(program.acts.now(self.store.high_water()))
 
     def adopt(self, policy: str, staff: tuple[Person, ...]) -> bool:
-        """Bring staff and policy into the record; return whether the policy is now the one in force."""
+        """Let two sign a policy, with these staff enrolled; return whether it is now the one in force."""
         loaded = policies.load(policy)
         self.policies[loaded.version] = loaded
-        self.act("establish", lambda: establish(self.server.acts, self.index, staff=staff, policy=policy))
+        self.enrol(staff)
+        if not adoption(self.server.acts, policy).is_adopted:
+            self.act("adopt", lambda: adopt(self.server.acts, policy=policy, signers=SIGNERS))
         return self.witness.policies[-1:] == [loaded.version]
+
+    def enrol(self, staff: tuple[Person, ...]) -> None:
+        """Bring the roster to what it should be."""
+        self.act("enrol", lambda: enrol(self.server.acts, self.index, staff=staff))
 
     def _site(self, name: str) -> Site:
         pinned = pin(self.signer.vkey, ORIGIN)

@@ -5,8 +5,7 @@ Law: what happens and when is drawn from the seed alone (L16); what must hold is
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -17,14 +16,13 @@ from answerable.app import AccountIn, Identifier, IdentifierKind, NoticeIn, Sign
 from answerable.core import facts as f
 from answerable.core.journal import Plan
 from answerable.ports.entitlements import Plan as PortPlan
-from answerable.ports.history import Message, Speaker
-from answerable.ports.notifier import Delivery, DeliveryState, Letter
 from answerable.simulation.chance import Chance
 from answerable.simulation.desk import Desk
 from answerable.simulation.faults import Faults
 from answerable.simulation.house import House
 from answerable.simulation.laws import Law
-from answerable.simulation.people import Notice, Population, User, named, population, staff, words
+from answerable.simulation.outside import History, Mail
+from answerable.simulation.people import Notice, User, named, population, staff, words
 from answerable.simulation.wires import LINE_DELAY_MAX, Site
 from answerable.work.look_back import look
 from answerable.work.outbox import deliver
@@ -51,43 +49,6 @@ class Size:
     sweeps: timedelta = timedelta(minutes=110)
 
 
-class Mail:
-    """The carrier of letters, which can be down; it keeps what it carried."""
-
-    def __init__(self) -> None:
-        """Begin with nothing carried."""
-        self.is_down = False
-        self.carried: Counter[str] = Counter()
-        self.pages: Counter[str] = Counter()
-
-    def send(self, letter: Letter) -> Delivery:
-        """Carry a letter, or say that it is not known whether it was carried."""
-        if self.is_down:
-            return Delivery(letter=letter.id, state=DeliveryState.NOT_KNOWN)
-        self.carried[letter.id] += 1
-        if letter.channel == "pager" and self.carried[letter.id] == 1:
-            self.pages[letter.subject.removeprefix("Answerable: ")] += 1
-        return Delivery(letter=letter.id, state=DeliveryState.ACCEPTED)
-
-
-class History:
-    """What the operator retained: the dangerous said what they do, the others did not."""
-
-    def __init__(self, people: Population, clock: Callable[[], Message]) -> None:
-        """Take everybody."""
-        self._users = {user.account: user for user in people.users}
-        self._clock = clock
-
-    def fetch(self, account: str, *, since: object = None) -> Iterator[Message]:
-        """Return the account's messages."""
-        del since
-        user = self._users.get(account)
-        harmed = user.harms if user else None
-        text = f"I will kill {harmed} tonight." if harmed else "What is the capital of France?"
-        at = self._clock().at
-        yield Message(account=account, conversation="c1", id="m1", role=Speaker.USER, text=text, at=at - DAY)
-
-
 class World:
     """One run. `step` takes the next event; `end` brings everything to rest and checks what must hold then."""
 
@@ -97,7 +58,7 @@ class World:
         self.house = House(seed, policy, tuple(one.person for one in self.colleagues))
         self.people = population(size.quiet, size.dangerous, size.crossed)
         self.mail = Mail()
-        self.history = History(self.people, lambda: _message_now(self))
+        self.history = History(self.people, self.house.worker)
         self.taken: dict[str, str] = {}
         self.given: set[str] = set()
         self._size = size
@@ -375,7 +336,7 @@ class World:
         """A duty reviewer leaves, and comes back at the next change."""
         gone = "reviewer-1" not in self.house.witness.left
         people = tuple(one.person for one in self.colleagues if not gone or one.person.id != "reviewer-1")
-        self.house.adopt(self._policy, people)
+        self.house.enrol(people)
 
     def _raise_plan(self) -> None:
         """Billing sells more to somebody who has a case (F4)."""
@@ -413,8 +374,3 @@ class World:
         house = self.house
         house.act("exchanges", lambda: house.app.record_exchanges(house.log))
         house.act("blocks", house.worker.app.seal_exposures, by=house.worker)
-
-
-def _message_now(world: World) -> Message:
-    at = world.house.worker.clock.now()
-    return Message(account="", conversation="", id="", role=Speaker.SYSTEM, text="", at=at)
