@@ -81,7 +81,7 @@ class Act(ABC):
         facts = [one.fact for one in placed if not isinstance(one.fact, SystemFact)]
         delta.bumped = component(self._files, {fact.subject for fact in facts if type(fact) not in QUIET})
         cases = {fact.case: fact.subject for fact in facts if not isinstance(fact, SubjectFact)}
-        delta.cases = [row for case, owner in cases.items() if (row := self._changed(case, owner)) is not None]
+        delta.cases = [pair for case, owner in cases.items() if (pair := self._changed(case, owner)) is not None]
         self.write(delta)
         self._is_torn = False
         return placed
@@ -120,14 +120,14 @@ class Act(ABC):
         self._files.subjects[subject] = fold.subject
         self._held[subject] = (fold, 0 if own is fold.subject else fold.count)
 
-    def _changed(self, case: CaseId, owner: SubjectId) -> CaseRow | None:
-        """Return a case's row unless it is known to be stored so: many facts change nothing that lists show."""
+    def _changed(self, case: CaseId, owner: SubjectId) -> tuple[CaseRow, CaseRow | None] | None:
+        """Return a case's row and the known one unless they are equal: many facts change nothing that lists show."""
         fold = self._held[owner][0]
-        row = case_row(self._files.subjects[owner].cases[case])
-        if fold.rows.get(case) == row:
+        row, known = case_row(self._files.subjects[owner].cases[case]), fold.rows.get(case)
+        if known == row:
             return None
         fold.rows[case] = row
-        return row
+        return row, known
 
     def _place(self, delta: Delta, recorded: Recorded) -> Recorded:
         stream = recorded.stream

@@ -224,7 +224,7 @@ class MemoryTx(_Vault, Reading, Act):
         for leaf in delta.leaves:
             state.push(state.leaves, leaf)
             state.push(state.owned.setdefault(leaf.subject, []), leaf.index)
-        for row in delta.cases:
+        for row, _ in delta.cases:
             self._write_case(row)
         for key, look_back in delta.look_backs.items():
             if look_back is None:

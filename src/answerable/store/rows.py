@@ -99,12 +99,13 @@ def inner_place(level: int, index: int) -> tuple[int, int]:
 class Delta:
     """Everything that one append changes; a store writes it down and decides nothing.
 
-    A look-back that is None has ended; an effect that is known stays as it is; `bumped` is in the order of the feed.
+    A case's row comes with the one that is stored, where that is known. A look-back that is None has ended; an effect
+    that is known stays as it is; `bumped` is in the order of the feed.
     """
 
     high_water: datetime
     leaves: list[Leaf] = field(default_factory=list)
-    cases: list[CaseRow] = field(default_factory=list)
+    cases: list[tuple[CaseRow, CaseRow | None]] = field(default_factory=list)
     look_backs: dict[tuple[f.CaseId, f.NoticeId], tuple[f.SubjectId, datetime] | None] = field(default_factory=dict)
     effects: dict[tuple[f.ActId, f.CaseId], datetime] = field(default_factory=dict)
     releasing: list[tuple[int, f.SubjectId]] = field(default_factory=list)

@@ -31,6 +31,10 @@ ON CONFLICT (case_id) DO UPDATE SET person = excluded.person, tier = excluded.ti
   owner = excluded.owner, deputy = excluded.deputy, decide_due = excluded.decide_due, wake_at = excluded.wake_at,
   yardstick = excluded.yardstick, barred = excluded.barred, policy = excluded.policy
 """
+_CASE = (
+    "case_id", "subject", "person", "tier", "closed", "owner", "deputy", "opened_at", "decide_due", "wake_at",
+    "yardstick", "barred", "policy",
+)  # fmt: skip
 _PUT_LOOK_BACK = """
 INSERT INTO look_back VALUES (?, ?, ?, ?)
 ON CONFLICT (case_id, notice) DO UPDATE SET started_at = excluded.started_at
@@ -80,7 +84,8 @@ class SqliteTx(SqliteReading, Act):
         """Write a delta down."""
         at = micros(delta.high_water)
         self._put(_PUT_FACT, [(one.index, one.subject, at, one.nodes, one.data) for one in delta.leaves])
-        self._put(_PUT_CASE, [columns(row) for row in delta.cases])
+        for row, known in delta.cases:
+            self._put_case(columns(row), None if known is None else columns(known))
         self._write_look_backs(delta)
         effects = [(act, case, micros(at)) for (act, case), at in delta.effects.items()]
         self._put("INSERT OR IGNORE INTO effect VALUES (?, ?, ?)", effects)
@@ -90,6 +95,16 @@ class SqliteTx(SqliteReading, Act):
     def _put(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
         if rows:  # even for no row at all SQLite would prepare and reset the statement
             self._run_many(statement, rows)
+
+    def _put_case(self, row: tuple[object, ...], known: tuple[object, ...] | None) -> None:
+        """Write a case's row, and where it is known what is stored, only what has changed: each index costs a page."""
+        if known is None:
+            self._run(_PUT_CASE, row)
+            return
+        changed = [(name, new) for name, new, old in zip(_CASE, row, known, strict=True) if new != old]
+        names = ", ".join(f"{name} = ?" for name, _ in changed)
+        update = f"UPDATE case_row SET {names} WHERE case_id = ?"  # noqa: S608 - the names stand above
+        self._run(update, (*(new for _, new in changed), row[0]))
 
     def _write_look_backs(self, delta: Delta) -> None:
         for (case, notice), look_back in delta.look_backs.items():
@@ -208,10 +223,8 @@ class SqliteTx(SqliteReading, Act):
 
     def remember(self, source: str, key: str, answer: bytes) -> None:
         """Keep the answer given to an idempotency key."""
-        known = self.remembered(source, key)
-        if known is None:
-            self._run("INSERT INTO answer VALUES (?, ?, ?)", (source, key, answer))
-        elif known != answer:
+        kept = self._run("INSERT OR IGNORE INTO answer VALUES (?, ?, ?)", (source, key, answer)).rowcount
+        if not kept and self.remembered(source, key) != answer:
             raise Conflict(f"{source} was given another answer under this key")
 
     def remembered(self, source: str, key: str) -> bytes | None:

@@ -102,6 +102,8 @@ def words(text: str, within: str = "") -> list[str]:
 
 def _visible(raw: str) -> str:
     """Return the text without invisible letters, or nothing where it cannot be text at all."""
+    if raw.isascii() and raw.isprintable():  # most are, and a flag that comes in is mostly this
+        return raw.strip()
     # Cf: zero-width letters and direction marks tell two identifiers apart that look the same to a person.
     text = "".join(letter for letter in raw if unicodedata.category(letter) != "Cf").strip()
     is_text = all(unicodedata.category(letter) not in {"Cc", "Cs", "Cn"} for letter in text)
