@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from answerable_gate import Clock, ClockSuspect, adopt, tick
+from answerable_gate.clock import NEVER, from_microseconds, microseconds
 from tests.gate.build import START, after
 
 # (real seconds that pass, seconds by which the wall clock is set while they do)
 steps = st.lists(st.tuples(st.floats(0, 3600), st.just(0.0) | st.floats(-90_000, 90_000)), max_size=20)
+
+
+@given(st.datetimes(timezones=st.just(UTC)))
+def test_a_time_survives_as_microseconds(at: datetime) -> None:
+    """Whole numbers lose nothing, and no time is the one that stands for none."""
+    assert from_microseconds(microseconds(at)) == at
+    assert microseconds(at) < NEVER
 
 
 @given(steps)

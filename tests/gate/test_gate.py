@@ -94,6 +94,27 @@ def test_a_default_due_at_once_is_seen_at_once() -> None:
     assert answer(bench) == "refuse"
 
 
+def test_a_review_is_told_until_it_passes_and_not_a_moment_longer() -> None:
+    """Between two looks at the time too, and by the gate's own time where its wall clock was set back."""
+    bench = Bench()
+    first = replace(an_item("item_b"), review_by=after(100.5))
+    bench.send(an_entry(replace(an_item(), review_by=after(200)), first))
+
+    def told() -> datetime | None:
+        return bench.gate.check(a_request(), **bench.times).review_by
+
+    bench.wait(100)
+    assert told() == after(100.5)
+    bench.wait(0.4)
+    assert told() == after(100.5)
+    bench.wait(0.1)
+    assert told() == after(200)
+    bench.wall -= 50
+    assert told() == after(200)
+    bench.wait(99.5)
+    assert told() is None
+
+
 def test_checks_alone_keep_the_time() -> None:
     """Where nobody ticks, a time that exchanges were judged at is not lost when the wall clock goes back."""
     bench = Bench()

@@ -120,6 +120,14 @@ def test_the_earliest_review_of_what_counts_is_told() -> None:
     assert judge(an_entry(an_item(), early, late), PLAIN, START, a_policy()).review_by == after(86400)
 
 
+def test_a_review_that_has_passed_is_not_told() -> None:
+    """Nobody is told of a date in the past: the earliest still ahead counts, and where none is, none."""
+    early = replace(an_item("item_b"), review_by=after(86400))
+    entry = an_entry(an_item(), early)
+    told = [judge(entry, PLAIN, after(at), a_policy()).review_by for at in (86399, 86400, 90 * 86400 - 1, 90 * 86400)]
+    assert told == [after(86400), after(90 * 86400), after(90 * 86400), None]
+
+
 @given(policies, requests, reaches, st.booleans())
 def test_the_unknown_get_their_policy(policy: GatePolicy, request: Request, reach: Contact, is_empty: bool) -> None:
     """Without entry, the strictest of what the policy says of missing identity and contact; and it says which."""

@@ -48,7 +48,7 @@ def test_it_is_a_dictionary_by_subject_and_by_alias(steps: list) -> None:
         assert unpack(stored.record(slot)) == held
     for name in range(9):
         wanted = alias(GATE_KEY, str(name))
-        found = [unpack(stored.record(slot)) for slot in stored.find(wanted)]
+        found = [unpack(stored.record(slot)) for slot, _, _ in stored.find(wanted)]
         bearers = [held for held in model.values() if wanted.hex() in held.entry.aliases]
         assert sorted(found, key=str) == sorted(bearers, key=str)
     assert stored.slot("nobody") is None
@@ -64,7 +64,7 @@ def test_it_grows_and_empties_its_slabs(monkeypatch: pytest.MonkeyPatch) -> None
         sizes[number] = chance.randrange(6)
         put(stored, a_held(number, sizes[number], [number]))
     for number, size in sizes.items():
-        (slot,) = stored.find(alias(GATE_KEY, str(number)))
+        ((slot, _, _),) = stored.find(alias(GATE_KEY, str(number)))
         assert unpack(stored.record(slot)) == a_held(number, size, [number])
     live = sum(len(stored.record(slot)) + 8 for slot in range(len(stored)))
     assert live < sum(len(slab) for slab in stored._slabs) < 3 * live
@@ -76,5 +76,5 @@ def test_a_record_larger_than_a_slab_has_one_of_its_own(monkeypatch: pytest.Monk
     stored = Table()
     for number in range(3):
         put(stored, a_held(number, 40, [number]))
-    (slot,) = stored.find(alias(GATE_KEY, "1"))
+    ((slot, _, _),) = stored.find(alias(GATE_KEY, "1"))
     assert unpack(stored.record(slot)) == a_held(1, 40, [1])

@@ -10,11 +10,12 @@ from answerable.errors import BadInput
 from answerable.gateway.answers import NO_IDENTITY, NOT_READY, Answer, fault, not_here, refusal
 from answerable.gateway.upstream import UpstreamDown
 from answerable_gate import Level, Limit, Shield, Verdict
+from answerable_gate.clock import NEVER, microseconds
 from tests.gate.build import START
 
 STRICTEST = Verdict(
     "refuse", Level.SUSPENDED, frozenset(Limit), frozenset({Shield("person_a", ("Mara",))}), (), ("m1",), "level", (),
-    "case_ref", START,
+    "case_ref", microseconds(START),
 )  # fmt: skip
 
 
@@ -30,7 +31,7 @@ def test_a_refusal_says_no_more_than_it_must() -> None:
 
 def test_without_a_reference_one_can_object_all_the_same() -> None:
     """And without a date none is made up."""
-    answer = refusal(STRICTEST._replace(reason_ref=None, review_by=None))
+    answer = refusal(STRICTEST._replace(reason_ref=None, review=NEVER))
     objection = "You can object: write to the operator of this service."
     assert answer.message == f"Access is restricted for this account. {objection}"
 

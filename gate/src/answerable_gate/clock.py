@@ -6,8 +6,13 @@ Law (DESIGN section 6): never backwards and never slower than real time, whateve
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
+NEVER = 2**63 - 1
+"""What stands for no time among microseconds since 1970."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 SUSPECT_AFTER = timedelta(minutes=5)
 
 
@@ -25,6 +30,16 @@ class ClockSuspect:
 
     offered: datetime
     wall: datetime
+
+
+def microseconds(at: datetime) -> int:
+    """Write a time as microseconds since 1970: what is compared at each exchange is whole numbers."""
+    return (at - _EPOCH) // _MICROSECOND
+
+
+def from_microseconds(since: int) -> datetime:
+    """Read a time from microseconds since 1970."""
+    return _EPOCH + timedelta(microseconds=since)
 
 
 def tick(clock: Clock, wall: datetime, monotonic: float) -> tuple[Clock, datetime]:

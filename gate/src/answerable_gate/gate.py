@@ -12,7 +12,7 @@ from functools import reduce
 from heapq import heappop, heappush
 
 from answerable_gate.admission import Held, admit, mark, meet, stricter
-from answerable_gate.clock import Clock, ClockSuspect, adopt, tick
+from answerable_gate.clock import NEVER, Clock, ClockSuspect, adopt, from_microseconds, microseconds, tick
 from answerable_gate.contact import Contact, heard
 from answerable_gate.entry import ALIAS_BYTES, Item
 from answerable_gate.feed import ALIAS_PREFIX, EntryLine, Heartbeat, Hello, read_line
@@ -23,15 +23,11 @@ from answerable_gate.packed import pack, summary, unpack
 from answerable_gate.release import Verify
 from answerable_gate.table import Table
 
-_NEVER = datetime.max.replace(tzinfo=UTC)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
+_LAST = datetime.max.replace(tzinfo=UTC)
 _SLOT = 0xFFFF_FFFF
 _AT_ONCE = float("-inf")
 _WAKE_AFTER = timedelta(seconds=1)
 _UNKNOWN = -2
-# Level and limits (or _UNKNOWN), contact, and whether the tools are not known.
-Shape = tuple[int, Reach, bool]
 _BEFORE_REFERENCE = Verdict._fields.index("reason_ref")
 
 
@@ -116,13 +112,15 @@ class Gate:
         self._table = Table()
         # A heap of microseconds << 32 | slot, since an int is half the size of a tuple.
         self._due: list[int] = []
-        self._next_due = _NEVER
+        self._next_due = _LAST
         # Before these no check has to look at the time; at least once a second one does.
         self._wake_wall = wall
+        self._wake = NEVER
         self._wake_monotonic = monotonic
         self._watched: dict[bytes, int] = {}
         self._risen: set[bytes] = set()
-        self._verdicts: dict[Shape, Verdict] = {}
+        # The verdict by level and limits (or _UNKNOWN) and by whether the tools are not known, for each reach.
+        self._verdicts: dict[Reach, dict[int, Verdict]] = {"fresh": {}, "stale": {}, "cold": {}}
 
     # --- judging
 
@@ -130,29 +128,36 @@ class Gate:
         """Judge an exchange; an inlet that has worked out the identity's alias before may pass it."""
         if wall >= self._wake_wall or monotonic >= self._wake_monotonic:
             self.tick(wall, monotonic)
-        reach = "fresh" if monotonic <= self._until else self._out_of_reach
         if not request.identity:
             return self._judge(None, request, wall, monotonic)
+        known = self._verdicts["fresh" if monotonic <= self._until else self._out_of_reach]
         found = self._table.find(alias or self.alias(request.identity))
         if not found:
-            key = (_UNKNOWN, reach, request.tools is None)
-            return self._verdicts.get(key) or self._remember(key, None, request, wall, monotonic)
+            key = _UNKNOWN if request.tools is None else _UNKNOWN + 1
+            return known.get(key) or self._remember(known, key, None, request, wall, monotonic)
         if len(found) == 1:
-            slab, at = self._table.place(found[0])
-            shape, reason_ref, review_by = summary(slab, at)
-            if shape >= 0:
-                key = (shape, reach, request.tools is None)
-                alike = self._verdicts.get(key) or self._remember(key, self._held(found[0]), request, wall, monotonic)
+            slot, slab, at = found[0]
+            shape, reason_ref, review = summary(slab, at)
+            # A review that passes before the next look at the time may have passed by now: then it is judged anew.
+            if shape >= 0 and review > self._wake:
+                key = shape * 2 + (request.tools is None)
+                alike = known.get(key) or self._remember(known, key, self._held(slot), request, wall, monotonic)
                 # Verdict._make without its second look at the length: this runs for every exchange.
-                return tuple.__new__(Verdict, (*alike[:_BEFORE_REFERENCE], reason_ref, review_by))
-        return self._judge(merge([self._held(slot) for slot in found]), request, wall, monotonic)
+                return tuple.__new__(Verdict, (*alike[:_BEFORE_REFERENCE], reason_ref, review))
+        return self._judge(merge([self._held(slot) for slot, _, _ in found]), request, wall, monotonic)
 
     def _remember(
-        self, key: Shape, held: Held | None, request: Request, wall: datetime, monotonic: float
+        self,
+        known: dict[int, Verdict],
+        key: int,
+        held: Held | None,
+        request: Request,
+        wall: datetime,
+        monotonic: float,
     ) -> Verdict:
         # Exchanges of one shape get one verdict, but for reference and review: it is judged once and then looked up.
-        self._verdicts[key] = self._judge(held, request, wall, monotonic)
-        return self._verdicts[key]
+        known[key] = self._judge(held, request, wall, monotonic)
+        return known[key]
 
     def _judge(self, held: Held | None, request: Request, wall: datetime, monotonic: float) -> Verdict:
         now, reach = self.tick(wall, monotonic), self._reach(monotonic)
@@ -177,6 +182,7 @@ class Gate:
             held = self._held(slot)
             self._put(held, mark(held, now=now))
         self._wake_wall = min(self._next_due, now + _WAKE_AFTER)
+        self._wake = microseconds(self._wake_wall)
         # A little early, for what the conversion to a float may have rounded off.
         self._wake_monotonic = monotonic + (self._wake_wall - now).total_seconds() - 1e-5
         return now
@@ -184,7 +190,7 @@ class Gate:
     @property
     def next_due(self) -> datetime | None:
         """Give the time at which standing rises next by itself."""
-        return None if self._next_due == _NEVER else self._next_due
+        return None if self._next_due == _LAST else self._next_due
 
     def status(self, *, wall: datetime, monotonic: float) -> Status:
         """Say where the gate stands."""
@@ -250,7 +256,8 @@ class Gate:
 
     def _adopt_policy(self, policy: GatePolicy) -> None:
         self.policy = policy
-        self._verdicts.clear()
+        for known in self._verdicts.values():
+            known.clear()
 
     def _admit(self, line: EntryLine, now: datetime) -> Received:
         slot = self._table.slot(line.entry.subject)
@@ -283,7 +290,7 @@ class Gate:
 
     def bearers(self, alias: bytes) -> tuple[Held, ...]:
         """Give what is held of every subject that bears an alias."""
-        return tuple([self._held(slot) for slot in self._table.find(alias)])
+        return tuple([self._held(slot) for slot, _, _ in self._table.find(alias)])
 
     def _held(self, slot: int) -> Held:
         return unpack(self._table.record(slot))
@@ -296,7 +303,7 @@ class Gate:
         slot = self._table.put(entry.subject, aliases, pack(after))
         due = _next(after)
         if due is not None and (before is None or due != _next(before)):
-            heappush(self._due, (due - _EPOCH) // _MICROSECOND << 32 | slot)
+            heappush(self._due, microseconds(due) << 32 | slot)
             self._next_due = _due_at(self._due)
             self._wake_monotonic = _AT_ONCE
         if self._watched and _tightens(before, after):
@@ -355,7 +362,7 @@ def _next(held: Held) -> datetime | None:
 
 
 def _due_at(due: list[int]) -> datetime:
-    return _EPOCH + timedelta(microseconds=due[0] >> 32) if due else _NEVER
+    return from_microseconds(due[0] >> 32) if due else _LAST
 
 
 def _in_force(held: Held) -> Standing:

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Literal, NamedTuple
 
 from answerable_gate import strict
+from answerable_gate.clock import NEVER, from_microseconds, microseconds
 from answerable_gate.entry import NAMES_MAX, Entry, Frozen
 from answerable_gate.measures import Level, Limit, Shield, Standing
 from answerable_gate.standing import counts, standing
@@ -56,6 +57,7 @@ class Verdict(NamedTuple):
     """What an exchange gets. A tuple and no dataclass, because one is made for each exchange.
 
     `tools` and `models` are the only ones allowed, None where any is; `not_known` says what could not be checked.
+    `review` is the first review still ahead of what is in force, in microseconds since 1970; `review_by` reads it.
     """
 
     answer: Answer
@@ -67,7 +69,12 @@ class Verdict(NamedTuple):
     ground: Ground | None
     not_known: tuple[str, ...]
     reason_ref: str | None = None
-    review_by: datetime | None = None
+    review: int = NEVER
+
+    @property
+    def review_by(self) -> datetime | None:
+        """Give the date by which a person looks at this again, None where none is ahead."""
+        return None if self.review == NEVER else from_microseconds(self.review)
 
 
 def judge(
@@ -86,7 +93,9 @@ def judge(
     unheard = () if contact == "fresh" else ("contact",)
     verdict = _known(there, entry.frozen, request, policy, unheard)
     reviews = [item.review_by for item in entry.items if item.review_by and counts(item, now, fallen)]
-    return verdict._replace(reason_ref=entry.reason_ref, review_by=min(reviews, default=None))
+    # A date that has passed says nothing of when somebody will look again.
+    ahead = min((microseconds(at) for at in reviews if at > now), default=NEVER)
+    return verdict._replace(reason_ref=entry.reason_ref, review=ahead)
 
 
 def decode_policy(value: object, lease_s: int) -> GatePolicy:

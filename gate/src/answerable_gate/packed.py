@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 from answerable_gate.admission import Held
+from answerable_gate.clock import NEVER, from_microseconds, microseconds
 from answerable_gate.entry import ALIAS_BYTES, Entry, Frozen, Item
 from answerable_gate.measures import Level, Limit, Shield, Standing, join
 
@@ -25,11 +26,9 @@ _BY_DEFAULT, _REVIEWED, _FALLEN, _FOREIGN, _WITH_SHIELDS, _REVIEW_IN_HEAD = 1, 2
 # The verdict on such a record depends on more than level and limits.
 _NOT_PLAIN = _FROZEN | _SHIELDED | _EMPTY
 _BOTH = _REFERS | _TO_ITSELF
+_IS_PLAIN = tuple(not flags & _NOT_PLAIN and flags & _BOTH != _REFERS for flags in range(256))
 _MODELS, _TOOLS = 1, 2
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
-_NEVER = -(2**63)
 
 _LIMITS = tuple(Limit)
 _MASKS = {limit: 1 << place for place, limit in enumerate(_LIMITS)}
@@ -73,7 +72,8 @@ def unpack(record: bytes) -> Held:
     reason_ref = (subject if flags & _TO_ITSELF else reader.token()) if flags & _REFERS else None
     version = int(_U64.unpack(reader.take(8))[0])
     frozen = reader.frozen() if flags & _FROZEN else None
-    read = [reader.item(subject, _moment(review_by)) for _ in range(reader.number())]
+    first = None if review_by == NEVER else from_microseconds(review_by)
+    read = [reader.item(subject, first) for _ in range(reader.number())]
     if reader.at != len(record):
         raise ValueError("bytes are left over")
     entry = Entry(
@@ -88,17 +88,17 @@ def unpack(record: bytes) -> Held:
     return Held(entry=entry, fallen=frozenset(item.id for item, fallen in read if fallen))
 
 
-def summary(record: bytes | bytearray, at: int) -> tuple[int, str | None, datetime | None]:
-    """Read the head of the record that begins at `at`: its shape, reason_ref and earliest review.
+def summary(record: bytes | bytearray, at: int) -> tuple[int, str | None, int]:
+    """Read the head of the record that begins at `at`: its shape, reason_ref and earliest review (NEVER: none).
 
     Records of one shape (level and limits) get one verdict; the shape is -1 where a verdict depends on more.
     """
     flags, level, limits, aliases, review_by, length = _HEAD.unpack_from(record, at)
-    if flags & _NOT_PLAIN or flags & _BOTH == _REFERS:
-        return -1, None, None
-    begins = at + HEAD_BYTES + aliases * ALIAS_BYTES
-    reason_ref = record[begins : begins + length].decode("ascii") if flags & _REFERS else None
-    return level << 8 | limits, reason_ref, _moment(review_by)
+    if _IS_PLAIN[flags]:
+        begins = at + HEAD_BYTES + aliases * ALIAS_BYTES
+        reason_ref = record[begins : begins + length].decode("ascii") if flags & _REFERS else None
+        return level << 8 | limits, reason_ref, review_by
+    return -1, None, NEVER
 
 
 def bears(record: bytes | bytearray, at: int, alias: bytes) -> bool:
@@ -138,7 +138,7 @@ def _head(held: Held, review_by: datetime | None) -> bytes:
         | _SHIELDED * bool(there.shields)
         | _EMPTY * (not entry.items and not entry.open and entry.frozen is None)
     )
-    review = _NEVER if review_by is None else _microseconds(review_by)
+    review = NEVER if review_by is None else microseconds(review_by)
     return _HEAD.pack(flags, there.level, _mask(there.limits), len(entry.aliases), review, len(entry.subject))
 
 
@@ -163,8 +163,8 @@ def _pack_item(item: Item, subject: str, fallen: bool, review_by: datetime | Non
         pack_token(item.id),
         pack_token(item.of) if item.of != subject else b"",
         _pack_shields(there.shields) if there.shields else b"",
-        _TIME.pack(_microseconds(item.effective)),
-        _TIME.pack(_microseconds(item.review_by)) if item.review_by is not None and not in_head else b"",
+        _TIME.pack(microseconds(item.effective)),
+        _TIME.pack(microseconds(item.review_by)) if item.review_by is not None and not in_head else b"",
     ))
 
 
@@ -184,14 +184,6 @@ def _pack_frozen(frozen: Frozen | None) -> bytes:
 def _pack_names(names: tuple[str, ...]) -> bytes:
     written = [name.encode("utf-8") for name in names]
     return _U16.pack(len(written)) + b"".join(_U16.pack(len(name)) + name for name in written)
-
-
-def _microseconds(at: datetime) -> int:
-    return (at - _EPOCH) // _MICROSECOND
-
-
-def _moment(microseconds: int) -> datetime | None:
-    return None if microseconds == _NEVER else _EPOCH + timedelta(0, 0, microseconds)
 
 
 def _mask(limits: Iterable[Limit]) -> int:
@@ -233,7 +225,7 @@ class _Reader:
         return Frozen(models=models, tools=self.names() if known & _TOOLS else None)
 
     def moment(self) -> datetime:
-        return _EPOCH + timedelta(microseconds=_TIME.unpack(self.take(8))[0])
+        return from_microseconds(_TIME.unpack(self.take(8))[0])
 
     def item(self, subject: str, review_by: datetime | None) -> tuple[Item, bool]:
         flags, level, limits = self.take(3)

@@ -17,6 +17,8 @@ _FIRST_CELLS = 1 << 10
 _LOW = 0xFFFF_FFFF
 # Each record in a slab is preceded by its slot and its length.
 _PREFIX = 8
+# The slot of a record, its slab, and where in it the record begins.
+Place = tuple[int, bytearray, int]
 
 
 class Index:
@@ -75,20 +77,20 @@ class Table:
     def __len__(self) -> int:
         return len(self._at)
 
-    def find(self, alias: bytes) -> tuple[int, ...]:
-        """Give the slots of the records that bear an alias."""
+    def find(self, alias: bytes) -> tuple[Place, ...]:
+        """Give the places of the records that bear an alias."""
         # Index.slots() written out, because this runs for every exchange.
         index, tag = self._aliases, int.from_bytes(alias[:4], "little")
         cells, mask = index.cells, index.mask
         place = tag & mask
-        found: tuple[int, ...] = ()
+        found: tuple[Place, ...] = ()
         while cell := cells[place]:
             if cell >> 32 == tag:
                 slot = (cell & _LOW) - 1
                 at = self._at[slot]
                 slab, at = self._slabs[at // SLAB_BYTES], at % SLAB_BYTES
                 if slab.startswith(alias, at + HEAD_BYTES) or bears(slab, at, alias):
-                    found += (slot,)
+                    found += ((slot, slab, at),)
             place = (place + 1) & mask
         return found
 
