@@ -104,6 +104,11 @@ class House:
         """Run a command of the house to its end."""
         return command(*arguments, "--config", str(self.config))
 
+    def sign(self, first: str, second: str, *more: str) -> subprocess.CompletedProcess[str]:
+        """Let two people sign the configured policy with their tokens."""
+        tokens = {"ANSWERABLE_TOKEN_1": self.tokens[first], "ANSWERABLE_TOKEN_2": self.tokens[second]}
+        return command("policy", "adopt", "--config", str(self.config), *more, environment=tokens)
+
     def close(self) -> None:
         """End everything that runs."""
         for process in list(self.processes):
@@ -195,10 +200,15 @@ class House:
         return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
-def command(*arguments: str, optimised: bool = False) -> subprocess.CompletedProcess[str]:
-    """Run any command to its end."""
+def command(
+    *arguments: str, optimised: bool = False, environment: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run any command to its end; nobody sits at its keyboard."""
     python = [sys.executable, *(["-O"] if optimised else [])]
-    return subprocess.run([*python, "-m", "answerable", *arguments], capture_output=True, text=True, check=False)
+    return subprocess.run(
+        [*python, "-m", "answerable", *arguments], capture_output=True, text=True, check=False,
+        stdin=subprocess.DEVNULL, env=os.environ | (environment or {}),
+    )
 
 
 def until(is_so: Any, what: str) -> Any:
@@ -213,13 +223,16 @@ def until(is_so: Any, what: str) -> Any:
 
 
 def settle_house(home: Path, *, more: str = "") -> House:
-    """Write a configuration on free ports, with a clock that the test moves."""
+    """Write a configuration on free ports, with a clock that the test moves, and let its two people sign the policy."""
     home.mkdir(parents=True, exist_ok=True)
     path = home / "answerable.toml"
     starter = init_config(path, mint=RandomMint())
     text = path.read_text().replace("127.0.0.1:8700", "127.0.0.1:0").replace("127.0.0.1:8701", "127.0.0.1:0")
     path.write_text(text + '\n[clock]\noffset_file = "clock.offset"\n' + more)
-    return House(home=home, tokens=starter.tokens)
+    house = House(home=home, tokens=starter.tokens)
+    signed = house.sign("lead-1", "partner-1")
+    assert signed.returncode == 0, signed.stderr
+    return house
 
 
 @contextlib.contextmanager

@@ -116,7 +116,7 @@ class Story:
         acts = Acts(store=self.store, keyring=keyring, clock=self.clock, mint=mint)
         index = Index(keyring=keyring)
         text = (resources.files("answerable.blobs") / "policies" / f"{self.policy}.toml").read_text("utf-8")
-        establish(acts, index, staff=STAFF, policy=text)
+        establish(acts, index, staff=STAFF, policy=text, signers=(FIRST_REVIEWER, PARTNER))
         self.ports = Folder(self.folder)
         intake = Intake(acts, index, directory=self.ports, entitlements=self.ports)
         self.answerable = Answerable(acts, intake, signer)

@@ -8,9 +8,9 @@ from importlib import resources
 from pathlib import Path
 
 from answerable.app import Acts, Answerable, Identifier, IdentifierKind, Intake, NoticeIn, SignalIn, Taken
-from answerable.app.genesis import Person, establish
+from answerable.app.genesis import Person, adopt, establish
 from answerable.app.identifying import Index
-from answerable.core.facts import Hazard, Role
+from answerable.core.facts import Hazard, Role, StaffId
 from answerable.edge import ManualClock, SeededMint
 from answerable.ports.signer import LocalSigner, create_signing_key
 from answerable.store.memory import MemoryStore
@@ -31,7 +31,7 @@ class InMemory:
 
     def adopt(self, text: str) -> None:
         """Bring another policy into force."""
-        establish(self.answerable.acts, self.answerable.intake.index, staff=STAFF, policy=text)
+        assert adopt(self.answerable.acts, policy=text, signers=SIGNERS) is None
 
     def flag(self, key: str, user: str = "user-7", **more: object) -> Taken:
         """Raise a flag."""
@@ -46,6 +46,7 @@ STAFF = [
     Person(id="lead-1", name="L", role=Role.LEAD, duty=True, superior=None),
     Person(id="partner-1", name="P", role=Role.PARTNER, duty=False, superior=None),
 ]
+SIGNERS = (StaffId("lead-1"), StaffId("partner-1"))
 
 
 def in_memory(folder: Path, store: Store | None = None) -> InMemory:
@@ -55,7 +56,7 @@ def in_memory(folder: Path, store: Store | None = None) -> InMemory:
     keyring = make_keyring(mint)
     acts = Acts(store=store, keyring=keyring, clock=clock, mint=mint)
     index = Index(keyring=keyring)
-    establish(acts, index, staff=STAFF, policy=policy())
+    establish(acts, index, staff=STAFF, policy=policy(), signers=SIGNERS)
     create_signing_key(folder / "log.json", ORIGIN, mint=mint)
     answerable = Answerable(
         acts, Intake(acts, index, directory=None, entitlements=None), LocalSigner(folder / "log.json")

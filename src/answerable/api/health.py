@@ -18,8 +18,10 @@ from answerable.api.state import Inlet, inlet
 from answerable.app import Health
 from answerable.edge import parse_time, rfc3339
 from answerable.errors import BadInput, NotFound
+from answerable.work.checking import LastCheck, last_check
 
 WORK_SILENT_S = 30.0
+CHECK_SILENT_S = 24 * 3600.0
 SEAL_LAG_MAX = 10_000
 
 
@@ -27,7 +29,8 @@ async def get_health(request: Request) -> Response:
     """Tell how the record stands; 503 where somebody should look."""
     found = inlet(request)
     health = await found.read(lambda reading: reading.health())
-    report = _report(found, health, await found.ask(lambda _: last_beat(found.beat)))
+    beat, check = await found.ask(lambda _: (last_beat(found.beat), last_check(found.beat.parent)))
+    report = _report(found, health, beat, check)
     return Response(msgspec.json.encode(report), status_code=200 if report["ok"] else 503, media_type=JSON)
 
 
@@ -47,8 +50,8 @@ def last_beat(path: Path) -> datetime | None:
         return None
 
 
-def _report(found: Inlet, health: Health, beat: datetime | None) -> dict[str, Any]:
-    policy = found.pulse.policy
+def _report(found: Inlet, health: Health, beat: datetime | None, check: LastCheck | None) -> dict[str, Any]:
+    policy, adoption = found.pulse.policy, found.pulse.adoption
     lease = float(policy.lease_s if policy else found.config.gate.lease_s)
     ages = found.gates.ages(found.clock.monotonic())
     silent = None if beat is None else (health.now - beat).total_seconds()
@@ -57,6 +60,10 @@ def _report(found: Inlet, health: Health, beat: datetime | None) -> dict[str, An
         reasons.append("work_silent")
     if health.is_overdue:
         reasons.append("overdue")
+    if check is not None and check.verdict == "FAILED":
+        reasons.append("record_altered")
+    if check is not None and (health.now - check.at).total_seconds() > CHECK_SILENT_S:
+        reasons.append("not_checked")
     if health.size - health.sealed > SEAL_LAG_MAX or (health.size and not health.sealed):
         reasons.append("not_sealed")
     not_in_force = [name for name, age in ages.items() if age > lease]
@@ -66,7 +73,10 @@ def _report(found: Inlet, health: Health, beat: datetime | None) -> dict[str, An
         "ok": not reasons,
         "reasons": reasons,
         "now": rfc3339(health.now),
+        # No reason to turn away from this server: what was signed goes on.
+        "policy": {"in_force": adoption.in_force, "waiting": adoption.waiting} if adoption else None,
         "work": {"swept_at": rfc3339(beat) if beat else None},
+        "check": {"at": rfc3339(check.at), "verdict": check.verdict} if check else None,
         "checkpoint": {"size": health.sealed, "behind": health.size - health.sealed},
         "gates": [{"gate": name, "silent_s": round(age, 1), "in_force": age <= lease} for name, age in ages.items()],
         "not_in_force": not_in_force,

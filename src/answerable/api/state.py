@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from starlette.requests import Request
 
-from answerable.app import Answerable, Reading
+from answerable.app import Adoption, Answerable, Reading
 from answerable.config import Config
 from answerable.edge import Clock
 from answerable.errors import AnswerableError, StoreUnavailable
@@ -54,6 +54,7 @@ class Pulse:
         """Begin before the first place of the feed."""
         self.head = 0
         self.policy: GatePolicy | None = None
+        self.adoption: Adoption | None = None
         self._looked = 0
         self._moved = asyncio.Condition()
 
@@ -63,7 +64,7 @@ class Pulse:
         try:
             while True:
                 try:
-                    self.head, self.policy = await loop.run_in_executor(executor, self._look, reading)
+                    self.head, self.policy, self.adoption = await loop.run_in_executor(executor, self._look, reading)
                 except AnswerableError:
                     _log.exception("the record cannot be read; gates keep what they hold")
                     await asyncio.sleep(BEAT_S)
@@ -72,11 +73,12 @@ class Pulse:
         finally:
             executor.shutdown(wait=False, cancel_futures=True)
 
-    def _look(self, reading: Reading) -> tuple[int, GatePolicy]:
+    def _look(self, reading: Reading) -> tuple[int, GatePolicy, Adoption]:
         reading.wait_for_change(self.head, BEAT_S / 2)
         self._looked += 1
-        policy = self.policy if self._looked % LOOKS_A_POLICY else None
-        return reading.head(), policy or reading.gate_policy()
+        if self.policy is not None and self.adoption is not None and self._looked % LOOKS_A_POLICY:
+            return reading.head(), self.policy, self.adoption
+        return reading.head(), reading.gate_policy(), reading.adoption()
 
     async def passed(self, at: int, timeout_s: float) -> None:
         """Wait until the feed has passed a place, or for so long."""

@@ -2,6 +2,7 @@
 
 from answerable.app.acts import Acts
 from answerable.app.files import CaseFile
+from answerable.app.genesis import Adoption
 from answerable.app.incoming import AccountIn, NoticeIn, SignalIn, Taken
 from answerable.app.intake import PLAN_BYTES_MAX, Asked, Intake, plan_bytes
 from answerable.app.reading import GateRules, Health, Reading
@@ -13,6 +14,7 @@ __all__ = [
     "PLAN_BYTES_MAX",
     "AccountIn",
     "Acts",
+    "Adoption",
     "Answerable",
     "Asked",
     "CaseFile",

@@ -1,15 +1,19 @@
-"""Genesis: staff and policy enter the record before anything else, and every later change of either is a fact (R28)."""
+"""Genesis: staff, then a policy signed by two, enter the record first; every later change is a fact (R28).
+
+Law: a signature in the record was given by the person whose name it bears; nothing here signs for anybody.
+"""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from answerable.app.acts import Act, Acts
 from answerable.app.identifying import Index
 from answerable.core import policy as policies
-from answerable.core.facts import AUTOMATIC, PolicyAdopted, Role, StaffEnrolled, StaffId, StaffLeft
-from answerable.core.roster import DECIDING
+from answerable.core.facts import AUTOMATIC, PolicyAdopted, Refused, Role, StaffEnrolled, StaffId, StaffLeft
+from answerable.core.roster import Roster
 from answerable.errors import ConfigError
 from answerable.vault.identifiers import Identifier, IdentifierKind
 
@@ -26,32 +30,53 @@ class Person:
     emails: tuple[str, ...] = ()
 
 
-def establish(acts: Acts, index: Index, *, staff: Sequence[Person], policy: str) -> None:
-    """Bring the record's roster and policy to what the configuration says; the first time, this is genesis.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adoption:
+    """How the configured policy stands to the record: the version in force, and the configured one where it waits.
 
-    Raise `ConfigError` where the policy does not load, or no two people could sign it.
+    `is_taken`: another text was adopted under its version before, so it can never be signed as it is.
     """
-    try:
-        version = policies.load(policy).version
-    except policies.PolicyError as error:
-        raise ConfigError(str(error)) from error
+
+    in_force: str | None
+    configured: str
+    digest: str
+    is_adopted: bool
+    is_taken: bool
+
+    @property
+    def waiting(self) -> str | None:
+        """Return in one sentence what the configured policy waits for, None where it is in force."""
+        if self.is_adopted:
+            return None
+        if self.is_taken:
+            return f"policy {self.configured} was adopted before with another text: a changed policy has a new version"
+        return f"policy {self.configured} waits for two signatures"
+
+
+def establish(
+    acts: Acts, index: Index, *, staff: Sequence[Person], policy: str, signers: tuple[StaffId, StaffId]
+) -> None:
+    """Enrol staff and adopt a policy, for whoever has both signers at hand; raise `ConfigError` if refused."""
+    enrol(acts, index, staff=staff)
+    refused = adopt(acts, policy=policy, signers=signers)
+    if refused is not None:
+        raise ConfigError(refused.reason)
+
+
+def enrol(acts: Acts, index: Index, *, staff: Sequence[Person]) -> None:
+    """Bring the record's roster to what the configuration says."""
     with acts.open(AUTOMATIC) as act:
-        _enrol(act, index, staff)
-        _adopt(act, version, policy)
-
-
-def _enrol(act: Act, index: Index, staff: Sequence[Person]) -> None:
-    known = act.journal.roster.staff
-    for person in staff:
-        enrolled = known.get(StaffId(person.id))
-        wanted = _enrolment(index, person, enrolled.commit if enrolled else "")
-        if enrolled != wanted or not act.journal.roster.is_active(wanted.staff):
-            _, commit = act.seal(person.name, subject="system", author=person.id, slot="name")
-            act.journal.write(_enrolment(index, person, commit))
-    present = {person.id for person in staff}
-    for gone in sorted(known.keys() - present):
-        if act.journal.roster.is_active(gone):
-            act.journal.write(StaffLeft(staff=gone))
+        known = act.journal.roster.staff
+        for person in staff:
+            enrolled = known.get(StaffId(person.id))
+            wanted = _enrolment(index, person, enrolled.commit if enrolled else "")
+            if enrolled != wanted or not act.journal.roster.is_active(wanted.staff):
+                _, commit = act.seal(person.name, subject="system", author=person.id, slot="name")
+                act.journal.write(_enrolment(index, person, commit))
+        present = {person.id for person in staff}
+        for gone in sorted(known.keys() - present):
+            if act.journal.roster.is_active(gone):
+                act.journal.write(StaffLeft(staff=gone))
 
 
 def _enrolment(index: Index, person: Person, commit: str) -> StaffEnrolled:
@@ -66,26 +91,54 @@ def _enrolment(index: Index, person: Person, commit: str) -> StaffEnrolled:
     )
 
 
-def _adopt(act: Act, version: str, policy: str) -> None:
-    roster = act.journal.roster
-    address = act.tx.put_blob(policy.encode())
-    if roster.policies and roster.digests[roster.policy] == address:
-        return
-    if version in roster.digests and roster.digests[version] != address:
-        raise ConfigError(
-            f"policy version {version!r} was adopted before with another text",
-            hint="give the changed policy a new version",
-        )
-    signers = _signers(act)
-    act.journal.write(PolicyAdopted(version=version, digest=address, signed_by=signers))
+def adoption(acts: Acts, policy: str) -> Adoption:
+    """Return how a policy's text stands to the record; raise `ConfigError` where it does not load."""
+    with acts.store.act() as tx:
+        return _adoption(tx.roster(), policy)
 
 
-def _signers(act: Act) -> tuple[StaffId, ...]:
-    """Return the two who answer for a policy: the first pair on the roster of whom neither is above the other."""
+def adopt(acts: Acts, *, policy: str, signers: tuple[StaffId, StaffId]) -> Refused | None:
+    """Put a policy in force, signed by these two; whoever calls has seen to it that each of them agreed in person.
+
+    Where it is in force already nothing is written. Raise `ConfigError` where it does not load.
+    """
+    with acts.open(signers[0]) as act:
+        found = _adoption(act.journal.roster, policy)
+        if found.is_adopted:
+            return None
+        if found.is_taken:
+            return Refused("version_taken", str(found.waiting))
+        refused = _unfit(act, *signers)
+        if refused is None:
+            address = act.tx.put_blob(policy.encode())
+            act.journal.write(PolicyAdopted(version=found.configured, digest=address, signed_by=signers))
+        return refused
+
+
+def _adoption(roster: Roster, policy: str) -> Adoption:
+    try:
+        version = policies.load(policy).version
+    except policies.PolicyError as error:
+        raise ConfigError(str(error)) from error
+    # The address of a blob (store/protocol.py), told here before anybody has signed anything.
+    digest = hashlib.sha256(policy.encode()).hexdigest()
+    in_force = roster.policies[-1] if roster.policies else None
+    return Adoption(
+        in_force=in_force,
+        configured=version,
+        digest=digest,
+        is_adopted=in_force is not None and roster.digests[in_force] == digest,
+        is_taken=roster.digests.get(version, digest) != digest,
+    )
+
+
+def _unfit(act: Act, first: StaffId, second: StaffId) -> Refused | None:
     roster = act.journal.roster
-    able = [one for one in roster.deciders() if roster.staff[one].role in DECIDING]
-    for one in able:
-        for other in able:
-            if one < other and not roster.are_in_one_line(one, other):
-                return one, other
-    raise ConfigError("no two people could sign the policy: every two stand above and below each other")
+    for one in (first, second):
+        if not roster.may_decide(one):
+            return Refused("not_authorised", f"{one} may not decide, and so signs no policy.")
+    if first == second:
+        return Refused("not_two", "A policy is signed by two different people.")
+    if roster.are_in_one_line(first, second):
+        return Refused("one_line", f"One of {first} and {second} stands above the other; two sign who are in no line.")
+    return None

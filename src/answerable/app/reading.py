@@ -9,6 +9,7 @@ from typing import Literal
 
 from answerable.app import receipts
 from answerable.app.acts import Acts
+from answerable.app.genesis import Adoption, adoption
 from answerable.core.facts import ActorId, CaseId, NoticeId, Refused, StaffId
 from answerable.ports.signer import Signer
 from answerable.store.protocol import CaseRow, Checkpointed
@@ -43,11 +44,12 @@ class Health:
 class Reading:
     """Reads one record for lists and gates; nothing here writes, and nothing here is anybody's content."""
 
-    def __init__(self, acts: Acts, signer: Signer, rules: GateRules) -> None:
-        """Take the record, whoever signs its checkpoints, and what the configuration asks of gates."""
+    def __init__(self, acts: Acts, signer: Signer, rules: GateRules, *, policy: str = "") -> None:
+        """Take the record, its signer, what the configuration asks of gates, and the policy's text as configured."""
         self._acts = acts
         self._signer = signer
         self._rules = rules
+        self._policy = policy
 
     # --- lists
 
@@ -83,6 +85,10 @@ class Reading:
             sealed=newest.size if newest else 0,
             is_overdue=bool(store.due(now - OVERDUE_AFTER, 1)),
         )
+
+    def adoption(self) -> Adoption:
+        """Return how the configured policy stands to the one in force."""
+        return adoption(self._acts, self._policy)
 
     def now(self) -> datetime:
         """Return the record's time under the time rule."""

@@ -34,5 +34,6 @@ def init(folder: Folder = HERE) -> None:
     console.print(table)
     console.print("The key of the log, for readers to pin:")
     console.print(vkey, markup=False, highlight=False, soft_wrap=True)
-    console.print(f"\nNow: answerable serve --config {path}", markup=False, highlight=False, soft_wrap=True)
-    console.print(f"and: answerable work --config {path}", markup=False, highlight=False, soft_wrap=True)
+    console.print("\nNow, in this order; the first asks two of the staff for their tokens:")
+    for command in ("policy adopt", "serve", "work"):
+        console.print(f"  answerable {command} --config {path}", markup=False, highlight=False, soft_wrap=True)

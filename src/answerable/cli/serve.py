@@ -19,8 +19,8 @@ from starlette.applications import Starlette
 
 from answerable.api import Inlet, build
 from answerable.cli.options import DEFAULT_CONFIG, ConfigPath, log_to_stderr
-from answerable.cli.wiring import House, open_house
-from answerable.config import Config, from_environment, host_port, load, token_hash
+from answerable.cli.wiring import House, open_adopted
+from answerable.config import Config, from_environment, host_port, token_hash
 from answerable.errors import ConfigError
 from answerable.gateway import Gateway
 from answerable.gateway import build as build_gateway
@@ -54,7 +54,7 @@ class _Server(uvicorn.Server):
 def serve(config: ConfigPath = DEFAULT_CONFIG) -> None:
     """Serve the api and, where a model is configured, the gateway before it."""
     log_to_stderr()
-    house = open_house(load(config))
+    house = open_adopted(config)
     try:
         api = _listen(house.config.serve.api)
         gateway = _listen(house.config.serve.gateway) if house.config.upstream is not None else None

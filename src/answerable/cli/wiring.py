@@ -5,15 +5,16 @@ Law: keys are made only for a record that holds nothing yet; whoever lost them i
 
 from __future__ import annotations
 
+import logging
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
-from answerable.app import Acts, Answerable, GateRules, Intake, Reading
-from answerable.app.genesis import Person, establish
+from answerable.app import Acts, Adoption, Answerable, GateRules, Intake, Reading
+from answerable.app.genesis import Person, adoption, enrol
 from answerable.app.identifying import Index
-from answerable.config import Config
+from answerable.config import Config, load
 from answerable.edge import RandomMint, SystemClock
 from answerable.errors import ConfigError, Conflict
 from answerable.ports.folder import Folder
@@ -27,12 +28,15 @@ from answerable.vault.keys import Keyring, create_keyring, load_keyring
 SIGNING_KEY = "log.json"
 LETTERS = "letters.jsonl"
 
+_log = logging.getLogger("answerable.policy")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class House:
-    """One process's hold on a record: its store, keys, ports and clock."""
+    """One process's hold on a record: its store, keys, ports and clock; `policy` is the text that is configured."""
 
     config: Config
+    policy: str
     store: Store
     keyring: Keyring
     signer: Signer
@@ -64,7 +68,11 @@ class House:
             on_no_identity=gate.on_no_identity,
             lease_s=gate.lease_s,
         )
-        return Reading(self.acts(), self.signer, rules)
+        return Reading(self.acts(), self.signer, rules, policy=self.policy)
+
+    def adoption(self) -> Adoption:
+        """Return how the configured policy stands to the one in force."""
+        return adoption(self.acts(), self.policy)
 
     def notifier(self) -> Notifier:
         """Return the carrier of letters: until mail is connected, a file in the ports' folder or beside the record."""
@@ -76,13 +84,14 @@ class House:
 
 
 def open_house(config: Config) -> House:
-    """Open the record of a configuration, make it on the first start, and bring roster and policy up to date."""
+    """Open the record of a configuration, make it on the first start, and bring the roster up to date."""
     mint = RandomMint()
     policy = policy_text(config)
     keyring, store = _record(config, mint)
     try:
         house = House(
             config=config,
+            policy=policy,
             store=store,
             keyring=keyring,
             signer=LocalSigner(config.keys.path / SIGNING_KEY),
@@ -90,10 +99,28 @@ def open_house(config: Config) -> House:
             mint=mint,
             folder=_folder(config),
         )
-        establish(house.acts(), house.index, staff=_people(config), policy=policy)
+        enrol(house.acts(), house.index, staff=_people(config))
     except BaseException:
         store.close()
         raise
+    return house
+
+
+def open_adopted(path: Path) -> House:
+    """Open a record to run it: under the policy in force, whatever is configured, and never under none.
+
+    Raise `ConfigError` where no policy was ever signed; one that waits is logged and changes nothing.
+    """
+    house = open_house(load(path))
+    found = house.adoption()
+    if found.in_force is None:
+        house.close()
+        raise ConfigError(
+            "no policy is in force in this record: two of the staff must sign one first",
+            hint=f"answerable policy adopt --config {path}",
+        )
+    if found.waiting is not None:
+        _log.warning("%s; %s stays in force", found.waiting, found.in_force)
     return house
 
 

@@ -12,8 +12,9 @@ from decimal import Decimal
 from importlib import resources
 from pathlib import Path
 
-from answerable.cli.demo.processes import Processes, free_port, until
+from answerable.cli.demo.processes import NotStarted, Processes, free_port, until
 from answerable.cli.demo.wire import Wire
+from answerable.cli.policy import TOKEN_VARIABLES
 from answerable.config import token_hash
 from answerable.core import policy as policies
 from answerable.edge import RandomMint, SystemClock, shift_clock
@@ -72,6 +73,7 @@ STAFF = (
     ("lead-1", "Lena Ord", "lead", "false", None),
     ("partner-1", "Harbour House", "partner", "false", None),
 )
+SIGNERS = ("reviewer-1", "partner-1")
 OPERATORS = (("classifier-1", "signals"), ("portal-1", "notices"), ("billing-1", "accounts"))
 
 
@@ -121,8 +123,9 @@ class House:
         return text
 
     def open(self, at: datetime) -> None:
-        """Begin the story at a time: start the model's stand-in, then the record and the gateway, then the worker."""
+        """Begin the story at a time: two sign the policy, then model, record, gateway and worker start."""
         self._shift(at)
+        self._sign(*SIGNERS)
         self.processes.start(
             MODEL, "-m", "uvicorn", f"{stand_in.__name__}:StandIn", "--factory", "--host", "127.0.0.1",
             "--port", str(self.model.port), "--log-level", "warning",
@@ -131,6 +134,15 @@ class House:
         self.processes.wait_for(MODEL, lambda: self.model.get("/v1/models").status == 200)
         self.processes.wait_for(API, lambda: self.gateway.get("/health").status == 200)
         self.start_work()
+
+    def _sign(self, *signers: str) -> None:
+        """Let two of the invented people sign the policy, each with a token of their own."""
+        tokens = {variable: self.tokens[who] for variable, who in zip(TOKEN_VARIABLES, signers, strict=True)}
+        status, said = self.processes.finish(
+            *PROGRAM, "policy", "adopt", "--config", str(self.config), environment=tokens
+        )
+        if status:
+            raise NotStarted(f"the policy was not adopted: {said}")
 
     def start_work(self) -> None:
         """Start the worker, and wait until it has swept."""

@@ -71,13 +71,13 @@ class Processes:
         if not until(lambda: come() or not self.is_alive(name), START_S) or not self.is_alive(name):
             raise NotStarted(f"{name} did not come up:\n{self.tail(name)}")
 
-    def finish(self, *command: str) -> tuple[int, str]:
+    def finish(self, *command: str, environment: dict[str, str] | None = None) -> tuple[int, str]:
         """Run a Python command to its end; return its status and what it printed."""
         done = subprocess.run(  # noqa: S603 (our own program, with arguments from here)
             [sys.executable, *command],
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            env={**os.environ, **self.environment},
+            env={**os.environ, **self.environment, **(environment or {})},
             timeout=START_S,
             check=False,
         )
