@@ -48,7 +48,7 @@ class Checking:
         self._begin = begin
         self._path = path
         self._check: Check | None = None
-        self._slices: Iterator[None] = iter(())
+        self._slices: Iterator[None] | None = None
         self._next_at = answerable.acts.clock.monotonic()
 
     def step(self) -> bool:
@@ -59,8 +59,9 @@ class Checking:
             # Whatever becomes of this pass, the next one has its time.
             self._next_at = self._answerable.acts.clock.monotonic() + EVERY_S
             self._check = self._begin()
-            self._slices = self._check.slices()
         try:
+            if self._slices is None:
+                self._slices = self._check.slices()
             next(self._slices)
         except StopIteration:
             self._end(self._check)
@@ -86,7 +87,7 @@ class Checking:
     def _drop(self) -> None:
         if self._check is not None:
             self._check.inspection.close()
-        self._check, self._slices = None, iter(())
+        self._check = self._slices = None
 
 
 def tell(answerable: Answerable, checked: Checked) -> None:
