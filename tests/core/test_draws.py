@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from answerable.core import draws
-from answerable.core.facts import LoweringKind, ProposalId, Refused, SignalKind
+from answerable.core.facts import LoweringKind, ProposalId, Refused, Role, SignalKind, StaffEnrolled, StaffId
 from answerable_gate import Level
-from tests.core.builders import EVA, HER, LEON, PIA, RENE, RITA, ROSA, World, a_world, at
+from tests.core.builders import CARL, EVA, HER, LEON, PIA, RENE, RITA, ROSA, World, a_world, at
 
 
 def proposed(world: World) -> ProposalId:
@@ -44,3 +44,17 @@ def test_a_proposal_carried_out_leaves_the_next_draw_open() -> None:
     world = a_world().with_flag(kind=SignalKind.TRAJECTORY)
     world.lower(world.case(), LoweringKind.LIFT, to=at(Level.WATCH))
     assert world.act(lambda journal: draws.drawn_before(journal, world.case(), RITA)) is None
+
+
+def test_nobody_is_enrolled_to_countersign_a_case_that_is_open() -> None:
+    """Who could not decide when it was opened, a stranger or of sales, is never its second; of a later one he is."""
+    world = a_world().with_flag(kind=SignalKind.TRAJECTORY).fast_forward(hours=1)
+    for name in (StaffId("friend"), CARL):
+        world.write(StaffEnrolled(staff=name, role=Role.REVIEWER, duty=False, superior=None, commit="00"))
+    old, new = world.case(), replace(world.case(), opened_at=world.now)
+    able = {RENE, ROSA, LEON, EVA, PIA}
+    drawn = world.act(lambda journal: {draws.draw(journal, old, f"pr_{n}", RITA) for n in range(60)})
+    assert drawn == able
+    assert world.act(lambda journal: not draws.is_able(journal, old, RITA, CARL))
+    drawn = world.act(lambda journal: {draws.draw(journal, new, f"pr_{n}", RITA) for n in range(60)})
+    assert drawn == {*able, CARL, "friend"}

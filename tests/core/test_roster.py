@@ -86,3 +86,13 @@ def test_folding_the_stream_gives_the_same_people() -> None:
     assert {type(one.fact) for one in system} == {PolicyAdopted, StaffEnrolled, StaffLeft, ClockSuspected}
     with pytest.raises(AssertionError, match="is missing"):
         roster.fold(system[1:])
+
+
+def test_coming_back_and_another_role_make_nobody_new() -> None:
+    """A person counts from when he could first decide: sales not before the change of role, a leaver as before."""
+    world = a_world().leave(RENE)
+    assert CARL not in world.roster.since
+    later = world.fast_forward(hours=1).now
+    world.write(enrol("rene", Role.REVIEWER), enrol("carl", Role.REVIEWER), enrol("carl", Role.LEAD))
+    assert world.roster.since[RENE] == START
+    assert world.roster.since[CARL] == later

@@ -15,6 +15,7 @@ def draw(
 ) -> StaffId | None:
     """Draw the second person: never the first, an original decider, one of the first's line, or one who is barred (L4).
 
+    Nor is it anybody who could not yet decide when the case was opened: nobody enrols a friend to countersign it.
     The draw is a hash over the proposal's random token, so neither of the two can steer it and all can repeat it.
     """
     able = [person for person in _able(journal, case, first) if person != but]
@@ -44,6 +45,7 @@ def _able(journal: Journal, case: Case, first: StaffId) -> list[StaffId]:
         person
         for person in journal.roster.deciders()
         if person != first
+        and journal.roster.since[person] <= case.opened_at
         and person not in barred
         and person not in deciders
         and not journal.roster.are_in_one_line(first, person)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from answerable.core.facts import PolicyAdopted, Recorded, Role, StaffEnrolled, StaffId, StaffLeft
 
@@ -13,10 +14,14 @@ DECIDING = frozenset({Role.REVIEWER, Role.LEAD, Role.EXECUTIVE, Role.PARTNER})
 
 @dataclass(slots=True)
 class Roster:
-    """The people and the policy versions that the system stream has named so far; owned by its fold."""
+    """The people and the policy versions that the system stream has named so far; owned by its fold.
+
+    `since` is when a person could first decide; leaving and coming back does not make anybody new.
+    """
 
     staff: dict[StaffId, StaffEnrolled] = field(default_factory=dict)
     left: set[StaffId] = field(default_factory=set)
+    since: dict[StaffId, datetime] = field(default_factory=dict)
     policies: list[str] = field(default_factory=list)
     digests: dict[str, str] = field(default_factory=dict)
     signers: dict[str, tuple[StaffId, ...]] = field(default_factory=dict)
@@ -94,6 +99,8 @@ def evolve(roster: Roster, recorded: Recorded) -> None:
         case StaffEnrolled(staff=staff):
             roster.staff[staff] = recorded.fact
             roster.left.discard(staff)
+            if roster.may_decide(staff):
+                roster.since.setdefault(staff, recorded.at)
         case StaffLeft(staff=staff):
             roster.left.add(staff)
         case PolicyAdopted(version=version, digest=digest, signed_by=signed_by):
