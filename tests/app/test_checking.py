@@ -10,6 +10,7 @@ import sqlite3
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,7 +40,7 @@ class Kept:
     folder: Path
     trusted: Trusted
 
-    def check(self, **otherwise: object) -> Checked:
+    def check(self, **otherwise: Any) -> Checked:
         """Check it."""
         inspection = Inspection(self.folder)
         try:
@@ -294,7 +295,7 @@ def test_it_runs_beside_a_writer(tmp_path: Path) -> None:
         house.flag(f"during-{number}", f"user-{number}")
         house.warn(f"beside-{number}", f"new-{number}")
         house.clock.advance(timedelta(hours=1))
-        house.answerable.settle(next(iter(house.store.feed(0, 1))).entry.subject)
+        house.answerable.settle(SubjectId(house.store.feed(0, 1)[0].entry.subject))
         house.answerable.seal()
         deliver(house.answerable, ())
     inspection.close()

@@ -20,6 +20,7 @@ from answerable.errors import StoreUnavailable
 from answerable.ports.notifier import FileNotifier
 from answerable.store.inspecting import Inspection
 from answerable.store.opening import RECORD
+from answerable.store.sqlite import SqliteStore
 from answerable.work.checking import CHECK, EVERY_S, Checking, check_step, last_check, watchers
 from answerable.work.outbox import deliver
 from tests.app.test_checking import Kept, begin
@@ -78,16 +79,16 @@ def test_an_altered_record_pages_lead_and_partner_every_time(tmp_path: Path) -> 
     """Both are named the first bad thing; the pages themselves are no fault; people and machines go on."""
     worker = Worker(tmp_path)
     with sqlite3.connect(worker.record / RECORD) as file:
-        file.execute("UPDATE case_row SET wake_at = NULL")
+        file.execute("DELETE FROM gate_alias")
     worker.run()
     found = last_check(worker.record)
     assert found is not None
     assert found.verdict == "FAILED"
     assert found.first is not None
-    assert "wake_at" in found.first
+    assert "gate_alias" in found.first
     told = worker.letters()
     assert [one.split(":")[0] for one in told] == ["lead-1", "partner-1"]
-    assert all("wake_at" in one for one in told)
+    assert all("gate_alias" in one for one in told)
     assert worker.house.flag("two", "user-8").case is not None
     worker.checking._next_at -= EVERY_S
     worker.house.clock.advance(timedelta(hours=6))
@@ -118,6 +119,7 @@ def test_a_roster_that_cannot_be_read_still_gets_a_letter_out(tmp_path: Path) ->
     """Who altered the system stream keeps the log and the outbox from nothing."""
     worker = Worker(tmp_path)
     worker.kept.edit("UPDATE fact SET bytes = CAST('{}' AS BLOB) WHERE idx = 0")
+    assert isinstance(worker.house.store, SqliteStore)
     worker.house.store._folds.clear()
     worker.run()
     found = last_check(worker.record)
