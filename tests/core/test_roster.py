@@ -96,3 +96,10 @@ def test_coming_back_and_another_role_make_nobody_new() -> None:
     world.write(enrol("rene", Role.REVIEWER), enrol("carl", Role.REVIEWER), enrol("carl", Role.LEAD))
     assert world.roster.since[RENE] == START
     assert world.roster.since[CARL] == later
+
+
+def test_the_outside_approver_is_a_partner_who_is_not_barred() -> None:
+    """Who hears of what nobody inside has done is never one of the house, nor one whom the reporter named (L6)."""
+    people = a_world().roster
+    assert people.partner(NOBODY) == PIA
+    assert people.partner(frozenset({PIA})) is None

@@ -66,8 +66,9 @@ def _step(journal: Journal, case: Case, item: ItemId) -> None:
     The one lowering without a decision; like every other it counts only once it is sealed.
     """
     held = case.held[item]
-    if not isinstance(held.fact, DefaultArmed) or not held.is_live:
-        return
+    # Whatever settles or lifts a default is a decision, and every decision meets its step.
+    assert isinstance(held.fact, DefaultArmed), "only what was armed steps down"
+    assert held.is_live, "a default that somebody decided on does not step down"
     if not evidence.concerns_nobody(journal.files.holder_cases(case.subject)):
         return
     there = held.item.standing
