@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import stat
@@ -12,7 +13,7 @@ import pytest
 from answerable.cli import app
 from answerable.cli.wiring import read_policy
 from answerable.errors import ConfigError
-from tests.running import House, command, settle_house
+from tests.running import House, command, settle_house, until
 
 
 @pytest.fixture(scope="module")
@@ -152,6 +153,66 @@ def test_a_missing_secret_is_one_sentence(tmp_path: Path) -> None:
     assert found.returncode == 1
     assert "NO_SUCH_KEY" in found.stderr
     assert "Traceback" not in found.stderr
+
+
+def unsigned(home: Path) -> House:
+    """Return a house for which a policy of its own is configured, in a new version that nobody has signed."""
+    house = settle_house(home)
+    shipped = Path("src/answerable/blobs/policies/startup.toml").read_text()
+    text = shipped.replace('version = "startup-1"', 'version = "own-1"').replace('look = "15m"', 'look = "5m"')
+    (home / "own.toml").write_text(text)
+    house.config.write_text(house.config.read_text().replace('name = "startup"', 'file = "own.toml"'))
+    return house
+
+
+def test_nothing_runs_under_a_policy_that_nobody_signed(tmp_path: Path) -> None:
+    """A record that has just begun has none: neither process starts, and each says which command to run."""
+    assert command("init", str(tmp_path)).returncode == 0
+    config = str(tmp_path / "answerable.toml")
+    assert "none" in command("status", "--config", config).stdout
+    for name in ("serve", "work"):
+        found = command(name, "--config", config)
+        assert found.returncode == 1
+        assert "two of the staff must sign" in found.stderr
+        assert f"answerable policy adopt --config {config}" in found.stderr
+        assert "Traceback" not in found.stderr
+    assert command("policy", "adopt", "--config", config).returncode == 1
+
+
+def test_a_policy_waits_until_two_have_signed_it(tmp_path: Path) -> None:
+    """The former one goes on, every inlet says so; what is signed is shown first, and the two are those who signed."""
+    house = unsigned(tmp_path)
+    try:
+        house.start("serve")
+        waits = {"in_force": "startup-1", "waiting": "policy own-1 waits for two signatures"}
+        assert until(lambda: house.call("GET", "/v1/health").json["policy"], "health knows the policy") == waits
+    finally:
+        house.close()
+    assert "policy own-1 waits for two signatures; startup-1 stays in force" in (tmp_path / "serve.log").read_text()
+    assert "policy own-1 waits for two signatures" in house.run("status").stdout
+    signed = house.sign("partner-1", "lead-1", "--by", "partner-1", "--by", "lead-1")
+    assert signed.returncode == 0, signed.stderr
+    assert re.search("tier 1: time to look +\\S? *15 min +\\S? *5 min +\\S? *stricter", signed.stdout), signed.stdout
+    assert hashlib.sha256((tmp_path / "own.toml").read_bytes()).hexdigest() in signed.stdout
+    assert "own-1 is in force, signed by partner-1 and lead-1" in signed.stdout
+    assert "nothing waits" in house.run("policy", "adopt").stdout
+    assert re.search(r"policy in force +own-1 *\n", house.run("status").stdout)
+
+
+def test_a_signature_is_given_by_its_owner(tmp_path: Path) -> None:
+    """One token twice, another's token, a machine's token, or one name alone: refused, and nothing is adopted."""
+    house = unsigned(tmp_path)
+    for first, second, more in (
+        ("lead-1", "lead-1", ()),
+        ("lead-1", "classifier-1", ()),
+        ("lead-1", "partner-1", ("--by", "partner-1", "--by", "lead-1")),
+        ("lead-1", "partner-1", ("--by", "lead-1")),
+    ):
+        found = house.sign(first, second, *more)
+        assert found.returncode == 1, found.stdout
+        assert "Traceback" not in found.stderr
+        assert not any(token in found.stdout + found.stderr for token in house.tokens.values())
+    assert "waits for two signatures" in house.run("status").stdout
 
 
 def test_every_command_says_what_it_does() -> None:

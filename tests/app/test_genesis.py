@@ -103,7 +103,9 @@ def test_what_is_configured_and_not_signed_waits(house: InMemory) -> None:
 def test_a_former_policy_comes_back_by_two_signatures(house: InMemory) -> None:
     """Its version keeps its text; going back is an adoption like any other."""
     assert adopt(house.answerable.acts, policy=NEXT, signers=SIGNERS) is None
-    assert adoption(house.answerable.acts, policy()).waiting == "policy startup-1 waits for two signatures"
+    found = adoption(house.answerable.acts, policy())
+    assert found.is_former
+    assert str(found.waiting).startswith("policy startup-1 waits for two signatures, again, after startup-2")
     assert adopt(house.answerable.acts, policy=policy(), signers=(PARTNER, LEAD)) is None
     assert [version for _, version, _ in adopted(house)] == ["startup-1", "startup-2", "startup-1"]
 

@@ -34,7 +34,8 @@ class Person:
 class Adoption:
     """How the configured policy stands to the record: the version in force, and the configured one where it waits.
 
-    `is_taken`: another text was adopted under its version before, so it can never be signed as it is.
+    `is_taken`: another text was adopted under its version before, so it can never be signed as it is. `is_former`: it
+    was in force before, as a process sees it that was started before the newer one was signed.
     """
 
     in_force: str | None
@@ -42,6 +43,7 @@ class Adoption:
     digest: str
     is_adopted: bool
     is_taken: bool
+    is_former: bool
 
     @property
     def waiting(self) -> str | None:
@@ -50,7 +52,8 @@ class Adoption:
             return None
         if self.is_taken:
             return f"policy {self.configured} was adopted before with another text: a changed policy has a new version"
-        return f"policy {self.configured} waits for two signatures"
+        again = f", again, after {self.in_force}; or start this with the policy in force" if self.is_former else ""
+        return f"policy {self.configured} waits for two signatures{again}"
 
 
 def establish(
@@ -122,13 +125,15 @@ def _adoption(roster: Roster, policy: str) -> Adoption:
         raise ConfigError(str(error)) from error
     # The address of a blob (store/protocol.py), told here before anybody has signed anything.
     digest = hashlib.sha256(policy.encode()).hexdigest()
-    in_force = roster.policies[-1] if roster.policies else None
+    in_force, known = roster.policies[-1] if roster.policies else None, roster.digests.get(version)
+    is_adopted = in_force is not None and roster.digests[in_force] == digest
     return Adoption(
         in_force=in_force,
         configured=version,
         digest=digest,
-        is_adopted=in_force is not None and roster.digests[in_force] == digest,
-        is_taken=roster.digests.get(version, digest) != digest,
+        is_adopted=is_adopted,
+        is_taken=known not in (None, digest),
+        is_former=known == digest and not is_adopted,
     )
 
 

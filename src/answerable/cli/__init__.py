@@ -43,7 +43,7 @@ def main() -> None:
         app()
     except AnswerableError as error:
         console = Console(stderr=True)
-        console.print(f"answerable: {error}", style="bold red", markup=False, highlight=False)
+        console.print(f"answerable: {error}", style="bold red", markup=False, highlight=False, soft_wrap=True)
         if error.hint:
-            console.print(f"  {error.hint}", markup=False, highlight=False)
+            console.print(f"  {error.hint}", markup=False, highlight=False, soft_wrap=True)
         sys.exit(1)

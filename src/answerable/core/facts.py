@@ -117,7 +117,7 @@ class StaffLeft(OfSystem):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyAdopted(OfSystem):
-    """A policy version came into force, signed by two."""
+    """A policy version came into force: these two signed it, each with a token of his own."""
 
     version: str
     digest: str
