@@ -10,7 +10,7 @@ from dataclasses import replace
 from answerable.core import draws
 from answerable.core.facts import LoweringKind, ProposalId, Refused, Role, SignalKind, StaffEnrolled, StaffId
 from answerable_gate import Level
-from tests.core.builders import CARL, EVA, HER, LEON, PIA, RENE, RITA, ROSA, World, a_world, at
+from tests.core.builders import CARL, EVA, HER, LEON, PIA, RENE, RITA, ROSA, World, a_world, at, refusal
 
 
 def proposed(world: World) -> ProposalId:
@@ -58,3 +58,16 @@ def test_nobody_is_enrolled_to_countersign_a_case_that_is_open() -> None:
     assert world.act(lambda journal: not draws.is_able(journal, old, RITA, CARL))
     drawn = world.act(lambda journal: {draws.draw(journal, new, f"pr_{n}", RITA) for n in range(60)})
     assert drawn == {*able, CARL, "friend"}
+
+
+def test_a_lift_needs_two_who_may_still_sign_when_it_is_carried_out() -> None:
+    """Who signed and has left since is no second person any more: another is drawn, or it is proposed anew (L4)."""
+    world = a_world().with_flag(kind=SignalKind.TRAJECTORY).answer_all().all_view()
+    case = world.case()
+    proposal = world.propose(case, LoweringKind.LIFT, to=at(Level.WATCH))
+    assert not isinstance(proposal, Refused), proposal
+    second = world.drawn(case, proposal)
+    assert world.sign(case, proposal) is None
+    world.leave(second).fast_forward(hours=72)
+    assert refusal(world.lift(case, proposal)) == "signer_unfit"
+    assert world.level() is Level.GUARDED

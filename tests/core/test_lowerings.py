@@ -588,16 +588,3 @@ def test_an_answer_or_a_flag_that_is_not_there_is_not_found() -> None:
     assert refusal(world.answer_flag(world.case(), SignalId("sg_none"))) == "not_found"
     assert SUBJECT in world.files.subjects
     assert world.due(world.case(), DeadlineKind.DECIDE) == hours(24)
-
-
-def test_a_lift_needs_two_who_may_still_sign_when_it_is_carried_out() -> None:
-    """Who signed and has left since is no second person any more: another is drawn, or it is proposed anew (L4)."""
-    world = a_world().with_flag(kind=SignalKind.TRAJECTORY).answer_all().all_view()
-    case = world.case()
-    proposal = world.propose(case, LoweringKind.LIFT, to=at(Level.WATCH))
-    assert not isinstance(proposal, Refused), proposal
-    second = world.drawn(case, proposal)
-    assert world.sign(case, proposal) is None
-    world.leave(second).fast_forward(hours=72)
-    assert refusal(world.lift(case, proposal)) == "signer_unfit"
-    assert world.level() is Level.GUARDED
