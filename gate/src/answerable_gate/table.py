@@ -6,12 +6,14 @@ Law: a record is found under every alias it bears; one alias may lead to several
 from __future__ import annotations
 
 import hashlib
+import struct
 from array import array
 from collections.abc import Iterator
 
 from answerable_gate.packed import HEAD_BYTES, bears, is_about
 
 SLAB_BYTES = 1 << 20
+_TAG = struct.Struct("<I")
 _WASTE_MAX = SLAB_BYTES // 2
 _FIRST_CELLS = 1 << 10
 _LOW = 0xFFFF_FFFF
@@ -80,7 +82,7 @@ class Table:
     def find(self, alias: bytes) -> tuple[Place, ...]:
         """Give the places of the records that bear an alias."""
         # Index.slots() written out, because this runs for every exchange.
-        index, tag = self._aliases, int.from_bytes(alias[:4], "little")
+        index, tag = self._aliases, _TAG.unpack_from(alias)[0]
         cells, mask = index.cells, index.mask
         place = tag & mask
         found: tuple[Place, ...] = ()
@@ -119,7 +121,7 @@ class Table:
         else:
             self._replace(slot, record)
         for alias in aliases:
-            self._aliases.add(int.from_bytes(alias[:4], "little"), slot)
+            self._aliases.add(_TAG.unpack_from(alias)[0], slot)
         return slot
 
     def _replace(self, slot: int, record: bytes) -> None:
