@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from answerable.cli.policy import TOKEN_VARIABLES
 from answerable.config import init_config
 from answerable.edge import RandomMint
 
@@ -71,8 +72,11 @@ def main() -> None:
         starter = init_config(home / "answerable.toml", mint=RandomMint())
         config = home / "answerable.toml"
         config.write_text(config.read_text().replace("127.0.0.1:8700", "127.0.0.1:0"))
-        command = [sys.executable, "-m", "answerable", "serve", "--config", str(config)]
-        serve = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        program, named = [sys.executable, "-m", "answerable"], ["--config", str(config)]
+        quiet = {"stderr": subprocess.DEVNULL, "stdout": subprocess.PIPE}
+        tokens = dict(zip(TOKEN_VARIABLES, (starter.tokens[who] for who in ("lead-1", "partner-1")), strict=True))
+        subprocess.run([*program, "policy", "adopt", *named], env=os.environ | tokens, check=True, **quiet)
+        serve = subprocess.Popen([*program, "serve", *named], text=True, **quiet)
         try:
             api = serve.stdout.readline().split("api=")[1].split()[0]
             report(home, serve, api, starter.tokens["classifier-1"])
