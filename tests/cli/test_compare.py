@@ -46,7 +46,7 @@ def other(value: Any) -> Any:
 
 def altered(value: Any) -> Iterator[Any]:
     """Yield a value once for each leaf in it, with that leaf changed."""
-    if is_dataclass(value) and not isinstance(value, Standing):
+    if is_dataclass(value) and not isinstance(value, type | Standing):
         for one in fields(value):
             yield from (replace(value, **{one.name: new}) for new in altered(getattr(value, one.name)))
     elif isinstance(value, dict):
