@@ -117,7 +117,7 @@ def _weather(opened: Open, folder: Path, *, subjects: int, kills: int, deadly: f
 
 def test_deaths_at_any_statement_lose_and_double_nothing(opened: Open, tmp_path: Path) -> None:
     """Thirty SIGKILLs from within and without, two workers at once: fired = took effect = facts = outbox rows."""
-    _weather(opened, tmp_path, subjects=400, kills=30, deadly=0.01)
+    _weather(opened, tmp_path, subjects=400, kills=30, deadly=0.02)
 
 
 @pytest.mark.long
@@ -129,8 +129,8 @@ def test_a_long_storm_loses_and_doubles_nothing(opened: Open, tmp_path: Path) ->
 def test_without_the_transaction_the_same_storm_is_caught(opened: Open, tmp_path: Path) -> None:
     """The negative control: with every statement committing by itself, the same deaths leave what the check finds."""
     store = opened()
-    _prepare(store, 40)
-    _rage(store, tmp_path, kills=6, deadly=0.01, workers=1, is_broken=True)
+    _prepare(store, 60)
+    _rage(store, tmp_path, kills=6, deadly=0.03, workers=1, is_broken=True)
     _expect_damage(lambda: _finish_and_check(tmp_path))
 
 
