@@ -71,3 +71,23 @@ def test_a_lift_needs_two_who_may_still_sign_when_it_is_carried_out() -> None:
     world.leave(second).fast_forward(hours=72)
     assert refusal(world.lift(case, proposal)) == "signer_unfit"
     assert world.level() is Level.GUARDED
+
+
+def test_a_second_confirmation_restarts_the_cooling_off() -> None:
+    """It changes no digest, so both signatures stand, and still nothing is lifted before it was thought over (L4)."""
+    world = a_world().with_notice()
+    case = world.case()
+    (notice,) = case.notices
+    world.confirm_notice(case, notice)
+    world.answer_all().all_view()
+    proposal = world.propose(case, LoweringKind.LIFT, to=at(Level.GUARDED))
+    assert not isinstance(proposal, Refused), proposal
+    assert world.sign(case, proposal) is None
+    world.fast_forward(hours=72)
+    world.confirm_notice(case, notice)
+    assert refusal(world.lift(case, proposal)) == "cooling_off"
+    assert world.sign(case, proposal) is None
+    world.fast_forward(hours=23)
+    assert refusal(world.lift(case, proposal)) == "cooling_off"
+    world.fast_forward(hours=1)
+    assert world.lift(case, proposal) is None

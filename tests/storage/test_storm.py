@@ -122,8 +122,8 @@ def test_deaths_at_any_statement_lose_and_double_nothing(opened: Open, tmp_path:
 
 @pytest.mark.long
 def test_a_long_storm_loses_and_doubles_nothing(opened: Open, tmp_path: Path) -> None:
-    """A hundred deaths over two thousand accounts end as well as none."""
-    _weather(opened, tmp_path, subjects=2_000, kills=100, deadly=0.002)
+    """Sixty deaths over two thousand accounts end as well as none."""
+    _weather(opened, tmp_path, subjects=2_000, kills=60, deadly=0.004)
 
 
 def test_without_the_transaction_the_same_storm_is_caught(opened: Open, tmp_path: Path) -> None:

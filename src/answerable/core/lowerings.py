@@ -272,12 +272,15 @@ def _signatures(proposal: Proposal, staff: StaffId | None, digest: str | None) -
 
 
 def _cooling_since(journal: Journal, case: Case, proposal: Proposal) -> datetime:
-    """Return when the cooling-off began: the first countersignature since the newest evidence above E0 (L4)."""
+    """Return when the cooling-off began: the first countersignature since the newest evidence above E0 (L4).
+
+    A notice confirmed a second time is such evidence and changes no digest: until it is signed again, it begins now.
+    """
     holder = journal.files.holder(case.subject)
     link_times = (link.at for account in holder for link in account.links.values())
     grave = evidence.last_grave(journal.files.holder_cases(case.subject), link_times)
     seconds = [one.at for one in _signatures(proposal, proposal.drawn, None) if grave is None or one.at >= grave]
-    return min(seconds)
+    return min(seconds, default=journal.now)
 
 
 def _gravest_tier(journal: Journal, case: Case) -> Tier:
