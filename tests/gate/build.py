@@ -26,10 +26,12 @@ from answerable_gate import (
     Release,
     Shield,
     Standing,
+    Withheld,
     alias,
     entry_line,
     heartbeat_line,
     hello_line,
+    withheld_line,
 )
 from answerable_gate.gate import Pinned, Received
 from answerable_gate.io.proofs import pin
@@ -74,6 +76,11 @@ def an_entry(*items: Item, version: int = 1, subject: str = "subject_a", frozen:
         open=True,
         reason_ref=subject,
     )
+
+
+def a_withheld(version: int = 2, subject: str = "subject_a", *, known_as: str | None = None) -> Withheld:
+    """Build what a store says of a subject whose facts it cannot read; his alias is that of `known_as`."""
+    return Withheld(subject=subject, version=version, aliases=(alias(GATE_KEY, known_as or subject).hex(),))
 
 
 def a_policy(**changes: object) -> GatePolicy:
@@ -174,6 +181,10 @@ class Bench:
     def send(self, entry: Entry, *releases: Release, seq: int | None = None) -> Received:
         """Send an entry over the feed."""
         return self.receive(entry_line(seq or self.gate.after + 1, entry, releases, now=after(self.wall)))
+
+    def withhold(self, version: int = 2, subject: str = "subject_a", *, known_as: str | None = None) -> Received:
+        """Send that an entry is withheld."""
+        return self.receive(withheld_line(self.gate.after + 1, a_withheld(version, subject, known_as=known_as)))
 
     def catch_up(self) -> None:
         """Greet and send a heartbeat."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -22,8 +23,8 @@ from answerable_gate import (
     covers,
     standing,
 )
-from answerable_gate.admission import mark, meet, stricter
-from tests.gate.build import START, Log, after, an_entry, an_item, standings
+from answerable_gate.admission import mark, meet, stricter, withhold
+from tests.gate.build import START, Log, a_withheld, after, an_entry, an_item, standings
 
 
 @dataclass
@@ -89,6 +90,64 @@ def test_any_feed_ends_at_the_truth_once_its_newest_line_came(steps: list, data:
     held = admit(held, final, releases, verify, now=now).held
     assert held.entry == final
     assert standing(held.entry.items, after(120), held.fallen) == standing(final.items, after(120))
+
+
+@given(changes, st.data())
+def test_withheld_lines_never_lower_and_end_with_the_newer_entry(steps: list, data: st.DataObject) -> None:
+    """Mixed in anywhere, lost or twice: nothing goes, and withheld is what is newer than every entry that came."""
+    store = history(steps)
+    line = st.tuples(st.booleans(), st.integers(1, len(store.lines)))
+    verify = store.log.pinned.verify
+    held, told, withheld = None, 0, 0
+    for step, (is_withheld, version) in enumerate(data.draw(st.lists(line, max_size=10))):
+        now, before = after(step), held
+        if is_withheld:
+            held = withhold(held, a_withheld(version, known_as=f"name_{version}"), now=now)
+            assert withhold(held, a_withheld(version, known_as=f"name_{version}"), now=now) == held
+            if before is not None:
+                assert held.entry.items == before.entry.items
+                assert set(held.entry.aliases) >= set(before.entry.aliases)
+            withheld = max(withheld, version)
+        else:
+            held = admit(held, *store.lines[version - 1], verify, now=now).held
+            told = max(told, version)
+        assert held.withheld == (withheld if withheld > told else 0)
+        assert held.entry.version == told
+        truth = standing(store.lines[told - 1][0].items if told else (), now)
+        assert covers(standing(held.entry.items, now, held.fallen), truth)
+    final, releases = store.lines[-1]
+    held = admit(held, final, releases, verify, now=START).held
+    assert (held.withheld, held.entry.items) == (0, final.items)
+
+
+@given(st.lists(st.integers(1, 5), min_size=1), st.randoms())
+def test_withheld_lines_are_a_set(versions: list[int], chance: random.Random) -> None:
+    """In any order, twice or once, they leave the same."""
+
+    def all_of(told: list[int]) -> Held | None:
+        held = None
+        for version in told:
+            held = withhold(held, a_withheld(version, known_as=f"name_{version}"), now=START)
+        return held
+
+    turned = versions + versions[:2]
+    chance.shuffle(turned)
+    assert all_of(turned) == all_of(versions)
+
+
+def test_what_is_withheld_keeps_its_aliases_until_it_is_told() -> None:
+    """An older entry that nothing stands in does not let the bearer of a withheld one go; the newer one does."""
+    told = a_withheld(3, known_as="another")
+    held = withhold(Held(entry=an_entry()), told, now=START)
+    second = admit(held, an_entry(version=2), (), None, now=START).held
+    assert set(second.entry.aliases) == {*an_entry().aliases, *told.aliases}
+    assert admit(second, an_entry(version=3), (), None, now=START).held == Held(entry=an_entry(version=3))
+
+
+def test_time_goes_on_while_something_is_withheld() -> None:
+    """What is held falls due as ever, also with the very line that says so."""
+    held = Held(entry=an_entry(an_item(effective=30)))
+    assert withhold(held, a_withheld(), now=after(30)).fallen == {"item_a"}
 
 
 @given(changes, st.data())

@@ -9,9 +9,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from answerable_gate import Entry, EntryLine, Heartbeat, Hello, Lines, Malformed, alias, entry_line, feed
+from answerable_gate import (
+    Entry,
+    EntryLine,
+    Heartbeat,
+    Hello,
+    Lines,
+    Malformed,
+    Withheld,
+    WithheldLine,
+    alias,
+    entry_line,
+    feed,
+    withheld_line,
+)
 from answerable_gate.feed import heartbeat_line, hello_line, read_line
-from tests.gate.build import GATE_KEY, ORIGIN, START, Bench, Log, a_policy, an_entry, an_item
+from tests.gate.build import GATE_KEY, ORIGIN, START, Bench, Log, a_policy, a_withheld, an_entry, an_item
 from tests.gate.test_entry import entries
 
 short_lines = st.lists(st.binary(max_size=6).map(lambda line: line.replace(b"\n", b"")), max_size=8)
@@ -43,6 +56,24 @@ def test_an_entry_survives_the_feed(entry: Entry, seq: int) -> None:
     release = Log().lift("item_a")
     line = entry_line(seq, entry, [release], now=START)
     assert read_line(line, received=START) == EntryLine(seq=seq, entry=entry, releases=(release,))
+
+
+@given(entries, st.integers(1, 2**53 - 1))
+def test_a_withheld_entry_survives_the_feed(entry: Entry, seq: int) -> None:
+    """Reading gives back what was written, in whatever order the aliases came."""
+    told = Withheld(subject=entry.subject, version=entry.version, aliases=entry.aliases)
+    turned = Withheld(subject=entry.subject, version=entry.version, aliases=entry.aliases[::-1])
+    assert read_line(withheld_line(seq, turned), received=START) == WithheldLine(seq=seq, withheld=told)
+
+
+@pytest.mark.parametrize(
+    "change", [{"seq": 0}, {"version": 0}, {"subject": ""}, {"aliases": ["x"]}, {"aliases": None}, {"entry": {}}]
+)
+def test_a_broken_withheld_line_is_malformed(change: dict) -> None:
+    """It is read as strictly as an entry."""
+    line = json.loads(withheld_line(1, a_withheld())) | change
+    with pytest.raises(Malformed):
+        read_line(json.dumps(line).encode(), received=START)
 
 
 def test_greeting_and_heartbeat_survive_the_feed() -> None:

@@ -28,9 +28,9 @@ from answerable_gate import (
     encode,
     judge,
 )
-from answerable_gate.admission import mark
+from answerable_gate.admission import mark, withhold
 from answerable_gate.gate import merge
-from tests.gate.build import GATE_KEY, START, Bench, a_policy, after, an_entry, an_item, standings
+from tests.gate.build import GATE_KEY, START, Bench, a_policy, a_withheld, after, an_entry, an_item, standings
 
 PAUSED_IN_A_MINUTE = an_item("item_d", Level.PAUSED, effective=60)
 
@@ -356,7 +356,53 @@ def test_a_gate_without_verifier_never_lowers() -> None:
     assert answer(bench) == "refuse"
 
 
+def test_what_is_withheld_is_kept_and_judged_as_if_stale() -> None:
+    """A tightening that the store cannot read is not silently absent: all that is held stays, and `on_stale` holds."""
+    bench = Bench(policy=a_policy(on_stale="refuse"))
+    bench.catch_up()
+    bench.send(an_entry(an_item(level=Level.WATCH)))
+    assert (answer(bench), answer(bench, "stranger")) == ("allow", "allow")
+    received = bench.withhold(2)
+    assert (received.subject, received.fresh) == ("subject_a", ())
+    bench.withhold(1, "stranger")
+    bench.receive(bench.heartbeat())
+    assert (answer(bench), answer(bench, "stranger"), answer(bench, "somebody")) == ("refuse", "refuse", "allow")
+    status = bench.gate.status(**bench.times)
+    assert (status.in_force, status.withheld, status.subjects) == (True, 2, 2)
+    held = bench.gate.held("subject_a")
+    assert held is not None
+    assert held.entry.items == (an_item(level=Level.WATCH),)
+    bench.send(an_entry(an_item(level=Level.WATCH), version=2))
+    bench.send(an_entry(version=1, subject="stranger"))
+    assert (answer(bench), answer(bench, "stranger")) == ("allow", "allow")
+    assert bench.gate.status(**bench.times).withheld == 0
+    bench.withhold(2)
+    assert (answer(bench), bench.gate.status(**bench.times).withheld) == ("allow", 0)
+
+
+def test_what_is_withheld_is_told_to_running_streams_once() -> None:
+    """A stream may have to end; the same line again, or an older one, says nothing new."""
+    bench = Bench()
+    watched = bench.gate.watch("subject_a")
+    bench.send(an_entry())
+    bench.gate.risen()
+    for version, risen in ((3, {watched}), (3, set()), (2, set()), (4, {watched})):
+        bench.withhold(version)
+        assert bench.gate.risen() == risen
+
+
+def test_an_alias_that_only_a_withheld_entry_bears_is_found() -> None:
+    """Who comes under it shares the stricter of everything with whoever else does."""
+    bench = Bench(policy=a_policy(on_stale="guarded"))
+    bench.catch_up()
+    bench.send(an_entry(an_item(level=Level.WATCH)))
+    bench.withhold(1, "subject_b", known_as="subject_a")
+    verdict = bench.gate.check(a_request(), **bench.times)
+    assert (verdict.level, verdict.not_known, verdict.reason_ref) == (Level.GUARDED, ("entry",), "subject_a")
+
+
 an_op = st.one_of(
+    st.tuples(st.just("withhold"), st.tuples(st.sampled_from(["subject_a", "subject_b"]), st.integers(1, 6))),
     st.tuples(st.just("wait"), st.floats(0, 50)),
     st.tuples(st.just("step"), st.floats(-5_000, 5_000)),
     st.tuples(st.just("beat"), st.none()),
@@ -387,10 +433,11 @@ asked = st.builds(
 )
 
 
-@given(st.lists(st.tuples(an_op, asked), max_size=15))
-def test_the_dense_gate_answers_like_the_plain_law(steps: list) -> None:
+@given(st.lists(st.tuples(an_op, asked), max_size=15), st.sampled_from(["allow", "guarded", "refuse"]))
+def test_the_dense_gate_answers_like_the_plain_law(steps: list, on_stale: str) -> None:
     """Packed, remembered and looked up, every verdict is what judge says of what admit holds at that time."""
-    bench = Bench()
+    policy = a_policy(on_stale=on_stale)
+    bench = Bench(policy=policy)
     model: dict[str, Held] = {}
     for (kind, value), request in steps:
         if kind == "wait":
@@ -399,6 +446,11 @@ def test_the_dense_gate_answers_like_the_plain_law(steps: list) -> None:
             bench.wall += value
         elif kind == "beat":
             bench.receive(bench.heartbeat())
+        elif kind == "withhold":
+            version, subject = value[1], value[0]
+            bench.withhold(version, subject)
+            now = bench.gate.tick(**bench.times)
+            model[subject] = withhold(model.get(subject), a_withheld(version, subject), now=now)
         else:
             subject, version, items, frozen = value
             entry = an_entry(*items, subject=subject, version=version, frozen=frozen)
@@ -411,8 +463,10 @@ def test_the_dense_gate_answers_like_the_plain_law(steps: list) -> None:
         held = model.get(request.identity)
         reach = bench.gate.status(**bench.times).reach
         fallen = held.fallen if held else frozenset()
-        wanted = judge(held.entry if held else None, request, now, bench.policy, contact=reach, fallen=fallen)
+        known, withheld = (held.entry, held.withheld > 0) if held else (None, False)
+        wanted = judge(known, request, now, policy, contact=reach, fallen=fallen, withheld=withheld)
         assert verdict == wanted
+        assert bench.gate.status(**bench.times).withheld == sum(one.withheld > 0 for one in model.values())
 
 
 def _arrived(entry: Entry, bench: Bench, now: datetime) -> Entry:

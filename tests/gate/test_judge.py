@@ -22,6 +22,7 @@ requests = st.builds(
     model=st.sampled_from([None, "m1", "m2", "m3"]),
     tools=some_names,
 )
+STRICTNESS = ("allow", "limit", "refuse")
 policies = st.builds(a_policy, on_stale=rules, on_cold_start=rules, on_no_identity=rules)
 freezes = st.none() | st.builds(Frozen, models=some_names, tools=some_names)
 
@@ -49,6 +50,39 @@ def test_the_level_decides(level: Level, answer: str) -> None:
     assert (verdict.answer, verdict.level) == (answer, level)
     assert verdict.ground == ("level" if answer == "refuse" else None)
     assert (verdict.reason_ref, verdict.review_by) == ("subject_a", after(90 * 86400))
+
+
+@given(st.lists(standings, max_size=2), requests, policies, reaches, freezes, st.booleans())
+def test_withheld_is_at_least_its_own_and_at_least_stale(
+    items: list, request: Request, policy: GatePolicy, contact: Contact, frozen: Frozen | None, is_open: bool
+) -> None:
+    """Whatever stands, a withheld subject never gets more than without, nor more than a stranger at a stale gate."""
+    listed = [replace(an_item(f"item_{place}"), standing=there) for place, there in enumerate(items)]
+    entry = replace(an_entry(*listed, frozen=frozen), open=is_open)
+    got = judge(entry, request, START, policy, contact=contact, withheld=True)
+    assert "entry" in got.not_known
+    named = replace(request, identity="subject_a")
+    rules = replace(policy, on_no_identity="allow")
+    for other in (
+        judge(entry, request, START, policy, contact=contact),
+        judge(None, named, START, rules, contact="stale"),
+    ):
+        assert STRICTNESS.index(got.answer) >= STRICTNESS.index(other.answer)
+        assert got.level >= other.level or got.answer == "refuse"
+        assert got.limits >= other.limits or got.answer == "refuse"
+        assert got.ground is not None or other.ground is None
+
+
+def test_a_withheld_subject_by_rule() -> None:
+    """Allow stays allow; guarded guards, known or not; refuse refuses, and a level that refuses stays the ground."""
+    watched = an_entry(an_item(level=Level.WATCH))
+    wanted = {"allow": ("allow", Level.WATCH, None), "guarded": ("limit", Level.GUARDED, None)}
+    for rule, (answer, level, ground) in (wanted | {"refuse": ("refuse", Level.GUARDED, "policy")}).items():
+        got = judge(watched, PLAIN, START, a_policy(on_stale=rule), withheld=True)
+        assert (got.answer, got.level, got.ground, got.reason_ref) == (answer, level, ground, "subject_a")
+        assert judge(None, PLAIN, START, a_policy(on_stale=rule), withheld=True).answer == answer
+    paused = an_entry(an_item(level=Level.PAUSED))
+    assert judge(paused, PLAIN, START, a_policy(on_stale="refuse"), withheld=True).ground == "level"
 
 
 def test_guarded_withholds_memory_documents_and_most_tools() -> None:

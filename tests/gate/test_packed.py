@@ -19,13 +19,14 @@ from tests.gate.test_entry import entries, tokens
 minted = st.builds(lambda seed, prefix: SeededMint(seed).token(prefix), st.integers(0), st.sampled_from(["a", "item"]))
 
 
-@given(entries, st.randoms())
-@example(an_entry(an_item()), Random(0))
-@example(an_entry(), Random(0))
-def test_packing_loses_nothing(entry: Entry, chance: Random) -> None:
+@given(entries, st.randoms(), st.integers(1, 2**53 - 1) | st.just(0))
+@example(an_entry(an_item()), Random(0), 0)
+@example(an_entry(), Random(0), 0)
+@example(an_entry(), Random(0), 2)
+def test_packing_loses_nothing(entry: Entry, chance: Random, withheld: int) -> None:
     """Unpacking gives back what was packed, and the head says the truth about it."""
     fallen = frozenset(item.id for item in entry.items if chance.random() < 0.5)
-    held = Held(entry=entry, fallen=fallen)
+    held = Held(entry=entry, fallen=fallen, withheld=withheld)
     record = pack(held)
     assert unpack(record) == held
     assert pack(unpack(record)) == record
@@ -33,7 +34,7 @@ def test_packing_loses_nothing(entry: Entry, chance: Random) -> None:
     there = join(*(item.standing for item in counting))
     review_by = min((item.review_by for item in counting if item.review_by), default=None)
     is_known = bool(entry.items or entry.open or entry.frozen)
-    is_plain = is_known and entry.frozen is None and not there.shields
+    is_plain = is_known and not withheld and entry.frozen is None and not there.shields
     if is_plain and entry.reason_ref in {None, entry.subject}:
         mask = sum(1 << place for place, limit in enumerate(Limit) if limit in there.limits)
         shape, reason_ref, review = summary(b"12345" + record, 5)

@@ -40,6 +40,7 @@ def test_without_a_reference_one_can_object_all_the_same() -> None:
     ("verdict", "refused", "closed"),
     [
         (STRICTEST._replace(ground="policy", not_known=("contact",), reason_ref=None), NOT_READY, NOT_READY),
+        (STRICTEST._replace(ground="policy", not_known=("entry",), reason_ref=None), NOT_READY, NOT_READY),
         (STRICTEST._replace(ground="policy", not_known=("identity",), reason_ref=None), NO_IDENTITY, NO_IDENTITY),
         (STRICTEST._replace(ground="policy", not_known=("identity", "contact"), reason_ref=None), NOT_READY, NOT_READY),
     ],

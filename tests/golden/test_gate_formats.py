@@ -28,11 +28,13 @@ from answerable_gate import (
     Release,
     Shield,
     Standing,
+    Withheld,
     alias,
     entry_line,
     heartbeat_line,
     hello_line,
     snapshot,
+    withheld_line,
 )
 from answerable_gate.io.proofs import pin, unsealer
 from tests.golden.test_ledger_format import ORIGIN, PRIVATE, blocks, golden_entries
@@ -102,14 +104,19 @@ def a_release() -> Release:
     return Release(leaf=leaf, index=1, size=2, path=(leaf_hash(first),), note=note)
 
 
+# Another account, changed by a newer program than the store that feeds this gate.
+WITHHELD = Withheld(subject="s_q5ju", version=2, aliases=(alias(GATE_KEY, "user-8").hex(),))
+
+
 def golden_feed() -> bytes:
     """Return the lines of the example, made anew."""
     return b"".join((
         hello_line(Hello(origin=ORIGIN, key=KEY, check=alias(GATE_KEY, "").hex(), policy=POLICY)),
         entry_line(7, an_entry(3, MEASURE, ARMED, SHARED), (), now=NOW),
-        heartbeat_line(Heartbeat(seq=7, now=NOW, size=1)),
-        entry_line(8, an_entry(4, ARMED), (a_release(),), now=NOW),
-        heartbeat_line(Heartbeat(seq=8, now=NOW, size=2)),
+        withheld_line(8, WITHHELD),
+        heartbeat_line(Heartbeat(seq=8, now=NOW, size=1)),
+        entry_line(9, an_entry(4, ARMED), (a_release(),), now=NOW),
+        heartbeat_line(Heartbeat(seq=9, now=NOW, size=2)),
     ))
 
 
@@ -142,23 +149,25 @@ def test_the_feed_is_written_to_the_byte() -> None:
 
 
 def test_the_frozen_feed_is_read() -> None:
-    """A gate takes every line; what no proof freed stays, and what the proof names goes."""
+    """A gate takes every line; what no proof freed stays, what the proof names goes, and what is withheld is known."""
     lines = (HERE / "feed.ndjson").read_bytes().splitlines()
-    gate = told(lines[:3])
+    gate = told(lines[:4])
     held = gate.held("s_v8tn")
     assert held is not None and held.entry == an_entry(3, MEASURE, ARMED, SHARED)
     last = told(lines)
     after = last.held("s_v8tn")
     assert after is not None and [item.id for item in after.entry.items] == ["i_9bzr", "i_m6ty^guarded"]
-    assert last.status(wall=NOW, monotonic=MONOTONIC).in_force
+    status = last.status(wall=NOW, monotonic=MONOTONIC)
+    assert (status.in_force, status.withheld) == (True, 1)
 
 
 def test_the_snapshot_is_written_to_the_byte() -> None:
-    """Today's program writes the snapshot that was frozen, of the gate that read the first three lines."""
-    gate = told(golden_feed().splitlines()[:3])
+    """Today's program writes the snapshot that was frozen, of the gate that read the first four lines."""
+    gate = told(golden_feed().splitlines()[:4])
     assert in_hex(snapshot.write(gate, seal, wall=NOW, monotonic=MONOTONIC)) == (HERE / "snapshot.hex").read_text()
-    (record,) = gate.save(wall=NOW, monotonic=MONOTONIC).records
+    record, withheld = gate.save(wall=NOW, monotonic=MONOTONIC).records
     assert in_hex(record) == (HERE / "record.hex").read_text()
+    assert in_hex(withheld) == (HERE / "withheld.hex").read_text()
 
 
 def test_the_frozen_snapshot_is_read() -> None:
@@ -166,11 +175,18 @@ def test_the_frozen_snapshot_is_read() -> None:
     written = bytes.fromhex((HERE / "snapshot.hex").read_text())
     gate = a_gate()
     gate.restore(snapshot.read(written, unsealer(SNAPSHOT_KEY)), wall=NOW, monotonic=MONOTONIC)
-    assert gate.held("s_v8tn") == told(golden_feed().splitlines()[:3]).held("s_v8tn")
+    other = told(golden_feed().splitlines()[:4])
+    assert all(gate.held(one) == other.held(one) for one in ("s_v8tn", "s_q5ju"))
 
 
 @pytest.mark.parametrize(
-    ("page", "file"), [("feed.md", "feed.ndjson"), ("snapshot.md", "snapshot.hex"), ("snapshot.md", "record.hex")]
+    ("page", "file"),
+    [
+        ("feed.md", "feed.ndjson"),
+        ("snapshot.md", "snapshot.hex"),
+        ("snapshot.md", "record.hex"),
+        ("snapshot.md", "withheld.hex"),
+    ],
 )
 def test_the_specification_shows_the_frozen_bytes(page: str, file: str) -> None:
     """Each example in docs/spec is the frozen file, whole."""

@@ -5,8 +5,19 @@ Law: nothing here reads a clock, a file or a network, but for the adapters in `a
 
 from answerable_gate.admission import Admitted, Held, admit
 from answerable_gate.clock import Clock, ClockSuspect, adopt, tick
-from answerable_gate.entry import Entry, Frozen, Item, decode, encode
-from answerable_gate.feed import EntryLine, Heartbeat, Hello, Lines, alias, entry_line, heartbeat_line, hello_line
+from answerable_gate.entry import Entry, Frozen, Item, Withheld, decode, encode
+from answerable_gate.feed import (
+    EntryLine,
+    Heartbeat,
+    Hello,
+    Lines,
+    WithheldLine,
+    alias,
+    entry_line,
+    heartbeat_line,
+    hello_line,
+    withheld_line,
+)
 from answerable_gate.gate import FeedBehind, Gate, NotOurFeed, Pinned, Received, Saved, Status
 from answerable_gate.judge import GatePolicy, Request, Verdict, judge
 from answerable_gate.measures import NOTHING, Level, Limit, Shield, Standing, cap, covers, join
@@ -45,6 +56,8 @@ __all__ = [
     "Status",
     "Verdict",
     "Verify",
+    "Withheld",
+    "WithheldLine",
     "admit",
     "adopt",
     "alias",
@@ -61,4 +74,5 @@ __all__ = [
     "standing",
     "tick",
     "uncovered",
+    "withheld_line",
 ]

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from answerable_gate.entry import Entry, Frozen, Item
+from answerable_gate.entry import Entry, Frozen, Item, Withheld
 from answerable_gate.measures import join
 from answerable_gate.release import Release, ReleasingEntry, Verify, proven
 from answerable_gate.standing import counts, uncovered
@@ -17,10 +17,14 @@ from answerable_gate.standing import counts, uncovered
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
-    """An entry as a gate holds it; `fallen` are the ids that have counted and therefore always will (L1)."""
+    """An entry as a gate holds it; `fallen` are the ids that have counted and therefore always will (L1).
+
+    `withheld` is the newest version that the store could not tell, 0 where the entry is as new as that or newer.
+    """
 
     entry: Entry
     fallen: frozenset[str] = frozenset()
+    withheld: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,16 +52,34 @@ def admit(
     gone = [item for item in held.entry.items if item.id not in items]
     missing = uncovered(gone, tuple(items.values()), now, held.fallen)
     refused = _not_freed(missing, releases, verify, received.subject)
+    withheld = held.withheld if held.withheld > received.version else 0
     items |= {item.id: item for item in refused}
     entry = replace(
         received,
         items=tuple(sorted(items.values(), key=lambda item: item.id)),
-        aliases=_aliases(held.entry, received, items),
+        aliases=_aliases(held.entry, received, stays=bool(items or withheld)),
         frozen=_freeze(held.entry, received, items),
         open=received.open or bool(refused),
         reason_ref=received.reason_ref or (held.entry.reason_ref if refused else None),
     )
-    return Admitted(held=mark(Held(entry=entry, fallen=held.fallen & items.keys()), now=now), refused=refused)
+    joined = Held(entry=entry, fallen=held.fallen & items.keys(), withheld=withheld)
+    return Admitted(held=mark(joined, now=now), refused=refused)
+
+
+def withhold(held: Held | None, told: Withheld, *, now: datetime) -> Held:
+    """Join to what is held that there is a version which could not be told; nothing that is held goes."""
+    held = _nothing_of(told.subject) if held is None else held
+    assert told.subject == held.entry.subject, "entries of two subjects"
+    if told.version > held.entry.version:
+        entry = replace(held.entry, aliases=tuple(sorted({*held.entry.aliases, *told.aliases})))
+        held = replace(held, entry=entry, withheld=max(held.withheld, told.version))
+    return mark(held, now=now)
+
+
+def _nothing_of(subject: str) -> Held:
+    # Version 0 is older than any that a store writes.
+    entry = Entry(subject=subject, version=0, items=(), aliases=(), frozen=None, open=False, reason_ref=None)
+    return Held(entry=entry)
 
 
 def mark(held: Held, *, now: datetime) -> Held:
@@ -96,9 +118,9 @@ def _freed(item: Item, proofs: Iterable[ReleasingEntry], subject: str) -> bool:
     return any(entry.frees(item, subject) for entry in proofs)
 
 
-def _aliases(held: Entry, received: Entry, items: dict[str, Item]) -> tuple[str, ...]:
-    # To forget an alias is to let its bearer go, so it stays as long as anything stands.
-    return tuple(sorted({*held.aliases, *received.aliases})) if items else received.aliases
+def _aliases(held: Entry, received: Entry, *, stays: bool) -> tuple[str, ...]:
+    # To forget an alias is to let its bearer go, so it stays as long as anything stands or is withheld.
+    return tuple(sorted({*held.aliases, *received.aliases})) if stays else received.aliases
 
 
 def _freeze(held: Entry, received: Entry, items: dict[str, Item]) -> Frozen | None:

@@ -61,6 +61,15 @@ class Entry:
     reason_ref: str | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Withheld:
+    """That there is a `version` of a subject's entry which its store cannot read: a newer program wrote it."""
+
+    subject: str
+    version: int
+    aliases: tuple[str, ...]
+
+
 def encode(entry: Entry, *, now: datetime | None = None) -> dict[str, object]:
     """Write an entry as plain JSON values; with `now`, each item says how long it has left until it counts."""
     _assert_within_limits(entry)
@@ -90,10 +99,25 @@ def decode(value: object, *, received: datetime | None = None) -> Entry:
         subject=strict.token(read["subject"]),
         version=strict.whole(read["version"], 1),
         items=tuple(sorted(items, key=lambda item: item.id)),
-        aliases=tuple(sorted(strict.array(read["aliases"], ALIASES_MAX, _alias))),
+        aliases=_aliases(read["aliases"]),
         frozen=None if read["frozen"] is None else _frozen_from(read["frozen"]),
         open=strict.flag(read["open"]),
         reason_ref=None if read["reason_ref"] is None else strict.token(read["reason_ref"]),
+    )
+
+
+def encode_withheld(withheld: Withheld) -> dict[str, object]:
+    """Write plain JSON values."""
+    assert len(withheld.aliases) <= ALIASES_MAX, "too many aliases"
+    return {"subject": withheld.subject, "version": withheld.version, "aliases": sorted(withheld.aliases)}
+
+
+def decode_withheld(read: dict[str, object]) -> Withheld:
+    """Read from an object that has these members; raise Malformed."""
+    return Withheld(
+        subject=strict.token(read["subject"]),
+        version=strict.whole(read["version"], 1),
+        aliases=_aliases(read["aliases"]),
     )
 
 
@@ -176,6 +200,10 @@ def _after(received: datetime, left_ms: int) -> datetime:
         return received + timedelta(milliseconds=left_ms)
     except OverflowError:
         return _LATEST
+
+
+def _aliases(value: object) -> tuple[str, ...]:
+    return tuple(sorted(strict.array(value, ALIASES_MAX, _alias)))
 
 
 def _alias(value: object) -> str:

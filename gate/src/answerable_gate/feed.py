@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from answerable_gate import strict
-from answerable_gate.entry import ALIAS_BYTES, Entry, decode, encode
+from answerable_gate.entry import ALIAS_BYTES, Entry, Withheld, decode, decode_withheld, encode, encode_withheld
 from answerable_gate.judge import GatePolicy, decode_policy, encode_policy
 from answerable_gate.release import Release, decode_release, encode_release
 from answerable_gate.strict import Malformed
@@ -43,6 +43,14 @@ class EntryLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WithheldLine:
+    """That one subject's entry as of feed position `seq` cannot be told."""
+
+    seq: int
+    withheld: Withheld
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Heartbeat:
     """All up to feed position `seq` was sent; the store's time is `now`, its tree has `size` leaves."""
 
@@ -51,7 +59,7 @@ class Heartbeat:
     size: int
 
 
-Message = Hello | EntryLine | Heartbeat
+Message = Hello | EntryLine | WithheldLine | Heartbeat
 
 
 def alias(gate_key: bytes, identity: str) -> bytes:
@@ -85,6 +93,11 @@ def entry_line(seq: int, entry: Entry, releases: Sequence[Release], *, now: date
     })
 
 
+def withheld_line(seq: int, withheld: Withheld) -> bytes:
+    """Write that an entry is withheld."""
+    return _line({"kind": "withheld", "seq": seq, **encode_withheld(withheld)})
+
+
 def heartbeat_line(heartbeat: Heartbeat) -> bytes:
     """Write a heartbeat."""
     return _line({
@@ -105,6 +118,9 @@ def read_line(line: bytes, *, received: datetime) -> Message:
         return _hello(value)
     if kind == "entry":
         return _entry(value, received)
+    if kind == "withheld":
+        read = strict.members(value, "kind", "seq", "subject", "version", "aliases")
+        return WithheldLine(seq=strict.whole(read["seq"], 1), withheld=decode_withheld(read))
     if kind == "heartbeat":
         read = strict.members(value, "kind", "seq", "now", "size")
         return Heartbeat(

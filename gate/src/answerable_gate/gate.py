@@ -11,11 +11,11 @@ from datetime import UTC, datetime, timedelta
 from functools import reduce
 from heapq import heappop, heappush
 
-from answerable_gate.admission import Held, admit, mark, meet, stricter
+from answerable_gate.admission import Held, admit, mark, meet, stricter, withhold
 from answerable_gate.clock import NEVER, Clock, ClockSuspect, adopt, from_microseconds, microseconds, tick
 from answerable_gate.contact import Contact, heard
 from answerable_gate.entry import ALIAS_BYTES, Item
-from answerable_gate.feed import ALIAS_PREFIX, EntryLine, Heartbeat, Hello, read_line
+from answerable_gate.feed import ALIAS_PREFIX, EntryLine, Heartbeat, Hello, WithheldLine, read_line
 from answerable_gate.judge import Contact as Reach
 from answerable_gate.judge import GatePolicy, Request, Verdict, judge
 from answerable_gate.measures import Standing, covers, join
@@ -78,11 +78,15 @@ class Saved:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """Where the gate stands; `in_force` says that it has had contact within its lease."""
+    """Where the gate stands; `in_force` says that it has had contact within its lease.
+
+    Of `withheld` subjects it does not know what applies to them by now: for them it is not fully in force.
+    """
 
     in_force: bool
     reach: Reach
     subjects: int
+    withheld: int
     after: int
     policy_version: int
     now: datetime
@@ -110,6 +114,7 @@ class Gate:
         self._size = 0
         self._suspect: ClockSuspect | None = None
         self._table = Table()
+        self._withheld = 0
         # A heap of microseconds << 32 | slot, since an int is half the size of a tuple.
         self._due: list[int] = []
         self._next_due = _LAST
@@ -163,7 +168,8 @@ class Gate:
         now, reach = self.tick(wall, monotonic), self._reach(monotonic)
         if held is None:
             return judge(None, request, now, self.policy, contact=reach)
-        return judge(held.entry, request, now, self.policy, contact=reach, fallen=held.fallen)
+        withheld = held.withheld > 0
+        return judge(held.entry, request, now, self.policy, contact=reach, fallen=held.fallen, withheld=withheld)
 
     def alias(self, identity: str) -> bytes:
         """Give the alias of an identity under this gate's key: what `feed.alias` gives, from a begun HMAC."""
@@ -199,6 +205,7 @@ class Gate:
             in_force=reach == "fresh",
             reach=reach,
             subjects=len(self._table),
+            withheld=self._withheld,
             after=self.after,
             policy_version=self.policy.version,
             now=now,
@@ -243,6 +250,8 @@ class Gate:
             return Received()
         if isinstance(message, EntryLine):
             return self._admit(message, now)
+        if isinstance(message, WithheldLine):
+            return self._withhold(message, now)
         return self._hear(message, wall, monotonic)
 
     def _greet(self, hello: Hello) -> None:
@@ -260,14 +269,19 @@ class Gate:
             known.clear()
 
     def _admit(self, line: EntryLine, now: datetime) -> Received:
-        slot = self._table.slot(line.entry.subject)
-        held = None if slot is None else self._held(slot)
+        held = self.held(line.entry.subject)
         admitted = admit(held, line.entry, line.releases, self.pinned.verify, now=now)
         self._put(held, admitted.held)
         self.after = max(self.after, line.seq)
         known = {item.id for item in held.entry.items} if held else ()
         fresh = tuple(item.id for item in admitted.held.entry.items if item.id not in known)
         return Received(refused=admitted.refused, subject=line.entry.subject, fresh=fresh)
+
+    def _withhold(self, line: WithheldLine, now: datetime) -> Received:
+        held = self.held(line.withheld.subject)
+        self._put(held, withhold(held, line.withheld, now=now))
+        self.after = max(self.after, line.seq)
+        return Received(subject=line.withheld.subject)
 
     def _hear(self, heartbeat: Heartbeat, wall: datetime, monotonic: float) -> Received:
         if heartbeat.seq < self.after or heartbeat.size < self._size:
@@ -301,6 +315,7 @@ class Gate:
         entry = after.entry
         aliases = tuple(bytes.fromhex(alias) for alias in entry.aliases)
         slot = self._table.put(entry.subject, aliases, pack(after))
+        self._withheld += (after.withheld > 0) - (before is not None and before.withheld > 0)
         due = _next(after)
         if due is not None and (before is None or due != _next(before)):
             heappush(self._due, microseconds(due) << 32 | slot)
@@ -354,7 +369,7 @@ def _merge(a: Held, b: Held) -> Held:
         open=a.entry.open or b.entry.open,
         reason_ref=a.entry.reason_ref or b.entry.reason_ref,
     )
-    return Held(entry=entry, fallen=a.fallen | b.fallen)
+    return Held(entry=entry, fallen=a.fallen | b.fallen, withheld=max(a.withheld, b.withheld))
 
 
 def _next(held: Held) -> datetime | None:
@@ -372,4 +387,4 @@ def _in_force(held: Held) -> Standing:
 def _tightens(before: Held | None, after: Held) -> bool:
     if before is None or before.entry.aliases != after.entry.aliases or before.entry.frozen != after.entry.frozen:
         return True
-    return not covers(_in_force(before), _in_force(after))
+    return after.withheld > before.withheld or not covers(_in_force(before), _in_force(after))

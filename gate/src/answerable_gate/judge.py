@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 from answerable_gate import strict
 from answerable_gate.clock import NEVER, from_microseconds, microseconds
 from answerable_gate.entry import NAMES_MAX, Entry, Frozen
-from answerable_gate.measures import Level, Limit, Shield, Standing
+from answerable_gate.measures import Level, Limit, Shield, Standing, join
 from answerable_gate.standing import counts, standing
 from answerable_gate.strict import Malformed
 
@@ -28,6 +28,7 @@ Ground = Literal["level", "model", "policy"]
 
 # What `guarded` withholds besides its preamble and the allow-list of tools (DESIGN section 5).
 GUARDED_LIMITS = frozenset({Limit.NO_MEMORY, Limit.NO_DOCUMENTS})
+_GUARDED = Standing(Level.GUARDED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,13 +86,21 @@ def judge(
     *,
     contact: Contact = "fresh",
     fallen: Collection[str] = frozenset(),
+    withheld: bool = False,
 ) -> Verdict:
-    """Judge an exchange of the subject of `entry`, or of a subject that the gate holds nothing about."""
+    """Judge an exchange of the subject of `entry`, or of a subject that the gate holds nothing about.
+
+    Where a newer entry is `withheld`, the subject gets besides his own at least what `on_stale` gives to the unknown.
+    """
     if entry is None or not (entry.items or entry.open or entry.frozen):
-        return _unknown(request, policy, contact)
+        return _unknown(request, policy, contact, withheld=withheld)
     there = standing(entry.items, now, fallen)
-    unheard = () if contact == "fresh" else ("contact",)
+    unheard = (() if contact == "fresh" else ("contact",)) + (("entry",) if withheld else ())
+    if withheld and policy.on_stale != "allow":
+        there = join(there, _GUARDED)
     verdict = _known(there, entry.frozen, request, policy, unheard)
+    if withheld and policy.on_stale == "refuse" and verdict.ground is None:
+        verdict = verdict._replace(answer="refuse", ground="policy")
     reviews = [item.review_by for item in entry.items if item.review_by and counts(item, now, fallen)]
     # A date that has passed says nothing of when somebody will look again.
     ahead = min((microseconds(at) for at in reviews if at > now), default=NEVER)
@@ -132,7 +141,7 @@ def _rule(value: object) -> Unknown:
     raise Malformed(f"{value!r:.80} is neither allow nor guarded nor refuse")
 
 
-def _unknown(request: Request, policy: GatePolicy, contact: Contact) -> Verdict:
+def _unknown(request: Request, policy: GatePolicy, contact: Contact, *, withheld: bool) -> Verdict:
     rules: list[Unknown] = []
     not_known: list[str] = []
     if not request.identity:
@@ -141,10 +150,13 @@ def _unknown(request: Request, policy: GatePolicy, contact: Contact) -> Verdict:
     if contact != "fresh":
         rules.append(policy.on_stale if contact == "stale" else policy.on_cold_start)
         not_known.append("contact")
+    if withheld:
+        rules.append(policy.on_stale)
+        not_known.append("entry")
     if "refuse" in rules:
         return _plain("refuse", "policy", tuple(not_known))
     if "guarded" in rules:
-        return _known(Standing(Level.GUARDED), None, request, policy, tuple(not_known))
+        return _known(_GUARDED, None, request, policy, tuple(not_known))
     return _plain("allow", None, tuple(not_known))
 
 

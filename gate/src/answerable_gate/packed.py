@@ -21,10 +21,10 @@ _U64 = struct.Struct("<Q")
 _TIME = struct.Struct("<q")
 _U16 = struct.Struct("<H")
 
-_OPEN, _REFERS, _TO_ITSELF, _FROZEN, _SHIELDED, _EMPTY = 1, 2, 4, 8, 16, 32
+_OPEN, _REFERS, _TO_ITSELF, _FROZEN, _SHIELDED, _EMPTY, _WITHHELD = 1, 2, 4, 8, 16, 32, 64
 _BY_DEFAULT, _REVIEWED, _FALLEN, _FOREIGN, _WITH_SHIELDS, _REVIEW_IN_HEAD = 1, 2, 4, 8, 16, 32
 # The verdict on such a record depends on more than level and limits.
-_NOT_PLAIN = _FROZEN | _SHIELDED | _EMPTY
+_NOT_PLAIN = _FROZEN | _SHIELDED | _EMPTY | _WITHHELD
 _BOTH = _REFERS | _TO_ITSELF
 _IS_PLAIN = tuple(not flags & _NOT_PLAIN and flags & _BOTH != _REFERS for flags in range(256))
 _MODELS, _TOOLS = 1, 2
@@ -56,6 +56,7 @@ def pack(held: Held) -> bytes:
         entry.subject.encode("ascii"),
         pack_token(entry.reason_ref) if other and entry.reason_ref else b"",
         _U64.pack(entry.version),
+        _U64.pack(held.withheld) if held.withheld else b"",
         _pack_frozen(entry.frozen),
         _U16.pack(len(entry.items)),
     ]
@@ -70,7 +71,8 @@ def unpack(record: bytes) -> Held:
     names = tuple(reader.take(ALIAS_BYTES).hex() for _ in range(aliases))
     subject = reader.take(length).decode("ascii")
     reason_ref = (subject if flags & _TO_ITSELF else reader.token()) if flags & _REFERS else None
-    version = int(_U64.unpack(reader.take(8))[0])
+    version = reader.version()
+    withheld = reader.version() if flags & _WITHHELD else 0
     frozen = reader.frozen() if flags & _FROZEN else None
     first = None if review_by == NEVER else from_microseconds(review_by)
     read = [reader.item(subject, first) for _ in range(reader.number())]
@@ -85,7 +87,7 @@ def unpack(record: bytes) -> Held:
         open=bool(flags & _OPEN),
         reason_ref=reason_ref,
     )
-    return Held(entry=entry, fallen=frozenset(item.id for item, fallen in read if fallen))
+    return Held(entry=entry, fallen=frozenset(item.id for item, fallen in read if fallen), withheld=withheld)
 
 
 def summary(record: bytes | bytearray, at: int) -> tuple[int, str | None, int]:
@@ -137,6 +139,7 @@ def _head(held: Held, review_by: datetime | None) -> bytes:
         | _FROZEN * (entry.frozen is not None)
         | _SHIELDED * bool(there.shields)
         | _EMPTY * (not entry.items and not entry.open and entry.frozen is None)
+        | _WITHHELD * bool(held.withheld)
     )
     review = NEVER if review_by is None else microseconds(review_by)
     return _HEAD.pack(flags, there.level, _mask(there.limits), len(entry.aliases), review, len(entry.subject))
@@ -207,6 +210,9 @@ class _Reader:
 
     def number(self) -> int:
         return int(_U16.unpack(self.take(2))[0])
+
+    def version(self) -> int:
+        return int(_U64.unpack(self.take(8))[0])
 
     def token(self) -> str:
         size = self.take(1)[0]

@@ -16,7 +16,7 @@ from answerable_gate.judge import decode_policy, encode_policy
 from answerable_gate.packed import pack, unpack
 from answerable_gate.strict import Malformed
 
-MAGIC = b"answerable-gate-snapshot 1\n"
+MAGIC = b"answerable-gate-snapshot 2\n"
 
 Seal = Callable[[bytes], bytes]
 Unseal = Callable[[bytes], bytes]

@@ -12,8 +12,18 @@ from answerable.app.acts import Acts
 from answerable.app.genesis import Adoption, adoption
 from answerable.core.facts import ActorId, CaseId, NoticeId, Refused, StaffId
 from answerable.ports.signer import Signer
-from answerable.store.protocol import CaseRow, Checkpointed
-from answerable_gate import GatePolicy, Heartbeat, Hello, alias, entry_line, heartbeat_line, hello_line
+from answerable.store.protocol import CaseRow, Checkpointed, FeedLine
+from answerable_gate import (
+    GatePolicy,
+    Heartbeat,
+    Hello,
+    Withheld,
+    alias,
+    entry_line,
+    heartbeat_line,
+    hello_line,
+    withheld_line,
+)
 
 Unknown = Literal["allow", "guarded", "refuse"]
 FEED_LINES = 500
@@ -119,7 +129,7 @@ class Reading:
         """Return the next entries of the feed as lines, and the place that a gate is at once it has them."""
         found = self._acts.store.feed(after, FEED_LINES)
         now = self.now()
-        lines = [entry_line(one.seq, one.entry, one.releases, now=now) for one in found]
+        lines = [_line(one, now) for one in found]
         return found[-1].seq if found else after, lines
 
     def heartbeat(self, at: int) -> bytes:
@@ -139,6 +149,12 @@ def case_for(acts: Acts, case: CaseId, staff: StaffId) -> CaseRow | None:
     """Return a case's row, or None where there is none for this person."""
     row = acts.store.case_row(case)
     return None if row is None or staff in row.barred else row
+
+
+def _line(one: FeedLine, now: datetime) -> bytes:
+    if isinstance(one.entry, Withheld):
+        return withheld_line(one.seq, one.entry)
+    return entry_line(one.seq, one.entry, one.releases, now=now)
 
 
 def _stricter(one: Unknown, other: Unknown) -> Unknown:

@@ -13,6 +13,8 @@ from answerable.errors import AnswerableError, default_message
 from answerable_gate import Verdict
 
 RETRY_AFTER_S = 5
+# What the operator's own parts did not know of an account.
+_OURS = frozenset(("contact", "entry"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,14 +45,12 @@ def refusal(verdict: Verdict) -> Answer:
         return _restricted("model_not_available", "This model is not available for this account.", verdict, "model")
     if verdict.ground == "level":
         return _restricted("account_restricted", "Access is restricted for this account.", verdict)
-    if "contact" in verdict.not_known:
-        return NOT_READY
-    return NO_IDENTITY
+    return NOT_READY if _OURS.intersection(verdict.not_known) else NO_IDENTITY
 
 
 def not_here(verdict: Verdict) -> Answer:
     """Say that a route is closed where what applies can only be carried on another one."""
-    if "contact" in verdict.not_known and verdict.reason_ref is None:
+    if _OURS.intersection(verdict.not_known) and verdict.reason_ref is None:
         return NOT_READY
     if "identity" in verdict.not_known:
         return NO_IDENTITY
@@ -76,7 +76,7 @@ NO_IDENTITY = Answer(
 )
 # 503 and not 403: no account is restricted here, and clients try again by themselves.
 NOT_READY = Answer(
-    status=503, kind="service_unavailable", code="not_ready", message="This service is starting or cut off; try again."
+    status=503, kind="service_unavailable", code="not_ready", message="This service cannot answer this yet; try again."
 )
 NO_ROUTE = Answer(status=404, kind="invalid_request_error", code="not_found", message="There is no such endpoint.")
 
