@@ -22,8 +22,9 @@ from answerable.edge import SeededMint
 from answerable.errors import StoreUnavailable
 from answerable.ledger.verify import Checkpoint
 from answerable.ports.signer import LocalSigner
-from answerable.store.inspecting import CASE_COLUMNS, Inspection
+from answerable.store.inspecting import Inspection
 from answerable.store.opening import RECORD
+from answerable.store.sql_tx import CASE_COLUMNS
 from answerable.store.sqlite import create_store
 from answerable.vault.keys import make_keyring
 from answerable.work.outbox import deliver

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from threading import Thread
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,7 @@ from tests.storage.worlds import a_stored_world, assert_sound, checkpoint, seal,
 ALIAS = "0" * 32
 
 
-def _lines(store: Store, after: int = 0) -> dict[str, FeedLine]:
+def _lines(store: Store, after: int = 0) -> dict[str, Any]:
     return {line.entry.subject: line for line in store.feed(after, 100)}
 
 
@@ -34,7 +35,7 @@ def test_a_subject_comes_into_the_feed_with_its_first_case(store: Store) -> None
     assert store.feed(0, 10) == []
     assert store.feed_head() == 0
     world.with_notice(danger_now=True)
-    (line,) = store.feed(0, 10)
+    line = _lines(store)[SUBJECT]
     assert (line.entry.subject, line.entry.open, line.entry.version) == (SUBJECT, True, 1)
     assert line.entry.items
     assert store.feed_head() == line.seq

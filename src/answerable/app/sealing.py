@@ -11,6 +11,7 @@ from answerable.store.protocol import Checkpointed, Store
 
 def seal(store: Store, signer: Signer) -> Checkpointed | None:
     """Sign a checkpoint over all entries, if any lie beyond the newest one; anyone may call it at any time."""
+    store.integrate()
     size, newest = store.size(), store.newest_checkpoint()
     old = newest.size if newest is not None else 0
     if size <= old:

@@ -85,8 +85,8 @@ def write_entry(recorded: Recorded, *, prev: str, origin: str) -> bytes:
     return entries.encode(envelope, origin)
 
 
-def read_entry(data: bytes, index: int) -> Recorded:
-    """Return the fact that stands at a leaf index of the tree."""
+def read_entry(data: bytes, index: int | None) -> Recorded:
+    """Return the fact of an entry; `index` is its leaf index, None until it is in the tree."""
     envelope = entries.decode(data)
     return Recorded(
         stream=StreamId(envelope.stream),

@@ -220,7 +220,7 @@ class House:
     def _entries_follow(self, touched: set[str]) -> None:
         """Take in the feed as a reader without delay would, and compare it with what the facts say (L2)."""
         lines = self.store.feed(self._head, 10_000)
-        self.entries.update({line.entry.subject: line.entry for line in lines})
+        self.entries.update({line.entry.subject: line.entry for line in lines if isinstance(line.entry, Entry)})
         self._head = max((line.seq for line in lines), default=self._head)
         sealed, now = self.sealed, self.now
         for subject in sorted(touched | {line.entry.subject for line in lines}):

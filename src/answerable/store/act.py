@@ -17,7 +17,7 @@ from answerable.errors import Conflict
 from answerable.ledger.codec import write_entry
 from answerable.ledger.tree import CompactRange
 from answerable.ledger.verify import leaf_hash
-from answerable.store.folds import Fold, Folds, component, copied, tied
+from answerable.store.folds import Fold, Folds, Row, System, component, copied, tied
 from answerable.store.protocol import CaseRow
 from answerable.store.rows import QUIET, RELEASES, Delta, Leaf, case_row, note
 
@@ -25,25 +25,27 @@ from answerable.store.rows import QUIET, RELEASES, Delta, Leaf, case_row, note
 class Act(ABC):
     """The part of `Tx` that is the same over every store. One object per act; a store makes it and closes it."""
 
-    def __init__(self, origin: str, folds: Folds, edge: CompactRange) -> None:
-        """Take the log's name, the folds to load from, and the tree's growing edge, its own until it ends."""
+    def __init__(self, origin: str, folds: Folds, edge: CompactRange | None) -> None:
+        """Take the log's name, the folds to load from, and the tree's growing edge, its own until it ends.
+
+        None where the tree is grown after the commit.
+        """
         self._origin = origin
         self._folds = folds
         self._edge = edge
         self._files = Files()
         self._held: dict[SubjectId, tuple[Fold, int]] = {}
-        self._stale: set[SubjectId] = set()
         self._is_torn = False
 
     # --- what a store's rows have to offer ---
 
     @abstractmethod
     def end(self, subject: SubjectId | None) -> int:
-        """Return the leaf index + 1 of a subject's last fact (`Rows`)."""
+        """Return where a subject's facts end (`Rows`)."""
 
     @abstractmethod
-    def facts(self, subject: SubjectId | None, since: int) -> Iterable[tuple[int, bytes]]:
-        """Return a subject's facts from an index on (`Rows`)."""
+    def facts(self, subject: SubjectId | None, since: int) -> Iterable[Row]:
+        """Return a subject's facts beyond an end (`Rows`)."""
 
     @abstractmethod
     def write(self, delta: Delta) -> None:
@@ -93,9 +95,9 @@ class Act(ABC):
 
     def close(self) -> None:
         """Give the folds back that are as their facts have them; the act has succeeded."""
-        for subject, (fold, count) in self._held.items():
+        for fold, count in self._held.values():
             # What the caller folded and did not append (a refusal after some writing) is not what the record says.
-            if subject not in self._stale and fold.count == count:
+            if fold.count == count:
                 self._folds.give(fold)
 
     # --- inside ---
@@ -132,33 +134,50 @@ class Act(ABC):
     def _place(self, delta: Delta, recorded: Recorded) -> Recorded:
         stream = recorded.stream
         subject = None if isinstance(recorded.fact, SystemFact) else recorded.fact.subject
-        heads = self._folds.system(self).heads if subject is None else self._held[subject][0].heads
-        seq, leaf = heads.get(stream, (0, b""))
+        fold = self._folds.system(self) if subject is None else self._held[subject][0]
+        seq, before = fold.heads.get(stream, (0, b""))
         if recorded.seq != seq + 1:
             raise Conflict(f"{stream} stands at {seq}, and fact {recorded.seq} was to follow")
-        data = write_entry(recorded, prev=leaf.hex(), origin=self._origin)
-        placed = replace(recorded, index=self._edge.size)
-        leaf = leaf_hash(data)
-        _, *inner = self._edge.append(leaf)
-        delta.leaves.append(Leaf(self._edge.size - 1, subject, b"".join(node for _, _, node in inner), data))
-        heads[stream] = (recorded.seq, leaf)
-        if subject is None:
-            self._folds.system(self).add(placed)
+        data = write_entry(recorded, prev=before.hex(), origin=self._origin)
+        leaf = self._leaf(recorded, subject, fold.end, data, hashed := leaf_hash(data))
+        placed = replace(recorded, index=leaf.index)
+        delta.leaves.append(leaf)
+        fold.heads[stream] = (recorded.seq, hashed)
+        if isinstance(fold, System):
+            fold.add(placed, leaf.end)
         else:
-            self._fold(placed, subject)
-            note(delta, placed)
+            self._fold(placed, fold.subject.id, leaf.end)
+            note(delta, placed, leaf)
         return placed
 
-    def _fold(self, placed: Recorded, subject: SubjectId) -> None:
+    def _leaf(self, recorded: Recorded, subject: SubjectId | None, end: int, data: bytes, hashed: bytes) -> Leaf:
+        """Return an entry with its place in the tree, or with none where the tree is grown after the commit."""
+        index, nodes = None, b""
+        if self._edge is not None:
+            index = self._edge.size
+            _, *inner = self._edge.append(hashed)
+            nodes = b"".join(node for _, _, node in inner)
+        return Leaf(
+            index=index,
+            subject=subject,
+            stream=recorded.stream,
+            seq=recorded.seq,
+            end=end + 1 if index is None else index + 1,
+            at=recorded.at,
+            nodes=nodes,
+            data=data,
+        )
+
+    def _fold(self, placed: Recorded, subject: SubjectId, end: int) -> None:
         """Fold a fact unless the caller's journal did; from here on it is among what was stored."""
         fold, count = self._held[subject]
-        assert placed.index is not None, "a placed fact has its index"
         if self._seq(placed, subject) < placed.seq:
             evolve(self._files, placed)
+            fold.is_tentative |= placed.index is None and isinstance(placed.fact, RELEASES)
         elif isinstance(placed.fact, RELEASES):
             # The journal folded it before it had a place in the tree, and its place decides when it counts (L4).
-            self._stale.add(subject)
-        fold.end = placed.index + 1
+            fold.is_tentative = True
+        fold.end = end
         self._held[subject] = (fold, count + 1)
 
     def _seq(self, recorded: Recorded, subject: SubjectId) -> int:

@@ -15,11 +15,16 @@ from typing import Any
 
 from answerable.core.facts import SubjectId
 from answerable.store.opening import connect, known_faults
-from answerable.store.protocol import Exchange
+from answerable.store.protocol import Beat, Exchange
 from answerable.store.rows import micros, moment
 
 CHUNK = 500
 _PUT = "INSERT OR IGNORE INTO exchange VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, 0)"
+_BEAT = """
+INSERT INTO beat VALUES (?, ?, ?, ?)
+ON CONFLICT (kind, name) DO UPDATE SET at = excluded.at, note = excluded.note WHERE beat.at <= excluded.at
+"""
+BEATS = "SELECT name, at, note FROM beat WHERE kind = ? ORDER BY name"
 PAGE = "SELECT * FROM exchange WHERE subject = ? AND (at, id) > (?, ?) ORDER BY at, id LIMIT ?"
 UNSEALED = "SELECT * FROM exchange WHERE block IS NULL ORDER BY subject, at, id LIMIT ?"
 PENDING = "SELECT * FROM exchange WHERE pending = 1 ORDER BY block, at, id"
@@ -92,6 +97,17 @@ class Bulk:
         """Mark a block whose fact stands in the record."""
         with self._transaction() as connection:
             connection.execute("UPDATE exchange SET pending = 0 WHERE block = ? AND pending = 1", (root,))
+
+    def beat(self, beats: Sequence[Beat]) -> None:
+        """Keep signs of life, the later of two under one name."""
+        with self._transaction() as connection:
+            connection.executemany(_BEAT, [(one.kind, one.name, micros(one.at), one.note) for one in beats])
+
+    def beats(self, kind: str) -> list[Beat]:
+        """Return the signs of life of a kind, by name."""
+        with self._lock, known_faults():
+            rows = self._connection.execute(BEATS, (kind,)).fetchall()
+        return [Beat(kind=kind, name=name, at=moment(at), note=note) for name, at, note in rows]
 
     def close(self) -> None:
         """Close the file."""

@@ -12,3 +12,8 @@ CREATE TABLE exchange (
 CREATE INDEX exchange_of_subject ON exchange (subject, at, id);
 CREATE INDEX exchange_unsealed ON exchange (subject, at, id) WHERE block IS NULL;
 CREATE INDEX exchange_pending ON exchange (block, at, id) WHERE pending = 1;
+
+-- The last sign of life of each gate, process, sweep and check.
+CREATE TABLE beat (
+  kind TEXT NOT NULL, name TEXT NOT NULL, at INTEGER NOT NULL, note TEXT NOT NULL, PRIMARY KEY (kind, name)
+) STRICT, WITHOUT ROWID;

@@ -20,33 +20,42 @@ from answerable.errors import Corrupt
 from answerable.ledger.codec import read_entry
 from answerable.ledger.verify import leaf_hash
 from answerable.store.protocol import CaseRow
+from answerable.store.rows import RELEASES
 
 KEPT = 4096
 
 Heads = dict[StreamId, tuple[int, bytes]]
+
+Row = tuple[int, int | None, bytes]
+"""A fact as it is stored: where its subject's facts end with it, its leaf index once it is in the tree, its bytes."""
 
 
 class Rows(Protocol):
     """What a fold is loaded from."""
 
     def end(self, subject: SubjectId | None) -> int:
-        """Return the leaf index + 1 of a subject's last fact, 0 where it has none; None is the system."""
+        """Return where a subject's facts end, a number that grows with each; 0 where there is none. None: the system.
+        """
         ...
 
-    def facts(self, subject: SubjectId | None, since: int) -> Iterable[tuple[int, bytes]]:
-        """Return leaf index and bytes of a subject's facts from an index on, in the order of the tree."""
+    def facts(self, subject: SubjectId | None, since: int) -> Iterable[Row]:
+        """Return a subject's facts beyond an end, in their order."""
         ...
 
 
 @dataclass(slots=True, kw_only=True)
 class Fold:
-    """One subject's fold, where its facts end, each stream's seq and last leaf hash, and rows known to be stored."""
+    """One subject's fold, where its facts end, each stream's seq and last leaf hash, and rows known to be stored.
+
+    It is tentative where a release in it is not in the tree yet: its place decides when it counts (L4).
+    """
 
     subject: Subject
     end: int = 0
     heads: Heads = field(default_factory=dict)
     rows: dict[CaseId, CaseRow] = field(default_factory=dict)
     epoch: int = -1
+    is_tentative: bool = False
 
     @property
     def count(self) -> int:
@@ -63,11 +72,10 @@ class System:
     heads: Heads = field(default_factory=dict)
     epoch: int = -1
 
-    def add(self, placed: Recorded) -> None:
-        """Fold one more fact."""
-        assert placed.index is not None, "a placed fact has its index"
-        evolve_roster(self.roster, placed)
-        self.end = placed.index + 1
+    def add(self, recorded: Recorded, end: int) -> None:
+        """Fold one more fact, with which the stream ends there."""
+        evolve_roster(self.roster, recorded)
+        self.end = end
 
 
 @dataclass(slots=True)
@@ -100,7 +108,9 @@ class Folds:
         return fold
 
     def give(self, fold: Fold) -> None:
-        """Take a fold back."""
+        """Take a fold back, to be kept unless it is tentative."""
+        if fold.is_tentative:
+            return
         self._kept[fold.subject.id] = fold
         if len(self._kept) > self.limit:
             self._kept.popitem(last=False)
@@ -109,9 +119,9 @@ class Folds:
         """Return the fold of the system stream as of now; whoever wants to change its roster copies it."""
         system = self._system
         if system.epoch != self._epoch:
-            for index, data in rows.facts(None, system.end):
+            for end, index, data in rows.facts(None, system.end):
                 recorded = read_entry(data, index)
-                system.add(recorded)
+                system.add(recorded, end)
                 system.heads[recorded.stream] = recorded.seq, leaf_hash(data)
             system.epoch = self._epoch
         return system
@@ -125,11 +135,12 @@ class Folds:
 def _catch_up(rows: Rows, fold: Fold) -> None:
     files = Files({fold.subject.id: fold.subject})
     fold.rows.clear()
-    for index, data in rows.facts(fold.subject.id, fold.end):
+    for end, index, data in rows.facts(fold.subject.id, fold.end):
         recorded = read_entry(data, index)
         evolve(files, recorded)
         fold.heads[recorded.stream] = recorded.seq, leaf_hash(data)
-        fold.end = index + 1
+        fold.end = end
+        fold.is_tentative |= index is None and isinstance(recorded.fact, RELEASES)
 
 
 def copied(roster: Roster) -> Roster:

@@ -15,7 +15,8 @@ from typing import Any
 from answerable.core.facts import SubjectId
 from answerable.store.opening import RECORD, connect, known_faults, statements
 from answerable.store.protocol import CaseRow
-from answerable.store.sqlite_tx import SqliteReading, columns
+from answerable.store.sql_tx import CASE_COLUMNS, columns
+from answerable.store.sqlite_tx import SqliteReading
 
 Row = dict[str, Any]
 
@@ -31,10 +32,6 @@ TEXTS = """
 SELECT text.*, author_key.wrapped FROM text LEFT JOIN author_key USING (case_id, author)
 WHERE token > ? ORDER BY token LIMIT ?
 """
-CASE_COLUMNS = (
-    "case_id", "subject", "person", "tier", "closed", "owner", "deputy", "opened_at", "decide_due", "wake_at",
-    "yardstick", "barred", "policy",
-)  # fmt: skip
 
 
 class Inspection:
@@ -96,10 +93,10 @@ class Inspection:
         """Return the rows of a span of the tree."""
         return self.rows(LEAVES, start, stop)
 
-    def facts(self, subject: SubjectId | None) -> list[tuple[int, bytes]]:
+    def facts(self, subject: SubjectId | None) -> list[tuple[int | None, bytes]]:
         """Return leaf index and bytes of a subject's facts; None is the system."""
         with known_faults():
-            return list(SqliteReading(self._connection).facts(subject, 0))
+            return [(index, data) for _, index, data in SqliteReading(self._connection).facts(subject, 0)]
 
     def checkpoints(self, after: int, upto: int) -> dict[int, str]:
         """Return the notes whose size lies in a span."""

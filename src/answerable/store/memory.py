@@ -15,7 +15,7 @@ from answerable.ledger.tree import CompactRange
 from answerable.ledger.verify import leaf_hash
 from answerable.store.folds import Folds, Rows
 from answerable.store.memory_tx import MemoryTx, Reading, State
-from answerable.store.protocol import CaseRow, Checkpointed, Claimed, Exchange
+from answerable.store.protocol import Beat, CaseRow, Checkpointed, Claimed, Exchange
 from answerable.store.record import Record
 from answerable.store.rows import HASH_BYTES, Table, case_tuple, in_order, inner_place, micros, place
 
@@ -49,7 +49,7 @@ class MemoryStore(Record):
     def _rollback_to_save(self) -> None:
         self._state.undo_to(self._mark)
 
-    def _open_act(self, folds: Folds, edge: CompactRange) -> MemoryTx:
+    def _open_act(self, folds: Folds, edge: CompactRange | None) -> MemoryTx:
         return MemoryTx(self._state, self._origin, folds, edge)
 
     @contextmanager
@@ -210,6 +210,25 @@ class MemoryStore(Record):
         """Mark a block whose fact stands in the record."""
         with self._writing:
             self._state.sealed.add(root)
+
+    # --- processes ---
+
+    def leads(self, role: str) -> bool:  # noqa: ARG002 - in every role
+        """Tell that this store leads: there is no other."""
+        return True
+
+    def beat(self, beats: Sequence[Beat]) -> None:
+        """Keep signs of life, the later of two under one name."""
+        with self._writing:
+            for one in beats:
+                known = self._state.beats.get((one.kind, one.name))
+                if known is None or known.at <= one.at:
+                    self._state.beats[one.kind, one.name] = one
+
+    def beats(self, kind: str) -> list[Beat]:
+        """Return the signs of life of a kind, by name."""
+        with self._writing:
+            return [beat for (one, _), beat in sorted(self._state.beats.items()) if one == kind]
 
     # --- checks ---
 

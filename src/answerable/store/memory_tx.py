@@ -15,8 +15,8 @@ from answerable.core.facts import CaseId, NoticeId, SubjectId
 from answerable.errors import Conflict, TooLarge
 from answerable.ledger.tree import CompactRange
 from answerable.store.act import Act
-from answerable.store.folds import Folds
-from answerable.store.protocol import Alias, CaseRow, Checkpointed, Exchange, Outgoing
+from answerable.store.folds import Folds, Row
+from answerable.store.protocol import Alias, Beat, CaseRow, Checkpointed, Exchange, Outgoing
 from answerable.store.rows import Delta, Leaf
 from answerable.vault.texts import AuthorKey, SealedText
 from answerable_gate.entry import ALIASES_MAX
@@ -58,6 +58,7 @@ class State:
     exchanges: dict[str, Exchange] = field(default_factory=dict)
     blocks: dict[str, str] = field(default_factory=dict)
     sealed: set[str] = field(default_factory=set)
+    beats: dict[tuple[str, str], Beat] = field(default_factory=dict)
     undo: list[tuple[Any, Any, Any]] = field(default_factory=list)
 
     def put(self, table: dict[Any, Any], key: object, value: object) -> None:
@@ -101,14 +102,14 @@ class Reading:
         self._state = state
 
     def end(self, subject: SubjectId | None) -> int:
-        """Return the leaf index + 1 of a subject's last fact, 0 where it has none; None is the system."""
+        """Return where a subject's facts end: at its last leaf index + 1, or 0; None is the system."""
         owned = self._state.owned.get(subject)
         return owned[-1] + 1 if owned else 0
 
-    def facts(self, subject: SubjectId | None, since: int) -> Iterator[tuple[int, bytes]]:
-        """Return leaf index and bytes of a subject's facts from an index on, in the order of the tree."""
+    def facts(self, subject: SubjectId | None, since: int) -> Iterator[Row]:
+        """Return a subject's facts beyond an end, in the order of the tree."""
         leaves, owned = self._state.leaves, self._state.owned.get(subject, ())
-        return ((index, leaves[index].data) for index in owned if index >= since)
+        return ((index + 1, index, leaves[index].data) for index in owned if index >= since)
 
 
 class _Vault:
@@ -193,7 +194,7 @@ class _Vault:
 class MemoryTx(_Vault, Reading, Act):
     """One act."""
 
-    def __init__(self, state: State, origin: str, folds: Folds, edge: CompactRange) -> None:
+    def __init__(self, state: State, origin: str, folds: Folds, edge: CompactRange | None) -> None:
         """Take the tables and what every act takes."""
         Reading.__init__(self, state)
         Act.__init__(self, origin, folds, edge)
@@ -234,8 +235,8 @@ class MemoryTx(_Vault, Reading, Act):
         for effect, at in delta.effects.items():
             if effect not in state.effects:
                 state.put(state.effects, effect, at)
-        for release in delta.releasing:
-            state.push(state.releasing, release)
+        for leaf in delta.releasing:
+            state.push(state.releasing, (leaf.index, leaf.subject))
         state.bump(delta.bumped)
         state.put(state.marks, "high_water", max(delta.high_water, self.high_water() or delta.high_water))
 

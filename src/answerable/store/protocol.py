@@ -12,10 +12,10 @@ from datetime import datetime
 from typing import Protocol
 
 from answerable.core.cases import Files
-from answerable.core.facts import ActorId, CaseId, PersonId, Recorded, SubjectId
+from answerable.core.facts import ActorId, CaseId, PersonId, Recorded, StreamId, SubjectId
 from answerable.core.roster import Roster
 from answerable.vault.texts import AuthorKey, SealedText
-from answerable_gate import Entry, Release
+from answerable_gate import Entry, Release, Withheld
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,10 +82,13 @@ class Checkpointed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeedLine:
-    """One subject's entry as it stands, at a place in the feed; `releases` prove whatever it no longer holds."""
+    """One subject's entry as it stands, at a place in the feed; `releases` prove whatever it no longer holds.
+
+    It is withheld where only a newer program can read the subject's facts.
+    """
 
     seq: int
-    entry: Entry
+    entry: Entry | Withheld
     releases: tuple[Release, ...]
 
 
@@ -109,6 +112,16 @@ class Exchange:
     tokens: int
     digest: str
     complete: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beat:
+    """A sign of life, the last of its name: a gate's contact, a process, a sweep or a check that came to its end."""
+
+    kind: str
+    name: str
+    at: datetime
+    note: str = ""
 
 
 class Tx(Protocol):
@@ -140,7 +153,8 @@ class Tx(Protocol):
     def append(self, written: Sequence[Recorded]) -> list[Recorded]:
         """Add facts to their streams and the tree, and bring the read tables, the feed and the high water along.
 
-        Return them with their leaf indexes. Facts that the act's `Files` already hold are not folded again.
+        Return them with their leaf indexes, or None where the tree is grown later. Facts that the act's `Files` already
+        hold are not folded again.
         Raise `Conflict` where a stream has moved on since it was read.
         """
         ...
@@ -260,6 +274,32 @@ class Store(Protocol):
         """Record a delivery or plan the next attempt; with neither, the message comes again when its lease runs out."""
         ...
 
+    def integrate(self) -> int:
+        """Grow the tree by what was committed and is not in it yet; return how many entries that were.
+
+        Where every act grows the tree itself there is nothing to do.
+        """
+        ...
+
+    def place_of(self, subject: SubjectId | None, stream: StreamId, seq: int) -> int | None:
+        """Return the leaf index of a subject's fact, None where it is not in the tree (yet)."""
+        ...
+
+    def leads(self, role: str) -> bool:
+        """Tell whether this store leads in a role; of all the processes of a record at most one does at a time.
+
+        Where the leader ended, another soon leads. No protection depends on it (L1): it spares double work.
+        """
+        ...
+
+    def beat(self, beats: Sequence[Beat]) -> None:
+        """Keep signs of life, the later of two under one name."""
+        ...
+
+    def beats(self, kind: str) -> list[Beat]:
+        """Return the signs of life of a kind, by name."""
+        ...
+
     def size(self) -> int:
         """Return how many entries are in the tree."""
         ...
@@ -294,7 +334,7 @@ class Store(Protocol):
     def feed(self, after: int, limit: int) -> list[FeedLine]:
         """Return subjects' entries whose place in the feed is beyond `after`, in order, each subject once.
 
-        A subject whose facts only a newer program can read is left out: its gates keep what they hold.
+        A subject whose facts only a newer program can read comes withheld: its gates keep what they hold and take care.
         """
         ...
 

@@ -13,7 +13,7 @@ from threading import Condition, RLock, get_ident
 from typing import Protocol
 
 from answerable.core.cases import Files
-from answerable.core.facts import Recorded, SubjectId
+from answerable.core.facts import Recorded, StreamId, SubjectId
 from answerable.core.standing import entry
 from answerable.edge import SystemClock
 from answerable.errors import BadInput, NewerVersion
@@ -22,7 +22,7 @@ from answerable.ledger.tree import CompactRange, inclusion, root_at
 from answerable.ledger.verify import Malformed, parse_checkpoint, parse_note
 from answerable.store.folds import Fold, Folds, Rows, component, tied
 from answerable.store.protocol import Checkpointed, FeedLine, Tx
-from answerable_gate import Release
+from answerable_gate import Release, Withheld
 from answerable_gate.feed import LINE_BYTES_MAX, RELEASES_MAX
 
 POLL_S = 0.05
@@ -84,7 +84,7 @@ class Record(ABC):
     def _rollback_to_save(self) -> None: ...
 
     @abstractmethod
-    def _open_act(self, folds: Folds, edge: CompactRange) -> OpenTx: ...
+    def _open_act(self, folds: Folds, edge: CompactRange | None) -> OpenTx: ...
 
     @abstractmethod
     def _snapshot(self) -> AbstractContextManager[Rows]:
@@ -156,9 +156,7 @@ class Record(ABC):
             self._begin()
             self._writer = get_ident()
             try:
-                if self._edge is None or self._edge.size != self.size():
-                    self._edge = None  # another process has appended since
-                    self._folds.begin_epoch()
+                self._look_around()
                 yield
                 self._commit()
             except BaseException:
@@ -185,7 +183,14 @@ class Record(ABC):
         finally:
             self._in_act = False
 
-    def _growing_edge(self) -> CompactRange:
+    def _look_around(self) -> None:
+        """Drop what another process has made stale."""
+        if self._edge is None or self._edge.size != self.size():
+            self._edge = None
+            self._folds.begin_epoch()
+
+    def _growing_edge(self) -> CompactRange | None:
+        """Return the tree's growing edge; None where acts do not grow the tree."""
         if self._edge is None:
             self._edge = edge_of(self.size(), self.node)
         return self._edge
@@ -200,6 +205,16 @@ class Record(ABC):
         return self._writer == get_ident()
 
     # --- the ledger ---
+
+    def integrate(self) -> int:
+        """Grow the tree by what is not in it yet: nothing, where every act grows it."""
+        return 0
+
+    def place_of(self, subject: SubjectId | None, stream: StreamId, seq: int) -> int | None:
+        """Return the leaf index of a subject's fact, None where it is not in the tree (yet)."""
+        with self._snapshot() as rows:
+            facts = (read_entry(data, index) for _, index, data in rows.facts(subject, 0))
+            return next((one.index for one in facts if (one.stream, one.seq) == (stream, seq)), None)
 
     def root(self) -> bytes:
         """Return the root over all entries."""
@@ -244,8 +259,7 @@ class Record(ABC):
             newest = self.newest_checkpoint() or Checkpointed(size=0, note="")
             # What a writer sees of its own act may yet be undone: it builds on folds that nobody keeps.
             folds = Folds() if self._is_writer else self._feed_folds
-            lines = (self._line(folds, rows, newest, *row) for row in self._feed_rows(after, limit))
-            return [line for line in lines if line is not None]
+            return [self._line(folds, rows, newest, *row) for row in self._feed_rows(after, limit)]
 
     def _line(
         self,
@@ -256,11 +270,11 @@ class Record(ABC):
         seq: int,
         version: int,
         aliases: tuple[str, ...],
-    ) -> FeedLine | None:
+    ) -> FeedLine:
         try:
             files = self._component(folds, rows, [subject])
         except NewerVersion:
-            return None
+            return FeedLine(seq=seq, entry=Withheld(subject=subject, version=version, aliases=aliases), releases=())
         built = entry(files, subject, sealed=newest.size, version=version, aliases=aliases)
         indexes = sorted(index for index in _release_indexes(files) if index < newest.size)
         return FeedLine(seq=seq, entry=built, releases=tuple(self._proofs(indexes, newest)))

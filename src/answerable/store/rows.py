@@ -77,15 +77,20 @@ def place(row: CaseRow) -> tuple[bool, int, int, str]:
     return not row.is_open, row.tier, LATEST if row.decide_due is None else micros(row.decide_due), row.case
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Leaf:
     """An entry on its way into the tree; `subject` is None in the system stream.
 
-    `nodes` are the inner nodes that it completes, the lowest first, 32 bytes each: they are kept beside it.
+    `end` is where its subject's facts end with it. `nodes` are the inner nodes that it completes, the lowest first, 32
+    bytes each: they are kept beside it. Where the tree is grown later, `index` is None and there are no nodes yet.
     """
 
-    index: int
+    index: int | None
     subject: f.SubjectId | None
+    stream: f.StreamId
+    seq: int
+    end: int
+    at: datetime
     nodes: bytes
     data: bytes
 
@@ -108,11 +113,11 @@ class Delta:
     cases: list[tuple[CaseRow, CaseRow | None]] = field(default_factory=list)
     look_backs: dict[tuple[f.CaseId, f.NoticeId], tuple[f.SubjectId, datetime] | None] = field(default_factory=dict)
     effects: dict[tuple[f.ActId, f.CaseId], datetime] = field(default_factory=dict)
-    releasing: list[tuple[int, f.SubjectId]] = field(default_factory=list)
+    releasing: list[Leaf] = field(default_factory=list)
     bumped: list[f.SubjectId] = field(default_factory=list)
 
 
-def note(delta: Delta, recorded: f.Recorded) -> None:
+def note(delta: Delta, recorded: f.Recorded, leaf: Leaf) -> None:
     """Note in a delta what one placed fact changes by itself, apart from its case's row."""
     fact = recorded.fact
     match fact:
@@ -123,8 +128,7 @@ def note(delta: Delta, recorded: f.Recorded) -> None:
         case f.DefaultArmed() if is_effect(fact):
             delta.effects.setdefault((recorded.act, fact.case), recorded.at)
         case f.MeasureLifted() | f.LinkWithdrawn() | f.DefaultStepped():
-            assert recorded.index is not None, "a placed fact has its index"
-            delta.releasing.append((recorded.index, fact.subject))
+            delta.releasing.append(leaf)
         case _:
             pass
 

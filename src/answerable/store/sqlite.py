@@ -5,6 +5,8 @@ Law: what an act returned survives kill -9 and power loss (WAL, synchronous=FULL
 
 from __future__ import annotations
 
+import fcntl
+import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -19,10 +21,10 @@ from answerable.ledger.verify import leaf_hash
 from answerable.store.bulk import Bulk
 from answerable.store.folds import Folds, Rows
 from answerable.store.opening import BULK, RECORD, Identity, check, connect, create, known_faults
-from answerable.store.protocol import Checkpointed, Exchange, Tx
+from answerable.store.protocol import Beat, Checkpointed, Exchange, Tx
 from answerable.store.record import Record
 from answerable.store.rows import HASH_BYTES, inner_place, moment
-from answerable.store.sqlite_lists import Lists
+from answerable.store.sql_lists import Lists
 from answerable.store.sqlite_tx import BUMP, HIGH_WATER, SqliteReading, SqliteTx
 
 CHUNK = 500
@@ -51,6 +53,7 @@ class SqliteStore(Lists, Record):
         self._readers: dict[int, sqlite3.Connection] = {}
         self._reader_lock = RLock()
         self._bulk = Bulk(folder / BULK)
+        self._led: dict[str, int] = {}
 
     # --- acts ---
 
@@ -105,7 +108,7 @@ class SqliteStore(Lists, Record):
         if not self._write.in_transaction:
             raise StoreUnavailable("the store has undone this batch after a failure; nothing of it was accepted")
 
-    def _open_act(self, folds: Folds, edge: CompactRange) -> SqliteTx:
+    def _open_act(self, folds: Folds, edge: CompactRange | None) -> SqliteTx:
         return SqliteTx(self._write, self._origin, folds, edge)
 
     # --- reading ---
@@ -222,6 +225,28 @@ class SqliteStore(Lists, Record):
         """Mark a block whose fact stands in the record."""
         self._bulk.block_sealed(root)
 
+    # --- processes ---
+
+    def leads(self, role: str) -> bool:
+        """Tell whether this store leads in a role: it holds a lock on a file, which ends with its process."""
+        with self._writing:
+            if role not in self._led:
+                self._led[role] = os.open(self._path.with_name(f"lead.{role}"), os.O_CREAT | os.O_RDWR, 0o600)
+            try:
+                # The one who has it gets it again.
+                fcntl.flock(self._led[role], fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return False
+            return True
+
+    def beat(self, beats: Sequence[Beat]) -> None:
+        """Keep signs of life, the later of two under one name."""
+        self._bulk.beat(beats)
+
+    def beats(self, kind: str) -> list[Beat]:
+        """Return the signs of life of a kind, by name."""
+        return self._bulk.beats(kind)
+
     def close(self) -> None:
         """Close the files; the store cannot be used afterwards."""
         with self._writing, self._reader_lock:
@@ -229,3 +254,6 @@ class SqliteStore(Lists, Record):
             for connection in (self._write, *self._readers.values()):
                 connection.close()
             self._bulk.close()
+            for descriptor in self._led.values():
+                os.close(descriptor)
+            self._led.clear()

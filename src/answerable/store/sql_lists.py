@@ -1,4 +1,4 @@
-"""What SQLite's tables are read as: the queue, what is due, the outbox, the feed's places, the check of L7.
+"""What a database's tables are read as: the queue, what is due, the outbox, the feed's places, the check of L7.
 
 Law: each list is one walk along one index, however many cases there are.
 """
@@ -9,13 +9,13 @@ import json
 from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager
 from datetime import datetime
-from sqlite3 import Connection
 from typing import Any
 
 from answerable.core.facts import ActorId, CaseId, SubjectId
 from answerable.errors import NotFound
 from answerable.store.protocol import CaseRow, Claimed, Outgoing
 from answerable.store.rows import LATEST, Table, case_tuple, in_order, micros, moment, place
+from answerable.store.sql_tx import Connection
 
 OPEN_CASES = """
 SELECT * FROM case_row
@@ -29,8 +29,8 @@ ORDER BY closed, tier, decide_due, case_id LIMIT ?
 """
 DUE = "SELECT subject FROM case_row WHERE wake_at <= ? ORDER BY wake_at, case_id"
 BEHIND = """
-SELECT subject FROM case_row INDEXED BY case_policy WHERE closed = 0 AND policy < ?1
-UNION ALL SELECT subject FROM case_row INDEXED BY case_policy WHERE closed = 0 AND policy > ?1
+SELECT subject FROM case_row INDEXED BY case_policy WHERE closed = 0 AND policy < ?
+UNION ALL SELECT subject FROM case_row INDEXED BY case_policy WHERE closed = 0 AND policy > ?
 """
 LOOK_BACKS = "SELECT subject, case_id, notice FROM look_back ORDER BY started_at, case_id, notice LIMIT ?"
 WAITING = """
@@ -38,14 +38,18 @@ SELECT idem, topic, body, not_before, attempts FROM outgoing
 WHERE done = 0 AND next_at <= ? ORDER BY next_at, idem LIMIT ?
 """
 FEED = "SELECT subject, seq, version FROM feed WHERE seq > ? ORDER BY seq LIMIT ?"
-SETTLE = "UPDATE outgoing SET done = max(done, ?), next_at = ifnull(?, next_at) WHERE idem = ?"
+SETTLE = """
+UPDATE outgoing SET done = CASE WHEN done = 1 THEN 1 ELSE ? END, next_at = coalesce(?, next_at) WHERE idem = ?
+"""
 
 FIRST = (False, 0, 0, "")
 NOBODY = "\n"  # no token holds a line's end, so this is barred nowhere
 
 
 class Lists(ABC):
-    """The part of the SQLite store that reads lists; `_transaction` and `_reading` are the store's."""
+    """The part of a store in a database that reads lists; the connections are the store's."""
+
+    BEHIND, WAITING = BEHIND, WAITING
 
     @abstractmethod
     def _reading(self) -> AbstractContextManager[Connection]: ...
@@ -70,17 +74,17 @@ class Lists(ABC):
 
     def behind(self, policy: str, limit: int) -> list[SubjectId]:
         """Return subjects with an open case that this policy version has not reached, each once."""
-        return self._subjects(BEHIND, policy, limit=limit)
+        return self._subjects(self.BEHIND, policy, policy, limit=limit)
 
     def _subjects(self, asked: str, *values: object, limit: int) -> list[SubjectId]:
-        found: dict[SubjectId, None] = {}
-        with self._reading() as connection:
-            # Row by row: how many cases of one subject come before the next one is not known beforehand.
-            for (subject,) in connection.execute(asked, values):
-                if len(found) == limit:
-                    break
-                found[subject] = None
-        return list(found)
+        # How many cases of one subject come before the next one is not known beforehand.
+        at_once = 2 * limit
+        while True:
+            rows = self._all(f"{asked} LIMIT ?", *values, at_once)
+            found = list(dict.fromkeys(subject for (subject,) in rows))
+            if len(found) >= limit or len(rows) < at_once:
+                return found[:limit]
+            at_once *= 4
 
     def cases(
         self, *, after: CaseId | None, limit: int, only_open: bool = True, hidden_from: ActorId | None = None
@@ -118,7 +122,7 @@ class Lists(ABC):
         if not self._all(WAITING, micros(now), 1):  # an idle outbox keeps nobody from writing
             return []
         with self._writing_to() as connection:
-            rows = connection.execute(WAITING, (micros(now), limit)).fetchall()
+            rows = connection.execute(self.WAITING, (micros(now), limit)).fetchall()
             take = "UPDATE outgoing SET next_at = ?, attempts = attempts + 1 WHERE idem = ?"
             connection.executemany(take, [(micros(lease_until), row[0]) for row in rows])
         return [_claimed(row) for row in rows]
@@ -134,7 +138,7 @@ class Lists(ABC):
 
     def feed_head(self) -> int:
         """Return the last place in the feed."""
-        row = self._one("SELECT ifnull(max(seq), 0) FROM feed")
+        row = self._one("SELECT coalesce(max(seq), 0) FROM feed")
         return int(row[0]) if row else 0
 
     def _feed_rows(self, after: int, limit: int) -> list[tuple[SubjectId, int, int, tuple[str, ...]]]:
