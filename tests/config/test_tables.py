@@ -40,7 +40,7 @@ def test_every_default_is_described() -> None:
     for name, table in (("gate", GateTable), ("serve", Serve)):
         for field in msgspec.structs.fields(table):
             if isinstance(field.default, str | int):
-                default = str(field.default)
+                default = str(field.default).lower() if isinstance(field.default, bool) else str(field.default)
                 assert re.search(rf"[Dd]efault `?{re.escape(default)}`?\.", lines[f"{name}.{field.name}"]), field.name
     sizes = {"body_bytes": "1 MiB", "bulk_bytes": "64 MiB", "gateway_body_bytes": "8 MiB", "notice_bytes": "64 KiB"}
     for name, size in sizes.items():

@@ -7,9 +7,9 @@ import json
 import typer
 
 from answerable.cli.options import DEFAULT_CONFIG, ConfigPath
-from answerable.config import load, resolved
+from answerable.config import load_host, resolved
 
 
 def config(config: ConfigPath = DEFAULT_CONFIG) -> None:
     """Read the configuration, check it, and print what holds, defaults included."""
-    typer.echo(json.dumps(resolved(load(config)), indent=2, ensure_ascii=False))
+    typer.echo(json.dumps(resolved(load_host(config)), indent=2, ensure_ascii=False))

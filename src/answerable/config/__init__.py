@@ -3,24 +3,29 @@
 Law: a configuration is either whole and sound, or nothing starts.
 """
 
-from answerable.config.files import load, resolved
+from answerable.config.files import load, load_host, resolved
 from answerable.config.rules import host_port, superiors
 from answerable.config.starter import Starter, init_config
-from answerable.config.tables import Config, Fallback, Operator, Scope, Staff
+from answerable.config.tables import Config, Fallback, GateTable, GatewayHost, Operator, Scope, Serve, Staff, Upstream
 from answerable.config.tokens import from_environment, is_token, operator_by_token, staff_by_token, token_hash
 
 __all__ = [
     "Config",
     "Fallback",
+    "GateTable",
+    "GatewayHost",
     "Operator",
     "Scope",
+    "Serve",
     "Staff",
     "Starter",
+    "Upstream",
     "from_environment",
     "host_port",
     "init_config",
     "is_token",
     "load",
+    "load_host",
     "operator_by_token",
     "resolved",
     "staff_by_token",

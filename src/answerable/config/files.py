@@ -5,41 +5,65 @@ Law: what runs is what the file says; paths are taken from the file's own folder
 
 import re
 import tomllib
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
-from answerable.config.rules import Complaint, KeyPath, complaints
-from answerable.config.tables import Config
+from answerable.config.rules import Complaint, KeyPath, complaints, complaints_of_a_gateway
+from answerable.config.tables import Config, GateTable, GatewayHost
 from answerable.errors import ConfigError
 
 FILE_BYTES_MAX = 1 << 20
 
+T = TypeVar("T", Config, GatewayHost)
+
 
 def load(path: Path) -> Config:
     """Read and check a configuration; raise ConfigError naming file, line and key."""
+    config = _sound(path, *_parsed(path), Config, complaints)
+    # Not resolved: where the file is a link, as in a mounted configuration, its neighbours are those of the link.
+    return _absolute(config, path.absolute().parent)
+
+
+def load_host(path: Path) -> Config | GatewayHost:
+    """Read a configuration, or the file of a gateway's host: that one has a feed to read and no record."""
+    source, raw = _parsed(path)
+    gate = raw.get("gate")
+    if "record" in raw or not (isinstance(gate, dict) and "feed" in gate):
+        return load(path)
+    host, home = _sound(path, source, raw, GatewayHost, complaints_of_a_gateway), path.absolute().parent
+    clock = msgspec.structs.replace(host.clock, offset_file=_under(home, host.clock.offset_file))
+    return msgspec.structs.replace(host, gate=_gate_under(home, host.gate), clock=clock)
+
+
+def _parsed(path: Path) -> tuple[str, dict[str, Any]]:
     try:
         source = _read(path)
-        raw = tomllib.loads(source)
+        return source, tomllib.loads(source)
     except FileNotFoundError as error:
         raise ConfigError(f"there is no {path}", hint="answerable init writes one to begin with") from error
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} cannot be read as text: {error}") from error
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ConfigError(f"{path} is not TOML: {error}") from error
+
+
+def _sound(
+    path: Path, source: str, raw: dict[str, Any], kind: type[T], rules: Callable[[T], Iterable[Complaint]]
+) -> T:
     try:
-        config = msgspec.convert(raw, Config, dec_hook=_path_from)
+        config = msgspec.convert(raw, kind, dec_hook=_path_from)
     except msgspec.ValidationError as error:
         message, key = _located(str(error))
         raise _complaint(path, source, (key, message)) from error
-    for complaint in complaints(config):
+    for complaint in rules(config):
         raise _complaint(path, source, complaint)
-    # Not resolved: where the file is a link, as in a mounted configuration, its neighbours are those of the link.
-    return _absolute(config, path.absolute().parent)
+    return config
 
 
-def resolved(config: Config) -> dict[str, Any]:
+def resolved(config: Config | GatewayHost) -> dict[str, Any]:
     """Return every key with the value that holds, as plain values, for showing."""
     shown: dict[str, Any] = msgspec.to_builtins(config, enc_hook=str)
     return shown
@@ -70,7 +94,13 @@ def _absolute(config: Config, home: Path) -> Config:
         policy=replace(config.policy, file=_under(home, config.policy.file)),
         ports=replace(config.ports, folder=_under(home, config.ports.folder)),
         clock=replace(config.clock, offset_file=_under(home, config.clock.offset_file)),
+        gate=_gate_under(home, config.gate),
     )
+
+
+def _gate_under(home: Path, gate: GateTable) -> GateTable:
+    key_file, snapshot = _under(home, gate.key_file), _under(home, gate.snapshot)
+    return msgspec.structs.replace(gate, key_file=key_file, snapshot=snapshot)
 
 
 def _under(home: Path, path: Path | None) -> Path | None:

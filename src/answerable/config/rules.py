@@ -6,7 +6,7 @@ Law: a house in which two people share a token, or in which nobody could counter
 from collections.abc import Callable, Iterable, Iterator
 from urllib.parse import urlsplit
 
-from answerable.config.tables import Config, Staff
+from answerable.config.tables import Config, GatewayHost, Staff
 from answerable.core.roster import DECIDING
 
 KeyPath = tuple[str | int, ...]
@@ -24,7 +24,20 @@ def _one_policy(config: Config) -> Iterator[Complaint]:
         yield ("policy",), "give either name or file"
 
 
-def _addresses(config: Config) -> Iterator[Complaint]:
+def complaints_of_a_gateway(host: GatewayHost) -> Iterator[Complaint]:
+    """Yield what no single key of a gateway's host shows."""
+    yield from _addresses(host)
+    yield from _upstream(host)
+    yield from _gate(host)
+    gate = host.gate
+    for key in ("token_env", "vkey"):
+        if getattr(gate, key) is None:
+            yield ("gate", key), "a gateway apart from the record needs it"
+    if gate.key_file is None and gate.key_env is None:
+        yield ("gate",), "a gateway apart from the record needs key_file or key_env"
+
+
+def _addresses(config: Config | GatewayHost) -> Iterator[Complaint]:
     for key in ("api", "gateway"):
         if host_port(getattr(config.serve, key))[1] > 65_535:
             yield ("serve", key), "a port is at most 65535"
@@ -33,20 +46,29 @@ def _addresses(config: Config) -> Iterator[Complaint]:
         yield ("serve", "gateway"), "api and gateway need an address each"
 
 
-def _upstream(config: Config) -> Iterator[Complaint]:
-    if config.upstream is None:
-        return
-    try:
-        parts = urlsplit(config.upstream.url)
-        is_base = parts.scheme in {"http", "https"} and bool(parts.hostname) and not (parts.query or parts.fragment)
-        is_base = is_base and parts.port != 0
-    except ValueError:
-        is_base = False
-    if not is_base or "@" in config.upstream.url:
+def _upstream(config: Config | GatewayHost) -> Iterator[Complaint]:
+    if config.upstream is not None and not _is_base(config.upstream.url):
         yield (
             ("upstream", "url"),
             "the base address of the model, as https://host/v1, without a name, key or query in it",
         )
+
+
+def _gate(config: Config | GatewayHost) -> Iterator[Complaint]:
+    gate = config.gate
+    if gate.feed is not None and not _is_base(gate.feed):
+        yield ("gate", "feed"), "the address of the api, as https://host:8700, without a name, key or query in it"
+    if gate.key_file is not None and gate.key_env is not None:
+        yield ("gate", "key_env"), "give either key_file or key_env"
+
+
+def _is_base(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        is_base = parts.scheme in {"http", "https"} and bool(parts.hostname) and not (parts.query or parts.fragment)
+        return is_base and parts.port != 0 and "@" not in url
+    except ValueError:
+        return False
 
 
 def _staff_ids(config: Config) -> Iterator[Complaint]:
@@ -127,6 +149,7 @@ _RULES: tuple[Callable[[Config], Iterator[Complaint]], ...] = (
     _one_policy,
     _addresses,
     _upstream,
+    _gate,
     _staff_ids,
     _operators,
     _own_tokens,

@@ -15,6 +15,7 @@ TokenHash = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 Variable = Annotated[str, Meta(pattern=r"^[A-Z_][A-Z0-9_]{0,63}\Z")]
 HostPort = Annotated[str, Meta(pattern=r"^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):[0-9]{1,5}\Z")]
 Email = Annotated[str, Meta(pattern=r"^[^\s@]+@[^\s@]+\Z", max_length=254)]
+GateName = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,39}\Z")]
 Bytes = Annotated[int, Meta(ge=1024, le=1 << 30)]
 Fallback = Literal["allow", "guarded", "refuse"]
 Scope = Literal["signals", "notices", "accounts"]
@@ -45,10 +46,12 @@ class PolicyChoice(Table, frozen=True, kw_only=True):
 
 
 class Serve(Table, frozen=True, kw_only=True):
-    """Where the inlets listen."""
+    """Where the inlets listen, whether several processes may listen there, and how long an end may take."""
 
     api: HostPort = "127.0.0.1:8700"
     gateway: HostPort = "127.0.0.1:8701"
+    share: bool = False
+    grace_s: Annotated[int, Meta(ge=0, le=3600)] = 10
 
 
 class Upstream(Table, frozen=True, kw_only=True):
@@ -93,10 +96,16 @@ class ClockFile(Table, frozen=True, kw_only=True):
 
 
 class GateTable(Table, frozen=True, kw_only=True):
-    """What gates do, above all where they do not know."""
+    """What gates do, above all where they do not know; and how a gateway apart from the record reaches it."""
 
     token_hash: TokenHash | None = None
     token_env: Variable | None = None
+    feed: str | None = None
+    vkey: Annotated[str, Meta(max_length=512)] | None = None
+    key_file: Path | None = None
+    key_env: Variable | None = None
+    name: GateName | None = None
+    snapshot: Path | None = None
     on_stale: Fallback = "guarded"
     on_cold_start: Fallback = "refuse"
     on_no_identity: Fallback = "guarded"
@@ -127,4 +136,14 @@ class Config(Table, frozen=True, kw_only=True):
     ports: Ports = Ports()
     clock: ClockFile = ClockFile()
     gate: GateTable = GateTable()
+    limits: Limits = Limits()
+
+
+class GatewayHost(Table, frozen=True, kw_only=True):
+    """The file of a host that runs gateways alone: no record, no keys but the gates', nobody's name."""
+
+    upstream: Upstream
+    gate: GateTable
+    serve: Serve = Serve()
+    clock: ClockFile = ClockFile()
     limits: Limits = Limits()
