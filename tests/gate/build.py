@@ -23,6 +23,8 @@ from answerable_gate import (
     Item,
     Level,
     Limit,
+    Pinned,
+    Received,
     Release,
     Shield,
     Standing,
@@ -33,7 +35,6 @@ from answerable_gate import (
     hello_line,
     withheld_line,
 )
-from answerable_gate.gate import Pinned, Received
 from answerable_gate.io.proofs import pin
 
 START = datetime(2026, 8, 1, 12, tzinfo=UTC)

@@ -181,7 +181,7 @@ def test_an_item_without_proof_stays_and_is_named() -> None:
     received = replace(an_entry(version=2), open=False, aliases=(), reason_ref=None)
     admitted = admit(first, received, (), None, now=START)
     assert [item.id for item in admitted.refused] == ["item_a"]
-    assert admitted.held.entry == replace(first.entry, version=2)
+    assert admitted.held == Held(entry=replace(first.entry, version=2), fallen=first.fallen, unproven=True)
 
 
 def test_everything_leaves_with_proof() -> None:

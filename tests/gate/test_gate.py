@@ -167,8 +167,12 @@ def test_only_a_proof_lowers() -> None:
     received = bench.send(an_entry(version=2))
     assert [item.id for item in received.refused] == ["item_a"]
     assert answer(bench) == "refuse"
+    assert bench.gate.status(**bench.times).lowering_refused == 1
+    bench.send(an_entry(version=1))
+    assert bench.gate.status(**bench.times).lowering_refused == 1
     assert bench.send(an_entry(version=2), bench.log.lift("item_a")).refused == ()
     assert answer(bench) == "allow"
+    assert bench.gate.status(**bench.times).lowering_refused == 0
 
 
 def test_the_stranger_passes_and_the_cold_gate_refuses_him() -> None:
@@ -191,10 +195,10 @@ def test_contact_lasts_for_the_lease() -> None:
     bench = Bench()
     assert bench.gate.status(**bench.times).reach == "cold"
     bench.receive(bench.hello())
-    bench.receive(bench.heartbeat(seq=5))
+    assert not bench.receive(bench.heartbeat(seq=5)).contact
     assert not bench.gate.status(**bench.times).in_force
     bench.send(an_entry(), seq=5)
-    bench.receive(bench.heartbeat())
+    assert bench.receive(bench.heartbeat()).contact
     bench.wait(60)
     assert bench.gate.status(**bench.times).in_force
     bench.wait(0.001)

@@ -19,14 +19,14 @@ from tests.gate.test_entry import entries, tokens
 minted = st.builds(lambda seed, prefix: SeededMint(seed).token(prefix), st.integers(0), st.sampled_from(["a", "item"]))
 
 
-@given(entries, st.randoms(), st.integers(1, 2**53 - 1) | st.just(0))
-@example(an_entry(an_item()), Random(0), 0)
-@example(an_entry(), Random(0), 0)
-@example(an_entry(), Random(0), 2)
-def test_packing_loses_nothing(entry: Entry, chance: Random, withheld: int) -> None:
+@given(entries, st.randoms(), st.integers(1, 2**53 - 1) | st.just(0), st.booleans())
+@example(an_entry(an_item()), Random(0), 0, True)
+@example(an_entry(), Random(0), 0, False)
+@example(an_entry(), Random(0), 2, False)
+def test_packing_loses_nothing(entry: Entry, chance: Random, withheld: int, unproven: bool) -> None:
     """Unpacking gives back what was packed, and the head says the truth about it."""
     fallen = frozenset(item.id for item in entry.items if chance.random() < 0.5)
-    held = Held(entry=entry, fallen=fallen, withheld=withheld)
+    held = Held(entry=entry, fallen=fallen, withheld=withheld, unproven=unproven)
     record = pack(held)
     assert unpack(record) == held
     assert pack(unpack(record)) == record

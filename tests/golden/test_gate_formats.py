@@ -36,13 +36,13 @@ from answerable_gate import (
     snapshot,
     withheld_line,
 )
-from answerable_gate.io.proofs import pin, unsealer
+from answerable_gate.io.proofs import pin, snapshot_key, unsealer
 from tests.golden.test_ledger_format import ORIGIN, PRIVATE, blocks, golden_entries
 
 HERE = Path(__file__).parent
 NOW = datetime(2026, 4, 10, 9, 0, tzinfo=UTC)
 GATE_KEY = bytes(range(32))
-SNAPSHOT_KEY = bytes(range(32, 64))
+SNAPSHOT_KEY = snapshot_key(GATE_KEY)
 KEY = vkey(ORIGIN, PRIVATE.public_key())
 MONOTONIC = 0.0
 POLICY = GatePolicy(

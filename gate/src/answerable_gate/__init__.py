@@ -18,10 +18,11 @@ from answerable_gate.feed import (
     hello_line,
     withheld_line,
 )
-from answerable_gate.gate import FeedBehind, Gate, NotOurFeed, Pinned, Received, Saved, Status
+from answerable_gate.gate import Gate
 from answerable_gate.judge import GatePolicy, Request, Verdict, judge
 from answerable_gate.measures import NOTHING, Level, Limit, Shield, Standing, cap, covers, join
 from answerable_gate.release import Release, ReleasingEntry, Verify, proven
+from answerable_gate.shapes import FeedBehind, NotOurFeed, Pinned, Received, Saved, Status
 from answerable_gate.standing import standing, uncovered
 from answerable_gate.strict import Malformed
 

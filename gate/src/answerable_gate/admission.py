@@ -19,12 +19,14 @@ from answerable_gate.standing import counts, uncovered
 class Held:
     """An entry as a gate holds it; `fallen` are the ids that have counted and therefore always will (L1).
 
-    `withheld` is the newest version that the store could not tell, 0 where the entry is as new as that or newer.
+    `withheld` is the newest version that the store could not tell, 0 where the entry is as new as that or newer;
+    `unproven`: something is held that the newest entry lacked, because no proof came with it.
     """
 
     entry: Entry
     fallen: frozenset[str] = frozenset()
     withheld: int = 0
+    unproven: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +64,8 @@ def admit(
         open=received.open or bool(refused),
         reason_ref=received.reason_ref or (held.entry.reason_ref if refused else None),
     )
-    joined = Held(entry=entry, fallen=held.fallen & items.keys(), withheld=withheld)
+    fallen = held.fallen & items.keys()
+    joined = Held(entry=entry, fallen=fallen, withheld=withheld, unproven=bool(refused))
     return Admitted(held=mark(joined, now=now), refused=refused)
 
 

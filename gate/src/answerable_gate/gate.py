@@ -6,7 +6,8 @@ Laws: "due" is looked up at each exchange, never awaited (L1); only a proof lowe
 from __future__ import annotations
 
 import hmac
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import reduce
 from heapq import heappop, heappush
@@ -14,13 +15,13 @@ from heapq import heappop, heappush
 from answerable_gate.admission import Held, admit, mark, meet, stricter, withhold
 from answerable_gate.clock import NEVER, Clock, ClockSuspect, adopt, from_microseconds, microseconds, tick
 from answerable_gate.contact import Contact, heard
-from answerable_gate.entry import ALIAS_BYTES, Item
+from answerable_gate.entry import ALIAS_BYTES
 from answerable_gate.feed import ALIAS_PREFIX, EntryLine, Heartbeat, Hello, WithheldLine, read_line
 from answerable_gate.judge import Contact as Reach
 from answerable_gate.judge import GatePolicy, Request, Verdict, judge
 from answerable_gate.measures import Standing, covers, join
 from answerable_gate.packed import pack, summary, unpack
-from answerable_gate.release import Verify
+from answerable_gate.shapes import FeedBehind, NotOurFeed, Pinned, Received, Saved, Status
 from answerable_gate.table import Table
 
 _LAST = datetime.max.replace(tzinfo=UTC)
@@ -28,69 +29,8 @@ _SLOT = 0xFFFF_FFFF
 _AT_ONCE = float("-inf")
 _WAKE_AFTER = timedelta(seconds=1)
 _UNKNOWN = -2
+_NOBODY: frozenset[bytes] = frozenset()
 _BEFORE_REFERENCE = Verdict._fields.index("reason_ref")
-
-
-class NotOurFeed(ValueError):
-    """The feed belongs to another log, key or gate key than this gate was given."""
-
-
-class FeedBehind(ValueError):
-    """The store knows less than this gate was told before: it was set back, and must not be believed."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pinned:
-    """What a gate is given once and checks at each connection: the log, its public key, and how it verifies notes.
-
-    Without `verify` the gate never lowers.
-    """
-
-    origin: str
-    key: str
-    verify: Verify | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Received:
-    """What came of a line: items kept because their leaving was not proven, and a time that was not adopted.
-
-    `fresh` are the items of `subject` that the gate holds now and did not hold before (L9 asks for a confirmation).
-    """
-
-    refused: tuple[Item, ...] = ()
-    suspect: ClockSuspect | None = None
-    subject: str | None = None
-    fresh: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Saved:
-    """What a snapshot keeps: `check` is the alias of "" under the gate key, `records` are packed and sorted."""
-
-    after: int
-    size: int
-    high_water: datetime
-    policy: GatePolicy
-    check: str
-    records: list[bytes]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Status:
-    """Where the gate stands; `in_force` says that it has had contact within its lease.
-
-    Of `withheld` subjects it does not know what applies to them by now: for them it is not fully in force.
-    """
-
-    in_force: bool
-    reach: Reach
-    subjects: int
-    withheld: int
-    after: int
-    policy_version: int
-    now: datetime
-    suspect: ClockSuspect | None
 
 
 class Gate:
@@ -114,7 +54,9 @@ class Gate:
         self._size = 0
         self._suspect: ClockSuspect | None = None
         self._table = Table()
-        self._withheld = 0
+        self._withheld = self._unproven = 0
+        # Grows with whatever a snapshot keeps.
+        self.changes = 0
         # A heap of microseconds << 32 | slot, since an int is half the size of a tuple.
         self._due: list[int] = []
         self._next_due = _LAST
@@ -206,6 +148,7 @@ class Gate:
             reach=reach,
             subjects=len(self._table),
             withheld=self._withheld,
+            lowering_refused=self._unproven,
             after=self.after,
             policy_version=self.policy.version,
             now=now,
@@ -236,6 +179,8 @@ class Gate:
 
         What rises by time is found by `tick`, so call that first and at least once a second.
         """
+        if not self._risen:
+            return _NOBODY
         risen, self._risen = frozenset(self._risen), set()
         return risen
 
@@ -265,6 +210,7 @@ class Gate:
 
     def _adopt_policy(self, policy: GatePolicy) -> None:
         self.policy = policy
+        self.changes += 1
         for known in self._verdicts.values():
             known.clear()
 
@@ -278,10 +224,10 @@ class Gate:
         return Received(refused=admitted.refused, subject=line.entry.subject, fresh=fresh)
 
     def _withhold(self, line: WithheldLine, now: datetime) -> Received:
-        held = self.held(line.withheld.subject)
+        held, before = self.held(line.withheld.subject), self._withheld
         self._put(held, withhold(held, line.withheld, now=now))
         self.after = max(self.after, line.seq)
-        return Received(subject=line.withheld.subject)
+        return Received(subject=line.withheld.subject, withheld=self._withheld > before)
 
     def _hear(self, heartbeat: Heartbeat, wall: datetime, monotonic: float) -> Received:
         if heartbeat.seq < self.after or heartbeat.size < self._size:
@@ -289,11 +235,12 @@ class Gate:
         self._size = heartbeat.size
         self._clock, self._suspect = adopt(self._clock, heartbeat.now, wall, monotonic)
         self._wake_monotonic = _AT_ONCE
-        if heartbeat.seq == self.after:  # else something is still on its way
+        has_all = heartbeat.seq == self.after  # else something is still on its way
+        if has_all:
             self._contact = heard(self._contact, heartbeat.now, monotonic)
             self._until = self._contact.at + self.policy.lease_s
             self._out_of_reach = "stale"
-        return Received(suspect=self._suspect)
+        return Received(suspect=self._suspect, contact=has_all)
 
     # --- what is held
 
@@ -309,13 +256,15 @@ class Gate:
     def _held(self, slot: int) -> Held:
         return unpack(self._table.record(slot))
 
-    def _put(self, before: Held | None, after: Held) -> None:
+    def _put(self, before: Held | None, after: Held, packed: bytes | None = None) -> None:
         if before == after:
             return
         entry = after.entry
+        self.changes += 1
         aliases = tuple(bytes.fromhex(alias) for alias in entry.aliases)
-        slot = self._table.put(entry.subject, aliases, pack(after))
+        slot = self._table.put(entry.subject, aliases, packed or pack(after))
         self._withheld += (after.withheld > 0) - (before is not None and before.withheld > 0)
+        self._unproven += after.unproven - (before is not None and before.unproven)
         due = _next(after)
         if due is not None and (before is None or due != _next(before)):
             heappush(self._due, microseconds(due) << 32 | slot)
@@ -326,23 +275,38 @@ class Gate:
 
     # --- snapshots
 
-    def save(self, *, wall: datetime, monotonic: float) -> Saved:
-        """Give everything that a snapshot keeps; equal gates give equal values."""
+    def save(self, *, wall: datetime, monotonic: float, lazily: bool = False) -> Saved:
+        """Give everything that a snapshot keeps.
+
+        With `lazily` each record is read when it is asked for, and may be newer than the rest, which harms nothing:
+        what the feed brings again changes nothing.
+        """
         now = self.tick(wall, monotonic)
+        records = self._records()
         return Saved(
+            origin=self.pinned.origin,
+            key=self.pinned.key,
             after=self.after,
             size=self._size,
             high_water=now,
             policy=self.policy,
             check=self.alias("").hex(),
-            records=sorted(self._table.record(slot) for slot in range(len(self._table))),
+            records=records if lazily else [*records],
         )
 
+    def _records(self) -> Iterator[bytes]:
+        slot = 0
+        while slot < len(self._table):
+            yield self._table.record(slot)
+            slot += 1
+
     def restore(self, saved: Saved, *, wall: datetime, monotonic: float) -> None:
-        """Take up a snapshot in a gate that holds nothing yet; raise NotOurFeed where its gate key was another."""
+        """Take up a snapshot in a gate that holds nothing yet; raise NotOurFeed where log or gate key are others."""
         assert not len(self._table), "a snapshot is restored first"
         if saved.check != self.alias("").hex():
             raise NotOurFeed("the snapshot was written under another gate key")
+        if (saved.origin, saved.key) != (self.pinned.origin, self.pinned.key):
+            raise NotOurFeed(f"the snapshot is of {saved.origin!r:.80}, another log or key than the pinned one")
         now = self.tick(wall, monotonic)
         if saved.high_water > now:
             self._clock = Clock(saved.high_water, monotonic)
@@ -350,7 +314,7 @@ class Gate:
         if saved.policy.version >= self.policy.version:
             self._adopt_policy(saved.policy)
         for record in saved.records:
-            self._put(None, unpack(record))
+            self._put(None, unpack(record), record)
         self.tick(wall, monotonic)
 
 

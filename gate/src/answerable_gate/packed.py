@@ -21,7 +21,7 @@ _U64 = struct.Struct("<Q")
 _TIME = struct.Struct("<q")
 _U16 = struct.Struct("<H")
 
-_OPEN, _REFERS, _TO_ITSELF, _FROZEN, _SHIELDED, _EMPTY, _WITHHELD = 1, 2, 4, 8, 16, 32, 64
+_OPEN, _REFERS, _TO_ITSELF, _FROZEN, _SHIELDED, _EMPTY, _WITHHELD, _UNPROVEN = 1, 2, 4, 8, 16, 32, 64, 128
 _BY_DEFAULT, _REVIEWED, _FALLEN, _FOREIGN, _WITH_SHIELDS, _REVIEW_IN_HEAD = 1, 2, 4, 8, 16, 32
 # The verdict on such a record depends on more than level and limits.
 _NOT_PLAIN = _FROZEN | _SHIELDED | _EMPTY | _WITHHELD
@@ -87,7 +87,8 @@ def unpack(record: bytes) -> Held:
         open=bool(flags & _OPEN),
         reason_ref=reason_ref,
     )
-    return Held(entry=entry, fallen=frozenset(item.id for item, fallen in read if fallen), withheld=withheld)
+    fallen = frozenset(item.id for item, has_fallen in read if has_fallen)
+    return Held(entry=entry, fallen=fallen, withheld=withheld, unproven=bool(flags & _UNPROVEN))
 
 
 def summary(record: bytes | bytearray, at: int) -> tuple[int, str | None, int]:
@@ -140,6 +141,7 @@ def _head(held: Held, review_by: datetime | None) -> bytes:
         | _SHIELDED * bool(there.shields)
         | _EMPTY * (not entry.items and not entry.open and entry.frozen is None)
         | _WITHHELD * bool(held.withheld)
+        | _UNPROVEN * held.unproven
     )
     review = NEVER if review_by is None else microseconds(review_by)
     return _HEAD.pack(flags, there.level, _mask(there.limits), len(entry.aliases), review, len(entry.subject))

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 
 from answerable_gate import strict
-from answerable_gate.gate import Gate, Saved
+from answerable_gate.gate import Gate
 from answerable_gate.judge import decode_policy, encode_policy
 from answerable_gate.packed import pack, unpack
+from answerable_gate.shapes import Saved
 from answerable_gate.strict import Malformed
 
 MAGIC = b"answerable-gate-snapshot 2\n"
@@ -26,8 +27,20 @@ _LENGTH = struct.Struct("<I")
 
 def write(gate: Gate, seal: Seal, *, wall: datetime, monotonic: float) -> bytes:
     """Write a gate's snapshot: one line that says what this is, and below it everything under seal."""
-    saved = gate.save(wall=wall, monotonic=monotonic)
+    return sealed(parts(gate, wall=wall, monotonic=monotonic), seal)
+
+
+def sealed(plain: Iterable[bytes], seal: Seal) -> bytes:
+    """Seal the parts of a snapshot."""
+    return MAGIC + seal(b"".join(plain))
+
+
+def parts(gate: Gate, *, wall: datetime, monotonic: float) -> Iterator[bytes]:
+    """Give what a snapshot of a gate has under its seal, part by part; between two the gate may go on."""
+    saved = gate.save(wall=wall, monotonic=monotonic, lazily=True)
     head = {
+        "origin": saved.origin,
+        "key": saved.key,
         "after": saved.after,
         "size": saved.size,
         "high_water": strict.written(saved.high_water),
@@ -35,9 +48,9 @@ def write(gate: Gate, seal: Seal, *, wall: datetime, monotonic: float) -> bytes:
         "policy": encode_policy(saved.policy),
         "check": saved.check,
     }
-    lines = [json.dumps(head, sort_keys=True, separators=(",", ":")).encode("ascii")]
-    lines += saved.records
-    return MAGIC + seal(b"".join(_LENGTH.pack(len(line)) + line for line in lines))
+    yield _part(json.dumps(head, sort_keys=True, separators=(",", ":")).encode("ascii"))
+    for record in saved.records:
+        yield _part(record)
 
 
 def read(snapshot: bytes, unseal: Unseal) -> Saved:
@@ -55,6 +68,10 @@ def read(snapshot: bytes, unseal: Unseal) -> Saved:
     return _saved(head, records)
 
 
+def _part(line: bytes) -> bytes:
+    return _LENGTH.pack(len(line)) + line
+
+
 def _split(plain: bytes) -> list[bytes]:
     parts = []
     at = 0
@@ -68,8 +85,12 @@ def _split(plain: bytes) -> list[bytes]:
 
 
 def _saved(head: bytes, records: list[bytes]) -> Saved:
-    read = strict.members(strict.parse(head), "after", "size", "high_water", "lease_s", "policy", "check")
+    read = strict.members(
+        strict.parse(head), "origin", "key", "after", "size", "high_water", "lease_s", "policy", "check"
+    )
     return Saved(
+        origin=strict.text(read["origin"], 256),
+        key=strict.text(read["key"], 512),
         after=strict.whole(read["after"]),
         size=strict.whole(read["size"]),
         high_water=strict.moment(read["high_water"]),

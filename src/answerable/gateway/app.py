@@ -23,7 +23,8 @@ from answerable.gateway.routes import route_of
 from answerable.gateway.running import Runnings
 from answerable.gateway.upstream import SILENCE_S, Upstream
 from answerable_gate import ClockSuspect, Gate, GatePolicy, Item, Pinned
-from answerable_gate.io.aiohttp import Clocks, FeedClient, Listener
+from answerable_gate.io.aiohttp import FeedClient
+from answerable_gate.io.following import Clocks, Listener
 
 NONCE_BYTES = 16
 AGAIN_S = 1.0

@@ -12,11 +12,12 @@ from datetime import UTC, datetime
 import pytest
 from aiohttp import ClientSession, web
 
-from answerable_gate import Gate, Hello, Level, Malformed, Request, alias, entry_line
+from answerable_gate import Gate, Hello, Level, Malformed, Request, alias, entry_line, withheld_line
 from answerable_gate.feed import Heartbeat, heartbeat_line, hello_line
 from answerable_gate.io import aiohttp as adapter
-from answerable_gate.io.aiohttp import Clocks, FeedClient, FeedRefused, Listener, next_wait
-from tests.gate.build import GATE_KEY, ORIGIN, Log, a_policy, an_entry, an_item
+from answerable_gate.io.aiohttp import FeedClient
+from answerable_gate.io.following import Clocks, FeedRefused, Listener, next_wait
+from tests.gate.build import GATE_KEY, ORIGIN, Log, a_policy, a_withheld, an_entry, an_item
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Answer = Callable[[web.Request, web.StreamResponse], Awaitable[None]]
@@ -38,6 +39,8 @@ class World:
     refused: list = field(default_factory=list)
     suspect: list = field(default_factory=list)
     held: list = field(default_factory=list)
+    withheld: list = field(default_factory=list)
+    forces: list = field(default_factory=list)
     risen: asyncio.Queue = field(default_factory=asyncio.Queue)
 
     def __post_init__(self) -> None:
@@ -49,9 +52,9 @@ class World:
             monotonic=time.monotonic(),
         )
 
-    def hello(self) -> bytes:
+    def hello(self, **policy: object) -> bytes:
         return hello_line(
-            Hello(origin=ORIGIN, key=self.log.key, check=alias(GATE_KEY, "").hex(), policy=a_policy())
+            Hello(origin=ORIGIN, key=self.log.key, check=alias(GATE_KEY, "").hex(), policy=a_policy(**policy))
         )
 
     async def feed(self, request: web.Request) -> web.StreamResponse:
@@ -76,6 +79,8 @@ class World:
             suspect=self.suspect.append,
             risen=self.risen.put_nowait,
             held=lambda subject, items: self.held.append((subject, items)),
+            withheld=self.withheld.append,
+            in_force=self.forces.append,
         )
         clocks = Clocks(wall=wall, monotonic=time.monotonic)
         base = f"http://127.0.0.1:{port}/"
@@ -217,6 +222,45 @@ def test_a_refused_lowering_and_a_suspect_time_are_reported() -> None:
 
     asyncio.run(story())
     assert [item.id for item in world.refused[0]] == ["item_a"]
+
+
+def test_a_store_that_falls_silent_is_out_of_force_and_asked_again() -> None:
+    """A lease that became shorter while the connection lasted counts at once; that it is over is told, once."""
+
+    async def answer(request: web.Request, response: web.StreamResponse) -> None:
+        await response.write(world.hello(lease_s=1) + beat(0))
+        while len(world.asked) > 1:
+            await response.write(beat(0))
+            await asyncio.sleep(0.1)
+        await asyncio.sleep(60)
+
+    world = World(answer)
+
+    async def story() -> None:
+        async with world.running():
+            await world.until(lambda: world.forces == [True, False, True])
+
+    asyncio.run(story())
+    assert [type(error) for error in world.lost] == [TimeoutError]
+
+
+def test_what_is_withheld_is_told_once() -> None:
+    """Somebody has to bring the store up to date; the same line again says nothing new."""
+
+    async def answer(request: web.Request, response: web.StreamResponse) -> None:
+        lines = [withheld_line(seq, a_withheld(version)) for seq, version in ((1, 2), (2, 2), (3, 3))]
+        await response.write(world.hello() + b"".join(lines) + beat(3))
+        await asyncio.sleep(60)
+
+    world = World(answer)
+
+    async def story() -> None:
+        async with world.running() as client:
+            await client.contact()
+
+    asyncio.run(story())
+    assert world.withheld == ["subject_a"]
+    assert world.gate.status(wall=wall(), monotonic=time.monotonic()).withheld == 1
 
 
 def test_many_lines_let_others_run() -> None:

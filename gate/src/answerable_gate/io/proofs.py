@@ -8,11 +8,12 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import hmac
 import os
 import re
 
-from answerable_gate.gate import Pinned
 from answerable_gate.release import NOTE_LENGTH_MAX, Verify
+from answerable_gate.shapes import Pinned
 from answerable_gate.snapshot import MAGIC, Seal, Unseal
 from answerable_gate.strict import Malformed
 
@@ -37,6 +38,11 @@ def pin(vkey: str, origin: str) -> Pinned:
     """Pin a log by its origin and its key line `name+id+base64`; raise Malformed where the line is none."""
     name, key_id, public = _read_vkey(vkey)
     return Pinned(origin=origin, key=vkey, verify=_verifier(name, key_id, public, origin))
+
+
+def snapshot_key(gate_key: bytes) -> bytes:
+    """Derive from the gate key the 32 bytes under which the gates of a host seal their snapshot."""
+    return hmac.digest(gate_key, b"snapshot\n", "sha256")
 
 
 def sealer(key: bytes) -> Seal:
