@@ -59,6 +59,10 @@ class Conflict(AnswerableError):
     status = 409
 
 
+class Busy(Conflict):
+    """Somebody else is writing there; try again once you hold nothing yourself."""
+
+
 class TooLarge(AnswerableError):
     """The input is larger than the limit."""
 
@@ -78,6 +82,10 @@ class StoreUnavailable(AnswerableError):
 
     code = "store_unavailable"
     status = 503
+
+
+class Unsure(StoreUnavailable):
+    """The store was lost while it committed, and nobody can tell whether it did; ask again under the same id."""
 
 
 class NewerVersion(AnswerableError):

@@ -1,4 +1,4 @@
-"""The stores that one contract holds for; PostgreSQL joins by one more name here.
+"""The stores that one contract holds for.
 
 Law: a test that takes `store` passes on every one of them unchanged.
 """
@@ -11,11 +11,16 @@ from pathlib import Path
 import pytest
 
 from answerable.store.memory import MemoryStore
+from answerable.store.postgres import PostgresStore
+from answerable.store.postgres import create_store as create_postgres
+from answerable.store.postgres import open_store as open_postgres
 from answerable.store.protocol import Store
 from answerable.store.sqlite import SqliteStore, create_store, open_store
+from tests.postgres import database
 from tests.storage.worlds import MARK, ORIGIN
 
 Open = Callable[[], SqliteStore]
+OpenPostgres = Callable[[], PostgresStore]
 
 
 @pytest.fixture
@@ -35,10 +40,28 @@ def opened(tmp_path: Path) -> Iterator[Open]:
         store.close()
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture
+def postgres(tmp_path: Path) -> Iterator[OpenPostgres]:
+    """Give a function that opens one record in PostgreSQL, made at its first call; every call is a store of its own."""
+    stores: list[PostgresStore] = []
+    keys = tmp_path / "keys-of-postgres"
+    keys.mkdir()
+    with database() as dsn:
+
+        def open_one() -> PostgresStore:
+            make = open_postgres if stores else create_postgres
+            stores.append(make(dsn, keys=keys, origin=ORIGIN, mark=MARK))
+            return stores[-1]
+
+        yield open_one
+        for store in stores:
+            store.close()
+
+
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
 def store(request: pytest.FixtureRequest) -> Store:
     """Give an empty store of each kind."""
     if request.param == "memory":
         return MemoryStore(origin=ORIGIN)
-    opened: Open = request.getfixturevalue("opened")
+    opened: Callable[[], Store] = request.getfixturevalue("opened" if request.param == "sqlite" else request.param)
     return opened()

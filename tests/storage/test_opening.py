@@ -49,7 +49,7 @@ def test_a_record_is_readable_by_its_owner_alone(tmp_path: Path, keys: Path) -> 
 def test_a_record_is_durable_by_its_settings(tmp_path: Path, keys: Path) -> None:
     """Both files run in WAL with synchronous=FULL, foreign keys on, and wait for each other."""
     store = _create(tmp_path / "record", keys)
-    for connection in (store._write, store._bulk._connection, store._reader()):
+    for connection in (store._write, store._bulk._link._connection, store._reader()):  # type: ignore[attr-defined]
         found = [connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")]
         assert found == ["wal", 2]
         assert connection.execute("PRAGMA foreign_keys").fetchone()[0] == 1

@@ -48,7 +48,7 @@ def test_every_list_walks_one_index(opened: Open, *, is_analysed: bool) -> None:
     """Queue, due sweep, look-backs, outbox, feed and bulk use their index and sort nothing, ANALYZE or not."""
     store = opened()
     a_stored_world(store).with_flag().with_notice(SECOND)
-    for connection, plans in ((store._write, RECORD_PLANS), (store._bulk._connection, BULK_PLANS)):
+    for connection, plans in ((store._write, RECORD_PLANS), (store._bulk._link._connection, BULK_PLANS)):  # type: ignore[attr-defined]
         if is_analysed:
             connection.execute("ANALYZE")
         for asked, values, index in plans:
@@ -322,10 +322,10 @@ def test_exchanges_survive_a_failed_write(opened: Open) -> None:
         for number in range(2_000)
     ]  # fmt: skip
     steps = iter(range(1_000))
-    store._bulk._connection.set_progress_handler(lambda: next(steps, None) is None, 10)
+    store._bulk._link._connection.set_progress_handler(lambda: next(steps, None) is None, 10)  # type: ignore[attr-defined]
     with pytest.raises(StoreUnavailable):
         store.put_exchanges(rows)
-    store._bulk._connection.set_progress_handler(None, 0)
+    store._bulk._link._connection.set_progress_handler(None, 0)  # type: ignore[attr-defined]
     assert list(store.exchanges(SUBJECT)) == []
     assert store.put_exchanges(rows) == len(rows)
 

@@ -116,6 +116,7 @@ def a_stored_world(
 
 def checkpoint(store: Store, size: int | None = None, *, origin: str = ORIGIN) -> Checkpointed:
     """Sign the first `size` entries, all of them by default."""
+    store.integrate()
     size = store.size() if size is None else size
     text = checkpoint_text(Checkpoint(origin=origin, size=size, root=root_at(size, store.node)))
     return Checkpointed(size=size, note=sign_note(text, origin, PRIVATE))
@@ -140,6 +141,7 @@ def undone(within: AbstractContextManager[T], by: type[Exception] = Undone) -> I
 
 def assert_sound(store: Store) -> None:
     """Assert that tree, tables, chains, folds and feed are what the facts make them (L7, L8)."""
+    store.integrate()
     edge = CompactRange()
     for data in store.entries(0, store.size()):
         for level, index, node in edge.append(leaf_hash(data)):

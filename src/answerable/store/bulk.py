@@ -1,25 +1,25 @@
-"""bulk.db: exchanges, which come in masses, apart from the record so that neither waits for the other.
+"""The bulk: exchanges, which come in masses, apart from the record so that neither waits for the other.
 
 Law: a second delivery changes nothing, and a block once noted stays.
 """
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from pathlib import Path
 from threading import RLock
-from typing import Any
+from typing import Any, Protocol
 
 from answerable.core.facts import SubjectId
 from answerable.store.opening import connect, known_faults
 from answerable.store.protocol import Beat, Exchange
 from answerable.store.rows import micros, moment
+from answerable.store.sql_tx import Connection
 
 CHUNK = 500
-_PUT = "INSERT OR IGNORE INTO exchange VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, 0)"
+_PUT = "INSERT INTO exchange VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, 0) ON CONFLICT DO NOTHING"
 _BEAT = """
 INSERT INTO beat VALUES (?, ?, ?, ?)
 ON CONFLICT (kind, name) DO UPDATE SET at = excluded.at, note = excluded.note WHERE beat.at <= excluded.at
@@ -30,8 +30,24 @@ UNSEALED = "SELECT * FROM exchange WHERE block IS NULL ORDER BY subject, at, id 
 PENDING = "SELECT * FROM exchange WHERE pending = 1 ORDER BY block, at, id"
 
 
-class Bulk:
-    """The rows of exchanges in their own file."""
+class Link(Protocol):
+    """A connection to where the bulk lies."""
+
+    def transaction(self) -> AbstractContextManager[Connection]:
+        """Open one transaction."""
+        ...
+
+    def reading(self) -> AbstractContextManager[Connection]:
+        """Lend the connection to read with."""
+        ...
+
+    def close(self) -> None:
+        """Close the connection."""
+        ...
+
+
+class SqliteLink:
+    """A connection to a file of SQLite."""
 
     def __init__(self, path: Path) -> None:
         """Take a file that was checked."""
@@ -39,7 +55,8 @@ class Bulk:
         self._lock = RLock()
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self) -> Iterator[Connection]:
+        """Open one transaction."""
         with self._lock, known_faults():
             self._connection.execute("BEGIN IMMEDIATE")
             try:
@@ -50,20 +67,37 @@ class Bulk:
                     self._connection.execute("ROLLBACK")
                 raise
 
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Lend the connection to read with."""
+        with self._lock, known_faults():
+            yield self._connection
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._connection.close()
+
+
+class Bulk:
+    """The rows of exchanges, and the signs of life."""
+
+    def __init__(self, link: Link) -> None:
+        """Take a connection of its own."""
+        self._link = link
+
     def put(self, exchanges: Sequence[Exchange]) -> int:
         """Keep exchange rows; return how many were new."""
-        with self._transaction() as connection:
-            before = connection.total_changes
-            connection.executemany(_PUT, map(_row, exchanges))
-            return connection.total_changes - before
+        with self._link.transaction() as connection:
+            return connection.executemany(_PUT, [_row(one) for one in exchanges]).rowcount if exchanges else 0
 
     def of(self, subject: SubjectId, since: datetime | None) -> Iterator[Exchange]:
         """Yield a subject's exchanges in order of time."""
         # A page at a time: a long reading must not hold the file, nor all of a year's rows in memory.
         at, last = (micros(since) if since else 0) - 1, "\U0010ffff"
         while True:
-            with self._lock, known_faults():
-                rows = self._connection.execute(PAGE, (subject, at, last, CHUNK)).fetchall()
+            with self._link.reading() as connection:
+                rows = connection.execute(PAGE, (subject, at, last, CHUNK)).fetchall()
             yield from map(_exchange, rows)
             if len(rows) < CHUNK:
                 return
@@ -71,8 +105,8 @@ class Bulk:
 
     def unsealed(self, limit: int) -> dict[SubjectId, list[Exchange]]:
         """Return exchanges not yet in a sealed block, by subject, in order of time."""
-        with self._lock, known_faults():
-            rows = self._connection.execute(UNSEALED, (limit,)).fetchall()
+        with self._link.reading() as connection:
+            rows = connection.execute(UNSEALED, (limit,)).fetchall()
         found: dict[SubjectId, list[Exchange]] = {}
         for one in map(_exchange, rows):
             found.setdefault(one.subject, []).append(one)
@@ -81,13 +115,14 @@ class Bulk:
     def assign_block(self, subject: SubjectId, ids: Sequence[str], root: str) -> None:
         """Assign exchanges to a block that is about to be sealed; an exchange belongs to one block for ever."""
         assign = "UPDATE exchange SET block = ?, pending = 1 WHERE id = ? AND subject = ? AND block IS NULL"
-        with self._transaction() as connection:
-            connection.executemany(assign, [(root, one, subject) for one in ids])
+        with self._link.transaction() as connection:
+            if ids:
+                connection.executemany(assign, [(root, one, subject) for one in ids])
 
     def pending_blocks(self) -> dict[str, list[Exchange]]:
         """Return blocks assigned and not yet marked as sealed, by root, their exchanges in order of time."""
-        with self._lock, known_faults():
-            rows = self._connection.execute(PENDING).fetchall()
+        with self._link.reading() as connection:
+            rows = connection.execute(PENDING).fetchall()
         found: dict[str, list[Exchange]] = {}
         for row in rows:
             found.setdefault(row[12], []).append(_exchange(row))
@@ -95,24 +130,24 @@ class Bulk:
 
     def block_sealed(self, root: str) -> None:
         """Mark a block whose fact stands in the record."""
-        with self._transaction() as connection:
+        with self._link.transaction() as connection:
             connection.execute("UPDATE exchange SET pending = 0 WHERE block = ? AND pending = 1", (root,))
 
     def beat(self, beats: Sequence[Beat]) -> None:
         """Keep signs of life, the later of two under one name."""
-        with self._transaction() as connection:
-            connection.executemany(_BEAT, [(one.kind, one.name, micros(one.at), one.note) for one in beats])
+        with self._link.transaction() as connection:
+            if beats:
+                connection.executemany(_BEAT, [(one.kind, one.name, micros(one.at), one.note) for one in beats])
 
     def beats(self, kind: str) -> list[Beat]:
         """Return the signs of life of a kind, by name."""
-        with self._lock, known_faults():
-            rows = self._connection.execute(BEATS, (kind,)).fetchall()
+        with self._link.reading() as connection:
+            rows = connection.execute(BEATS, (kind,)).fetchall()
         return [Beat(kind=kind, name=name, at=moment(at), note=note) for name, at, note in rows]
 
     def close(self) -> None:
-        """Close the file."""
-        with self._lock:
-            self._connection.close()
+        """Close the connection."""
+        self._link.close()
 
 
 def _row(one: Exchange) -> tuple[object, ...]:

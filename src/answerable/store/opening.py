@@ -85,7 +85,7 @@ def create(folder: Path, keys: Path, identity: Identity) -> None:
     for name, schema in ((BULK, "bulk.sql"), (RECORD, "record.sql")):
         _make(folder / name, schema, identity)
     _sync(folder)
-    _note_inception(keys, identity)
+    note_inception(keys, identity)
 
 
 def check(folder: Path, keys: Path, identity: Identity) -> None:
@@ -99,7 +99,7 @@ def check(folder: Path, keys: Path, identity: Identity) -> None:
         raise StoreUnavailable(f"{BULK} is missing beside {RECORD}", hint="restore it from your backup")
     for name in (RECORD, BULK):
         _compare(folder / name, identity)
-    _note_inception(keys, identity)
+    note_inception(keys, identity)
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -198,7 +198,7 @@ def _compare(path: Path, identity: Identity) -> None:
         raise KeyFault(f"{path} was begun with other keys", hint="restore the keys that belong to it")
 
 
-def _note_inception(keys: Path, identity: Identity) -> None:
+def note_inception(keys: Path, identity: Identity) -> None:
     """Note beside the keys that they have a record, so that none is silently begun in place of a lost one."""
     path = keys / INCEPTION
     if path.exists():

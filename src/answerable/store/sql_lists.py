@@ -57,6 +57,9 @@ class Lists(ABC):
     @abstractmethod
     def _writing_to(self) -> AbstractContextManager[Connection]: ...
 
+    def _releasing_rows(self) -> Table:
+        return self._all("SELECT idx, subject FROM releasing")
+
     def _one(self, asked: str, *values: object) -> tuple[Any, ...] | None:
         with self._reading() as connection:
             row: tuple[Any, ...] | None = connection.execute(asked, values).fetchone()
@@ -90,14 +93,14 @@ class Lists(ABC):
         self, *, after: CaseId | None, limit: int, only_open: bool = True, hidden_from: ActorId | None = None
     ) -> list[CaseRow]:
         """Return a page of cases, open ones first, by tier and decide_due; never one that a person is barred from."""
-        start = FIRST if after is None else self._place_of(after)
+        closed, *start = FIRST if after is None else self._place_of(after)
         barred = NOBODY if hidden_from is None else f" {hidden_from} "
         if not only_open:
-            rows = self._all(ALL_CASES, *start, barred, limit)
-        elif start[0]:  # the case before has closed meanwhile, and closed cases stand behind all open ones
+            rows = self._all(ALL_CASES, int(closed), *start, barred, limit)
+        elif closed:  # the case before has closed meanwhile, and closed cases stand behind all open ones
             rows = []
         else:
-            rows = self._all(OPEN_CASES, *start[1:], barred, limit)
+            rows = self._all(OPEN_CASES, *start, barred, limit)
         return [_case_row(row) for row in rows]
 
     def _place_of(self, case: CaseId) -> tuple[bool, int, int, str]:
@@ -159,7 +162,7 @@ class Lists(ABC):
             "cases": in_order(case_tuple(_case_row(row)) for row in self._all("SELECT * FROM case_row")),
             "look_backs": in_order(self._all("SELECT case_id, notice, subject, started_at FROM look_back")),
             "effects": in_order(self._all("SELECT act, case_id, at FROM effect")),
-            "releasing": in_order(self._all("SELECT idx, subject FROM releasing")),
+            "releasing": in_order(self._releasing_rows()),
         }
 
 

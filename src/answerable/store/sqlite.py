@@ -18,7 +18,7 @@ from answerable.core.facts import SubjectId
 from answerable.errors import Corrupt, StoreUnavailable
 from answerable.ledger.tree import CompactRange
 from answerable.ledger.verify import leaf_hash
-from answerable.store.bulk import Bulk
+from answerable.store.bulk import Bulk, SqliteLink
 from answerable.store.folds import Folds, Rows
 from answerable.store.opening import BULK, RECORD, Identity, check, connect, create, known_faults
 from answerable.store.protocol import Beat, Checkpointed, Exchange, Tx
@@ -52,7 +52,7 @@ class SqliteStore(Lists, Record):
         self._write = connect(self._path)
         self._readers: dict[int, sqlite3.Connection] = {}
         self._reader_lock = RLock()
-        self._bulk = Bulk(folder / BULK)
+        self._bulk = Bulk(SqliteLink(folder / BULK))
         self._led: dict[str, int] = {}
 
     # --- acts ---

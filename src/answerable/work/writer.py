@@ -11,17 +11,19 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from time import sleep
 from typing import Any, Generic, TypeVar
 
 from answerable.app import Answerable
-from answerable.errors import AnswerableError, Conflict, StoreUnavailable, TooMany
+from answerable.errors import AnswerableError, Busy, Conflict, StoreUnavailable, TooMany, Unsure
 
 T = TypeVar("T")
 Verb = Callable[[Answerable], T]
 
 QUEUE_MAX = 10_000
-BATCH_MAX = 256
+BATCH_MAX = 128
 TRIES_MAX = 5
+BUSY_S = 0.02
 FAILS_MAX = 2
 SEAL_EVERY_S = 0.25
 
@@ -141,6 +143,9 @@ def attempt(answerable: Answerable, verb: Verb[T]) -> T | Failed:
     for tried in range(TRIES_MAX):
         try:
             return verb(answerable)
+        except Busy as error:
+            # Whoever is there may be waiting for what this group holds: it is tried again once that is given back.
+            return Failed(error)
         except Conflict as error:
             if tried == TRIES_MAX - 1:
                 return Failed(error)
@@ -157,32 +162,61 @@ def attempt(answerable: Answerable, verb: Verb[T]) -> T | Failed:
 
 def perform(answerable: Answerable, jobs: Sequence[_Job[Any]]) -> None:
     """Run jobs in one transaction and tell each caller after the commit; where it cannot be, each in its own."""
-    fault = _together(answerable, jobs)
-    if fault is None:
+    kept = _together(answerable, jobs)
+    if not isinstance(kept, Exception):
+        for job in kept:
+            _persist(answerable, job)
         return
-    if len(jobs) == 1:
-        _tell(jobs[0], Failed(fault))
+    fault = kept
+    # Where nobody can tell whether the group was committed, a second run could do everything twice.
+    if len(jobs) == 1 or isinstance(fault, Unsure):
+        for job in jobs:
+            _tell(job, Failed(fault))
         return
     _log.warning("a group of %d acts was not kept; each is tried alone: %s", len(jobs), fault)
     failed = 0
     for job in jobs:
         # Where one after the other fails it is the store: the rest hear so at once and not after a wait for each.
-        alone = _together(answerable, [job]) if failed < FAILS_MAX else fault
+        alone = _persist(answerable, job) if failed < FAILS_MAX else fault
         failed = 0 if alone is None else failed + 1
-        if alone is not None:
-            _tell(job, Failed(alone))
+        if alone is fault:
+            _tell(job, Failed(fault))
 
 
-def _together(answerable: Answerable, jobs: Sequence[_Job[Any]]) -> Exception | None:
-    """Run jobs in one transaction and tell each caller after the commit; return what kept it from being committed."""
+def _persist(answerable: Answerable, job: _Job[Any]) -> Exception | None:
+    """Run one job in a transaction of its own, again where somebody else is there, and tell its caller.
+
+    Return what kept it from being committed.
+    """
+    for tried in range(1, TRIES_MAX + 1):
+        kept = _together(answerable, [job])
+        if isinstance(kept, Exception):
+            _tell(job, Failed(kept))
+            return kept
+        if not kept:
+            return None
+        sleep(tried * BUSY_S)
+    _tell(job, Failed(Busy()))
+    return None
+
+
+def _together(answerable: Answerable, jobs: Sequence[_Job[Any]]) -> list[_Job[Any]] | Exception:
+    """Run jobs in one transaction and tell each caller after the commit; return what kept it from being committed.
+
+    Else return the jobs that met somebody else, of whom nothing was kept and nobody has heard yet.
+    """
     try:
         with answerable.acts.store.batch():
             results = [attempt(answerable, job.verb) for job in jobs]
     except Exception as error:  # noqa: BLE001 - whatever it was, nothing of the group is kept
         return error
+    busy = []
     for job, result in zip(jobs, results, strict=True):
-        _tell(job, result)
-    return None
+        if isinstance(result, Failed) and isinstance(result.error, Busy):
+            busy.append(job)
+        else:
+            _tell(job, result)
+    return busy
 
 
 def _tell(job: _Job[Any], result: object) -> None:

@@ -1,0 +1,161 @@
+"""One act over PostgreSQL's rows, and the reading of them that folds are loaded from.
+
+Law: who writes about a subject holds its row; who holds anything from an act before never waits for more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from answerable.core.facts import SubjectId
+from answerable.errors import Busy, Conflict
+from answerable.store.act import Act
+from answerable.store.folds import Folds, Row
+from answerable.store.protocol import Alias
+from answerable.store.rows import Delta, Leaf, micros, moment
+from answerable.store.sql_tx import Connection, SqlTx
+
+SYSTEM = ""
+EFFECTS_LOCK = 0x616E7377_0001
+
+_FACTS = """
+SELECT pos, idx, bytes FROM fact LEFT JOIN leaf ON leaf.fact = fact.id WHERE subject = ? AND pos > ? ORDER BY pos
+"""
+_LOCK = "SELECT id, pos FROM subject WHERE id = ANY(?) ORDER BY id FOR UPDATE"
+_ENTER = "INSERT INTO subject SELECT id, 0 FROM unnest(?::text[]) AS given (id) ORDER BY id ON CONFLICT DO NOTHING"
+_PUT_FACTS = """
+WITH given AS (
+  SELECT * FROM unnest(?::text[], ?::bigint[], ?::text[], ?::bigint[], ?::bigint[], ?::bytea[], ?::boolean[])
+    WITH ORDINALITY AS given (subject, pos, stream, seq, at, bytes, releases, n)
+), new AS (
+  INSERT INTO fact (subject, pos, stream, seq, at, bytes)
+  SELECT subject, pos, stream, seq, at, bytes FROM given ORDER BY n RETURNING id, stream, seq
+), waiting AS (
+  INSERT INTO pending SELECT id FROM new
+), moved AS (
+  UPDATE subject SET pos = last.pos FROM (SELECT subject, max(pos) AS pos FROM given GROUP BY subject) AS last
+  WHERE subject.id = last.subject
+)
+INSERT INTO releasing SELECT new.id, given.subject FROM new JOIN given USING (stream, seq) WHERE given.releases
+"""
+HIGH_WATER = "SELECT max(at) FROM fact"
+_LOCK_ALIAS = "SELECT pg_advisory_xact_lock(hashtextextended(?, 0))"
+_TRY_ALIAS = "SELECT pg_try_advisory_xact_lock(hashtextextended(?, 0))"
+
+
+@dataclass(slots=True)
+class Group:
+    """What the acts of one transaction share: who is to come to the head of the feed, and how many acts there were."""
+
+    acts: int = 0
+    bumped: list[SubjectId] = field(default_factory=list)
+    mark: int = 0
+
+
+class PgReading:
+    """The rows that folds are loaded from."""
+
+    def __init__(self, connection: Connection) -> None:
+        """Take a connection, inside a transaction where one consistent reading is wanted."""
+        self._run = connection.execute
+
+    def end(self, subject: SubjectId | None) -> int:
+        """Return how many facts a subject has; None is the system."""
+        row = self._run("SELECT pos FROM subject WHERE id = ?", (subject or SYSTEM,)).fetchone()
+        return row[0] if row else 0
+
+    def facts(self, subject: SubjectId | None, since: int) -> Iterator[Row]:
+        """Return a subject's facts beyond an end, in their order."""
+        return iter(self._run(_FACTS, (subject or SYSTEM, since)))
+
+
+class PgTx(PgReading, SqlTx, Act):
+    """One act."""
+
+    def __init__(self, connection: Connection, origin: str, folds: Folds, group: Group) -> None:
+        """Take the connection that the transaction is open on, what every act takes, and what the group shares."""
+        SqlTx.__init__(self, connection)
+        Act.__init__(self, origin, folds, None)
+        self._group = group
+        self._ends: dict[SubjectId, int] = {}
+        self._effects_seen: tuple[datetime, int] | None = None
+        self._is_first = group.acts == 0
+        self._entering = False
+        group.acts += 1
+
+    # --- facts ---
+
+    def lock(self, subjects: Sequence[SubjectId]) -> None:
+        """Take the rows of these subjects, in sorted order, until the transaction ends.
+
+        The first act of a transaction may wait for its first ones. Whoever has rows in hand does not, for two could
+        wait for each other: `Busy` is raised, to try again once the group is committed.
+        """
+        wanted = sorted(subjects)
+        asked = _LOCK if self._is_first and not self._ends else f"{_LOCK} NOWAIT"
+        found = self._run(asked, (wanted,)).fetchall()
+        if len(found) < len(wanted):
+            self._run(_ENTER, (wanted,))
+            found = self._run(asked, (wanted,)).fetchall()
+        self._ends.update(found)
+
+    def end(self, subject: SubjectId | None) -> int:
+        """Return how many facts a subject has; None is the system."""
+        return self._ends[subject] if subject in self._ends else PgReading.end(self, subject)
+
+    def write(self, delta: Delta) -> None:
+        """Write a delta down."""
+        releasing = {(one.stream, one.seq) for one in delta.releasing}
+        columns = zip(*(_fact(leaf, (leaf.stream, leaf.seq) in releasing) for leaf in delta.leaves), strict=True)
+        self._run(_PUT_FACTS, [list(column) for column in columns])
+        if delta.effects:
+            self._refuse_uncounted()
+        self._write_tables(delta)
+        self._bump(delta.bumped)
+
+    def _bump(self, subjects: Sequence[SubjectId]) -> None:
+        # Written at the very end of the transaction: the feed's head is the one row that all writers share.
+        self._group.bumped += subjects
+
+    def _refuse_uncounted(self) -> None:
+        """Raise `Conflict` where others have had effects since this act counted them: the bound holds for all (L13)."""
+        self._run("SELECT pg_advisory_xact_lock(?)", (EFFECTS_LOCK,))
+        if self._effects_seen is not None:
+            since, seen = self._effects_seen
+            if len(SqlTx.effects_since(self, since)) != seen:
+                raise Conflict("others had automatic effects meanwhile: they are counted anew")
+
+    def effects_since(self, since: datetime) -> list[datetime]:
+        """Return the times of automatic effects from `since` on, oldest first."""
+        found = SqlTx.effects_since(self, since)
+        self._effects_seen = (since, len(found))
+        return found
+
+    def high_water(self) -> datetime | None:
+        """Return the latest time this record has seen."""
+        row = self._run(HIGH_WATER).fetchone()
+        return None if row[0] is None else moment(row[0])
+
+    # --- aliases ---
+
+    def find_alias(self, space: str, blind: str) -> tuple[Alias, ...]:
+        """Return every token of a space that carries this identifier.
+
+        Where none does, nobody else may give it one before this act ends: an account has one token, whoever flags it.
+        """
+        found = SqlTx.find_alias(self, space, blind)
+        if found:
+            return found
+        name = f"{space}\n{blind}"
+        if self._is_first and not self._ends and not self._entering:
+            self._run(_LOCK_ALIAS, (name,))
+        elif not self._run(_TRY_ALIAS, (name,)).fetchone()[0]:
+            raise Busy("somebody else is entering this identifier")
+        self._entering = True
+        return SqlTx.find_alias(self, space, blind)
+
+
+def _fact(leaf: Leaf, releases: bool) -> tuple[object, ...]:
+    return leaf.subject or SYSTEM, leaf.end, leaf.stream, leaf.seq, micros(leaf.at), leaf.data, releases
