@@ -20,9 +20,11 @@ from answerable.errors import StoreUnavailable
 from answerable.ports.notifier import FileNotifier
 from answerable.store.inspecting import Inspection
 from answerable.store.opening import RECORD
+from answerable.store.protocol import Beat
 from answerable.store.sqlite import SqliteStore
-from answerable.work.checking import CHECK, EVERY_S, Checking, check_step, last_check, watchers
+from answerable.work.checking import EVERY_S, Checking, check_step, watchers
 from answerable.work.outbox import deliver
+from answerable.work.signs import CHECK, last_check
 from tests.app.test_checking import Kept, begin
 from tests.work.memory import InMemory
 
@@ -39,7 +41,7 @@ class Worker:
         self.house.answerable.seal()
         self.record = self.kept.folder
         self.begun = 0
-        self.checking = Checking(self.house.answerable, self.begin, self.record / CHECK)
+        self.checking = Checking(self.house.answerable, self.begin)
 
     def begin(self) -> Check:
         """Begin a pass."""
@@ -64,7 +66,7 @@ def test_a_sound_record_pages_nobody(tmp_path: Path) -> None:
     """It is noted when it was last checked; the next pass comes after six hours and not before."""
     worker = Worker(tmp_path)
     worker.run()
-    found = last_check(worker.record)
+    found = last_check(worker.house.store)
     assert found is not None
     assert (found.verdict, found.first) == ("VERIFIED", None)
     assert worker.letters() == []
@@ -81,7 +83,7 @@ def test_an_altered_record_pages_lead_and_partner_every_time(tmp_path: Path) -> 
     with sqlite3.connect(worker.record / RECORD) as file:
         file.execute("DELETE FROM gate_alias")
     worker.run()
-    found = last_check(worker.record)
+    found = last_check(worker.house.store)
     assert found is not None
     assert found.verdict == "FAILED"
     assert found.first is not None
@@ -105,14 +107,13 @@ def test_a_pass_that_breaks_off_is_begun_again_in_its_time(tmp_path: Path) -> No
         def slices(self) -> Iterator[None]:
             raise ZeroDivisionError
 
-    checking = Checking(
-        worker.house.answerable, lambda: Broken(Inspection(worker.record), worker.kept.trusted), worker.record / CHECK
-    )
+    broken = lambda: Broken(Inspection(worker.record), worker.kept.trusted)  # noqa: E731
+    checking = Checking(worker.house.answerable, broken)
     with pytest.raises(ZeroDivisionError):
         checking.step()
     assert checking._check is None
     assert checking.step() is False  # its time has not come again
-    assert last_check(worker.record) is None
+    assert last_check(worker.house.store) is None
 
 
 def test_a_roster_that_cannot_be_read_still_gets_a_letter_out(tmp_path: Path) -> None:
@@ -122,7 +123,7 @@ def test_a_roster_that_cannot_be_read_still_gets_a_letter_out(tmp_path: Path) ->
     assert isinstance(worker.house.store, SqliteStore)
     worker.house.store._folds.clear()
     worker.run()
-    found = last_check(worker.record)
+    found = last_check(worker.house.store)
     assert found is not None
     assert found.verdict == "FAILED"
     assert [one.split(":")[0] for one in worker.letters()] == ["nobody"]
@@ -139,10 +140,11 @@ def test_who_is_told() -> None:
 
 
 def test_what_is_no_note_is_no_check(tmp_path: Path) -> None:
-    """Half a file or another one says nothing."""
-    for text in ("", "[]", "{}", '{"at": "x", "verdict": "VERIFIED", "first": null}'):
-        (tmp_path / CHECK).write_text(text)
-        assert last_check(tmp_path) is None
+    """A note that cannot be read says nothing."""
+    worker = Worker(tmp_path)
+    for text in ("", "[]", "{}", "null"):
+        worker.house.store.beat([Beat(kind=CHECK, name="last", at=worker.house.clock.now(), note=text)])
+        assert last_check(worker.house.store) is None
     with pytest.raises(StoreUnavailable):
         Inspection(tmp_path / "none")
-    assert check_step(Worker(tmp_path).house.answerable, lambda: 1 / 0, tmp_path).name == "check"  # type: ignore[arg-type, return-value]
+    assert check_step(worker.house.answerable, lambda: 1 / 0).name == "check"  # type: ignore[arg-type, return-value]

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import threading
-from pathlib import Path
 
-from answerable.work.loop import Step, beat_file, run, write_beat
+from answerable.work.loop import Step, run
 
 
 def test_a_step_that_fails_stops_no_other() -> None:
@@ -25,11 +24,3 @@ def test_a_step_that_fails_stops_no_other() -> None:
     run([Step("bad", fails, 0.001), Step("good", works, 0.001)], stop)
     assert len(good) >= 5
     assert len(bad) >= 5
-
-
-def test_the_beat_is_whole(tmp_path: Path) -> None:
-    """A reader finds the last beat or the one before, never half of one, and no other file is left."""
-    for text in ("one", "two"):
-        write_beat(beat_file(tmp_path), text)
-    assert beat_file(tmp_path).read_text() == "two\n"
-    assert list(tmp_path.iterdir()) == [beat_file(tmp_path)]

@@ -1,6 +1,6 @@
 """The api: the way in for machines, for staff with a token, and for gates; HTTP and JSON, no pages."""
 
 from answerable.api.routes import build
-from answerable.api.state import Gates, Inlet
+from answerable.api.state import Inlet
 
-__all__ = ["Gates", "Inlet", "build"]
+__all__ = ["Inlet", "build"]

@@ -5,6 +5,7 @@ Law: the feed never waits on a gate, and an empty line of time still tells that 
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Sequence
 from functools import partial
 from typing import TypeVar
@@ -14,9 +15,9 @@ from starlette.responses import Response, StreamingResponse
 
 from answerable.api import bodies, identity
 from answerable.api.bodies import JSON, NDJSON, Unsupported
-from answerable.api.shapes import ConfirmationBody, ExchangeBody, GapBody
+from answerable.api.shapes import ConfirmationBody, DepartureBody, ExchangeBody, GapBody
 from answerable.api.state import BEAT_S, Inlet, inlet
-from answerable.app import Answerable, Reading
+from answerable.app import Answerable
 from answerable.core.facts import ItemId, SubjectId
 from answerable.errors import AnswerableError, BadInput
 from answerable.work.writer import Failed, Verb
@@ -24,6 +25,7 @@ from answerable_gate import GatePolicy
 
 PLACE_DIGITS_MAX = 18
 LINES_MAX = 50_000
+GATE_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}")
 
 T = TypeVar("T")
 
@@ -36,20 +38,26 @@ async def get_feed(request: Request) -> Response:
         raise BadInput("`after` is a place in the feed")
     found = inlet(request)
     policy, hello = await found.read(lambda reading: reading.hello())
-    name = request.query_params.get("gate") or (request.client.host if request.client else "unknown")
-    return StreamingResponse(_feed(found, hello, policy, int(after), name[:64]), media_type=NDJSON)
+    return StreamingResponse(_feed(found, hello, policy, int(after), _name(request)), media_type=NDJSON)
+
+
+def _name(request: Request) -> str:
+    """Return under which name a gate is listed: its own, or where it calls from."""
+    name = request.query_params.get("gate", "")
+    if GATE_NAME.fullmatch(name):
+        return name
+    return request.client.host if request.client else "unknown"
 
 
 async def _feed(found: Inlet, hello: bytes, policy: GatePolicy, after: int, gate: str) -> AsyncIterator[bytes]:
     at = after
     yield hello
     while not found.stopping.is_set():
-        at, lines = await found.read(partial(_next, at))
-        for line in lines:
-            yield line
-        if lines:
+        turn = await found.next_turn(at)
+        at = turn.at
+        yield turn.lines
+        if not turn.is_beat:
             continue
-        yield await found.read(partial(_heartbeat, at))
         found.gates.hear(gate, found.clock.monotonic())
         await found.pulse.passed(at, BEAT_S)
         if found.pulse.policy not in (None, policy):
@@ -57,12 +65,13 @@ async def _feed(found: Inlet, hello: bytes, policy: GatePolicy, after: int, gate
             return
 
 
-def _next(at: int, reading: Reading) -> tuple[int, list[bytes]]:
-    return reading.entries_after(at)
-
-
-def _heartbeat(at: int, reading: Reading) -> bytes:
-    return reading.heartbeat(at)
+async def post_departures(request: Request) -> Response:
+    """Note that a gate ends as it should: from now on it is not in force because it is not there."""
+    gone = await _lines(request, DepartureBody)
+    found = inlet(request)
+    for body in gone:
+        found.gates.hear(body.gate, found.clock.monotonic(), ended=True)
+    return _new(len(gone))
 
 
 async def post_exchanges(request: Request) -> Response:

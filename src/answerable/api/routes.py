@@ -27,6 +27,7 @@ ROUTES = (
     Route("/v1/exchanges", gates.post_exchanges, methods=["POST"]),
     Route("/v1/gaps", gates.post_gaps, methods=["POST"]),
     Route("/v1/confirmations", gates.post_confirmations, methods=["POST"]),
+    Route("/v1/departures", gates.post_departures, methods=["POST"]),
     Route("/v1/cases", staff.get_cases, methods=["GET"]),
     Route(CASE, staff.get_case, methods=["GET"]),
     Route(f"{CASE}/views", staff.post_view, methods=["POST"]),

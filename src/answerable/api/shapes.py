@@ -200,6 +200,12 @@ class ConfirmationBody(Shape, frozen=True, kw_only=True):
     items: Annotated[tuple[Token, ...], Meta(max_length=1000)]
 
 
+class DepartureBody(Shape, frozen=True, kw_only=True):
+    """A gate says that it ends."""
+
+    gate: GateName
+
+
 class GapBody(Shape, frozen=True, kw_only=True):
     """A span in which a gate served a subject and could not keep what."""
 

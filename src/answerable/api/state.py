@@ -1,4 +1,4 @@
-"""What the routes share: the writer, the reader, the configuration, and when each gate was last heard of."""
+"""What the routes share: the writer, the reader, the configuration, and which gates this process hears."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TypeVar
 
 from starlette.requests import Request
 
+from answerable.api.fanout import Fanout, Turn
 from answerable.app import Adoption, Answerable, Reading
 from answerable.config import Config
 from answerable.edge import Clock
 from answerable.errors import AnswerableError, StoreUnavailable
+from answerable.work.signs import Gates
 from answerable.work.writer import Failed, Verb, Writer
 from answerable_gate import GatePolicy
 
@@ -27,24 +28,7 @@ _log = logging.getLogger("answerable.api")
 WRITE_SECONDS_MAX = 30
 BEAT_S = 1.0
 LOOKS_A_POLICY = 50
-GATES_MAX = 1000
 PORT_THREADS = 8
-
-
-@dataclass(slots=True)
-class Gates:
-    """When each gate was last heard of, in the process's monotonic seconds."""
-
-    _heard: dict[str, float] = field(default_factory=dict)
-
-    def hear(self, name: str, monotonic: float) -> None:
-        """Note that a gate was in contact."""
-        if name in self._heard or len(self._heard) < GATES_MAX:
-            self._heard[name] = monotonic
-
-    def ages(self, monotonic: float) -> dict[str, float]:
-        """Return how many seconds ago each gate was heard of."""
-        return {name: monotonic - at for name, at in sorted(self._heard.items())}
 
 
 class Pulse:
@@ -71,7 +55,8 @@ class Pulse:
                 async with self._moved:
                     self._moved.notify_all()
         finally:
-            executor.shutdown(wait=False, cancel_futures=True)
+            # Whoever closes the record next finds nobody reading in it.
+            await asyncio.to_thread(executor.shutdown, wait=True, cancel_futures=True)
 
     def _look(self, reading: Reading) -> tuple[int, GatePolicy, Adoption]:
         reading.wait_for_change(self.head, BEAT_S / 2)
@@ -91,8 +76,7 @@ class Pulse:
 class Inlet:
     """Everything that a route may use.
 
-    `outside` is for what is no act: asking ports, keeping exchanges. `gate_tokens` are hashes; in `beat` work says that
-    it lives.
+    `outside` is for what is no act: asking ports, keeping exchanges. `gate_tokens` are hashes.
     """
 
     config: Config
@@ -102,12 +86,17 @@ class Inlet:
     clock: Clock
     gate_tokens: tuple[str, ...]
     webhook_secrets: dict[str, str]
-    beat: Path
     gates: Gates = field(default_factory=Gates)
     pulse: Pulse = field(default_factory=Pulse)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     ports: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(PORT_THREADS, "ports"))
     reader: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "reader"))
+
+    fanout: Fanout = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Let the gates share what they read."""
+        self.fanout = Fanout(self.read, self.clock.monotonic)
 
     async def write(self, verb: Verb[T]) -> T:
         """Run a verb and return what it returned, after the commit (L17)."""
@@ -120,6 +109,10 @@ class Inlet:
     async def read(self, ask: Callable[[Reading], T]) -> T:
         """Read in the reader's own thread."""
         return await asyncio.get_running_loop().run_in_executor(self.reader, ask, self.reading)
+
+    async def next_turn(self, after: int) -> Turn:
+        """Return what the feed has after a place."""
+        return await self.fanout.turn(after, self.pulse.head)
 
     async def ask(self, question: Callable[[Answerable], T]) -> T:
         """Ask the operator's systems, or keep what is no act, in a thread that may wait."""

@@ -10,7 +10,7 @@ import sys
 import typer
 from rich.console import Console
 
-from answerable.cli import check, configuration, demo, imports, init, ledger, policy, serve, simulate, status, work
+from answerable.cli import check, configuration, demo, imports, init, ledger, policy, serve, simulate, status
 from answerable.errors import AnswerableError
 
 app = typer.Typer(
@@ -22,7 +22,7 @@ app = typer.Typer(
 )
 app.command("init")(init.init)
 app.command("serve")(serve.serve)
-app.command("work")(work.work)
+app.command("work")(serve.work)
 app.command("status")(status.status)
 app.command("config")(configuration.config)
 app.command("import")(imports.import_history)

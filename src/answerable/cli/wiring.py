@@ -6,6 +6,7 @@ Law: keys are made only for a record that holds nothing yet; whoever lost them i
 from __future__ import annotations
 
 import logging
+import os
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import resources
@@ -14,15 +15,15 @@ from pathlib import Path
 from answerable.app import Acts, Adoption, Answerable, GateRules, Intake, Reading
 from answerable.app.genesis import Person, adoption, enrol
 from answerable.app.identifying import Index
-from answerable.config import Config, load
+from answerable.config import Config, from_environment, load
 from answerable.edge import RandomMint, SystemClock
 from answerable.errors import ConfigError, Conflict
 from answerable.ports.folder import Folder
 from answerable.ports.notifier import FileNotifier, Notifier
 from answerable.ports.signer import LocalSigner, Signer, create_signing_key
-from answerable.store.opening import INCEPTION, RECORD
+from answerable.store.opening import INCEPTION
+from answerable.store.places import Place
 from answerable.store.protocol import Store
-from answerable.store.sqlite import create_store, open_store
 from answerable.vault.keys import Keyring, create_keyring, load_keyring
 
 SIGNING_KEY = "log.json"
@@ -126,16 +127,26 @@ def open_adopted(path: Path) -> House:
 
 def _record(config: Config, mint: RandomMint) -> tuple[Keyring, Store]:
     """Return the keyring and the record; both are made only where there is neither a record nor a trace of one."""
-    folder, keys, origin = config.record.path, config.keys.path, config.record.origin
-    if not (folder / RECORD).exists() and not (keys / INCEPTION).exists():
+    keys, origin = config.keys.path, config.record.origin
+    place = _place(config)
+    if not place.is_begun() and not (keys / INCEPTION).exists():
         keyring = create_keyring(keys, mint=mint)
         # Two processes at their first start: one makes the keys and the record, both use them.
         with suppress(Conflict):
             create_signing_key(keys / SIGNING_KEY, origin, mint=mint)
         with suppress(Conflict):
-            return keyring, create_store(folder, keys=keys, origin=origin, mark=keyring.mark)
+            return keyring, place.create(keys=keys, origin=origin, mark=keyring.mark)
     keyring = load_keyring(keys)
-    return keyring, open_store(folder, keys=keys, origin=origin, mark=keyring.mark)
+    return keyring, place.open(keys=keys, origin=origin, mark=keyring.mark)
+
+
+def _place(config: Config) -> Place:
+    """Return where the record lies: in the database that is named, else in the folder."""
+    variable = config.record.dsn_env
+    if variable is None:
+        return Place.of_folder(config.record.path)
+    config.record.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return Place.of_database(from_environment(variable, os.environ))
 
 
 def _folder(config: Config) -> Folder | None:
@@ -158,7 +169,12 @@ def policy_text(config: Config) -> str:
     """Return the policy that the configuration chooses; raise `ConfigError` where the file cannot be read."""
     if config.policy.file is not None:
         return read_policy(config.policy.file)
-    return (resources.files("answerable.blobs") / "policies" / f"{config.policy.name}.toml").read_text("utf-8")
+    return shipped_policy(str(config.policy.name))
+
+
+def shipped_policy(name: str) -> str:
+    """Return the text of a policy that is shipped."""
+    return (resources.files("answerable.blobs") / "policies" / f"{name}.toml").read_text("utf-8")
 
 
 def read_policy(path: Path) -> str:

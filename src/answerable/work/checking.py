@@ -5,24 +5,20 @@ Law: it stops nothing that protects, and a record that fails is neither mended n
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import datetime
-from pathlib import Path
 
 from answerable.app import Answerable
 from answerable.app.checking import Check, Checked
 from answerable.app.effects import PAGE
 from answerable.core.facts import Role
 from answerable.core.roster import Roster
-from answerable.edge import parse_time, rfc3339
-from answerable.errors import AnswerableError, BadInput
+from answerable.edge import rfc3339
+from answerable.errors import AnswerableError
 from answerable.store.protocol import Outgoing
-from answerable.work.loop import Step, write_beat
+from answerable.work.loop import Step
+from answerable.work.signs import LastCheck, note_check
 
-CHECK = "work.check"
 EVERY_S = 6 * 3600.0
 PAUSE_S = 0.05
 """Between two slices: who writes and who sweeps come first."""
@@ -30,23 +26,13 @@ PAUSE_S = 0.05
 _log = logging.getLogger("answerable.check")
 
 
-@dataclass(frozen=True, slots=True)
-class LastCheck:
-    """What the worker's last check came to, as health and status show it."""
-
-    at: datetime
-    verdict: str
-    first: str | None
-
-
 class Checking:
     """The passes of one worker, one after the other."""
 
-    def __init__(self, answerable: Answerable, begin: Callable[[], Check], path: Path) -> None:
-        """Take verbs of its own, what begins a pass, and where its outcome is noted."""
+    def __init__(self, answerable: Answerable, begin: Callable[[], Check]) -> None:
+        """Take verbs of its own and what begins a pass."""
         self._answerable = answerable
         self._begin = begin
-        self._path = path
         self._check: Check | None = None
         self._slices: Iterator[None] | None = None
         self._next_at = answerable.acts.clock.monotonic()
@@ -73,16 +59,15 @@ class Checking:
     def _end(self, check: Check) -> None:
         self._drop()
         checked = check.result()
-        acts = self._answerable.acts
-        now = acts.now(acts.store.high_water())
-        note = {"at": rfc3339(now), "verdict": checked.verdict, "first": checked.first}
-        write_beat(self._path, json.dumps(note))
         if checked.first is None:
             _log.info("the record checks itself: %s, %d entries", checked.verdict, checked.entries)
-            return
-        # The log first: a record this far gone may not take the page.
-        _log.critical("the record is not what its entries and signatures make it: %s", checked.first)
-        tell(self._answerable, checked)
+        else:
+            # The log first: a record this far gone may take neither page nor note.
+            _log.critical("the record is not what its entries and signatures make it: %s", checked.first)
+            tell(self._answerable, checked)
+        acts = self._answerable.acts
+        now = acts.now(acts.store.high_water())
+        note_check(acts.store, LastCheck(now, checked.verdict, checked.first))
 
     def _drop(self) -> None:
         if self._check is not None:
@@ -113,15 +98,6 @@ def watchers(roster: Roster) -> list[str]:
     return list(dict.fromkeys([*leads, *([partner] if partner else [])])) or list(able[:1]) or ["nobody"]
 
 
-def check_step(answerable: Answerable, begin: Callable[[], Check], record: Path) -> Step:
+def check_step(answerable: Answerable, begin: Callable[[], Check]) -> Step:
     """Return the step that checks the record."""
-    return Step("check", Checking(answerable, begin, record / CHECK).step, PAUSE_S)
-
-
-def last_check(record: Path) -> LastCheck | None:
-    """Return what the worker's last check came to, None where there was none."""
-    try:
-        found = json.loads((record / CHECK).read_text("ascii"))
-        return LastCheck(parse_time(found["at"]), str(found["verdict"]), found["first"])
-    except (OSError, ValueError, LookupError, TypeError, BadInput):
-        return None
+    return Step("check", Checking(answerable, begin).step, PAUSE_S)

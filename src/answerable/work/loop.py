@@ -6,15 +6,11 @@ Law: nothing here protects anybody; it writes down what the gates did already, a
 from __future__ import annotations
 
 import logging
-import tempfile
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 _log = logging.getLogger("answerable.work")
-
-BEAT = "work.beat"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +40,3 @@ def _repeat(step: Step, stop: threading.Event) -> None:
             is_more = False
         if not is_more:
             stop.wait(step.every_s)
-
-
-def beat_file(record: Path) -> Path:
-    """Return the file in which `work` writes when its last sweep was complete."""
-    return record / BEAT
-
-
-def write_beat(path: Path, text: str) -> None:
-    """Replace the beat as a whole, so that a reader never sees half of one."""
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=".beat-", delete=False, encoding="ascii") as file:
-        file.write(text + "\n")
-    Path(file.name).replace(path)

@@ -3,32 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 from answerable.app import Answerable
-from answerable.edge import rfc3339
 from answerable.ports.history import History
 from answerable.ports.notifier import Notifier
 from answerable.work.look_back import AT_ONCE, look
-from answerable.work.loop import Step, beat_file, write_beat
+from answerable.work.loop import Step
 from answerable.work.outbox import LogNotifier, deliver
+from answerable.work.signs import note_sweep
 from answerable.work.ticker import BATCH, sweep
 from answerable.work.writer import seal
 
 SWEEP_S, LOOK_S, SEND_S, SEAL_S = 0.5, 0.3, 0.5, 0.25
+NOTE_S = 1.0
+"""Between two notes of a sweep: each is a write that waits for the disk."""
 
 
-def steps(
-    answerable: Callable[[], Answerable], *, history: History | None, notifier: Notifier, record: Path
-) -> list[Step]:
+def steps(answerable: Callable[[], Answerable], *, history: History | None, notifier: Notifier) -> list[Step]:
     """Return everything that `work` does, each step with its own verbs for its own thread."""
     ticking, looking, sending, sealing = answerable(), answerable(), answerable(), answerable()
     carriers = (notifier, LogNotifier())
 
+    noted_at = -NOTE_S
+
     def tick() -> bool:
+        nonlocal noted_at
         settled = sweep(ticking)
         # Only a sweep that came to its end says that it did.
-        write_beat(beat_file(record), rfc3339(ticking.acts.now(ticking.acts.store.high_water())))
+        store, monotonic = ticking.acts.store, ticking.acts.clock.monotonic()
+        if monotonic - noted_at >= NOTE_S:
+            note_sweep(store, at=ticking.acts.now(store.high_water()))
+            noted_at = monotonic
         return settled >= BATCH
 
     def seal_all() -> bool:

@@ -1,0 +1,144 @@
+"""What a gateway needs of a house: where the feed is, as whom it asks, and under which keys; beside a record or apart.
+
+Law: apart from the record a gateway holds no key that opens a text or signs.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from aiohttp import ClientError, ClientSession, ClientTimeout
+
+from answerable.cli.wiring import SIGNING_KEY, policy_text, shipped_policy
+from answerable.config import Config, GatewayHost, from_environment
+from answerable.core import policy as policies
+from answerable.edge import SystemClock
+from answerable.errors import ConfigError, KeyFault
+from answerable.gateway import Gateway, build
+from answerable.ports.signer import LocalSigner
+from answerable.vault.keys import load_keyring
+from answerable_gate import GatePolicy
+from answerable_gate.io.proofs import pin
+from answerable_gate.strict import Malformed
+
+FAREWELL_S = 2.0
+BEFORE_CONTACT = "startup"
+_KEY = re.compile(r"[0-9a-f]{64}\n?")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reach:
+    """How a gateway reaches its house; `policy` is what holds before the first contact."""
+
+    feed: str
+    token: str = field(repr=False)
+    key: bytes = field(repr=False)
+    vkey: str
+    policy: GatePolicy
+
+
+def reach(config: Config | GatewayHost, *, feed: str | None, token: str | None, policy: GatePolicy | None) -> Reach:
+    """Return how a gateway reaches its house; what is not given here is taken from the file and the environment."""
+    gate = config.gate
+    return Reach(
+        feed=feed or gate.feed or f"http://{config.serve.api}",
+        token=token or _token(config),
+        key=_key(config),
+        vkey=gate.vkey or _vkey(config),
+        policy=policy or policy_before_contact(config),
+    )
+
+
+def policy_before_contact(config: Config | GatewayHost) -> GatePolicy:
+    """Return what a gateway does until the feed tells it: the `on_*` of its file, the words of a shipped policy."""
+    text = policy_text(config) if isinstance(config, Config) else shipped_policy(BEFORE_CONTACT)
+    gate = config.gate
+    return replace(
+        policies.load(text).gate,
+        version=0,
+        on_stale=gate.on_stale,
+        on_cold_start=gate.on_cold_start,
+        on_no_identity=gate.on_no_identity,
+        lease_s=gate.lease_s,
+    )
+
+
+def build_gateway(config: Config | GatewayHost, found: Reach, *, name: str) -> Gateway:
+    """Build the gateway of a file under a name."""
+    upstream = config.upstream
+    assert upstream is not None, "there is a gateway only before a model"
+    try:
+        pinned = pin(found.vkey, found.vkey.partition("+")[0])
+    except Malformed as error:
+        raise ConfigError(f"gate.vkey: {error}", hint="`answerable status` shows the key to pin") from error
+    return build(
+        upstream=upstream.url,
+        upstream_key=from_environment(upstream.key_env, os.environ) if upstream.key_env else None,
+        feed_base=found.feed,
+        gate_token=found.token,
+        gate_key=found.key,
+        pinned=pinned,
+        identity_header=config.gate.identity_header,
+        name=name,
+        clock=SystemClock(config.clock.offset_file),
+        policy=found.policy,
+        body_bytes=config.limits.gateway_body_bytes,
+    )
+
+
+async def farewell(found: Reach, *, name: str) -> None:
+    """Tell the api that this gateway ends, so that its silence alarms nobody; best effort."""
+    address = f"{found.feed.rstrip('/')}/v1/departures"
+    headers = {"Authorization": f"Bearer {found.token}"}
+    try:
+        async with (
+            ClientSession(timeout=ClientTimeout(total=FAREWELL_S)) as session,
+            session.post(address, json={"gate": name}, headers=headers, allow_redirects=False) as response,
+        ):
+            await response.read()
+    except (ClientError, OSError, TimeoutError):
+        return
+
+
+def read_key(path: Path) -> bytes:
+    """Return the gates' key of a file; raise KeyFault where others can read it or it holds none."""
+    try:
+        with path.open("r", encoding="ascii") as file:
+            if stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077:
+                raise KeyFault(f"others can read the key: {path}", hint=f"chmod 600 {path}")
+            return _decoded(file.read(128), str(path))
+    except (OSError, UnicodeDecodeError) as error:
+        raise KeyFault(f"the gates' key cannot be read: {path}") from error
+
+
+def _key(config: Config | GatewayHost) -> bytes:
+    gate = config.gate
+    if gate.key_file is not None:
+        return read_key(gate.key_file)
+    if gate.key_env is not None:
+        return _decoded(from_environment(gate.key_env, os.environ), gate.key_env)
+    assert isinstance(config, Config), "the file of a gateway's host names a key"
+    return load_keyring(config.keys.path).gate
+
+
+def _decoded(text: str, where: str) -> bytes:
+    if not _KEY.fullmatch(text):
+        raise KeyFault(f"the gates' key has 64 hexadecimal digits: {where}")
+    return bytes.fromhex(text.strip())
+
+
+def _token(config: Config | GatewayHost) -> str:
+    if config.gate.token_env is None:
+        raise ConfigError(
+            "this gateway has no token to read the feed with", hint="name its environment variable as gate.token_env"
+        )
+    return from_environment(config.gate.token_env, os.environ)
+
+
+def _vkey(config: Config | GatewayHost) -> str:
+    assert isinstance(config, Config), "the file of a gateway's host pins a key"
+    return LocalSigner(config.keys.path / SIGNING_KEY).vkey
