@@ -26,9 +26,10 @@ class Table(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Record(Table, frozen=True, kw_only=True):
-    """Where the record lives."""
+    """Where the record lives: in a folder, or in the PostgreSQL database that a variable of the environment names."""
 
     path: Path
+    dsn_env: Variable | None = None
     origin: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9./-]{0,63}\Z")] = "answerable/record"
 
 

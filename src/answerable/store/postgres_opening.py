@@ -11,6 +11,10 @@ from functools import cache
 from importlib import resources
 from pathlib import Path
 
+import psycopg
+from psycopg import conninfo, errors
+from psycopg.pq import TransactionStatus
+
 from answerable.errors import (
     AnswerableError,
     BadInput,
@@ -24,13 +28,6 @@ from answerable.errors import (
 )
 from answerable.store.opening import INCEPTION, SCHEMA, Identity, note_inception
 from answerable.store.sql_tx import Cursor
-
-try:
-    import psycopg
-    from psycopg import conninfo, errors
-    from psycopg.pq import TransactionStatus
-except ImportError as error:  # pragma: no cover - the tests have it
-    raise ConfigError("a record in PostgreSQL needs: pip install answerable[postgres]") from error
 
 OLDEST_SERVER = 140000
 APPLICATION = "answerable"

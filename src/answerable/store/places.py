@@ -1,0 +1,58 @@
+"""Where a record may lie, each place with what begins and opens it; the parts for a database are loaded when asked for.
+
+Law: a program that keeps its record in a file needs no part of any database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from typing import Protocol
+
+from answerable.errors import ConfigError
+from answerable.store import sqlite
+from answerable.store.opening import RECORD
+from answerable.store.protocol import Store
+
+
+class Make(Protocol):
+    """Begins or opens a record, for a keyring (its folder and its mark)."""
+
+    def __call__(self, *, keys: Path, origin: str, mark: str) -> Store:
+        """Return the store; raise where the record is missing, another's, or a newer program's."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A place for one record."""
+
+    is_begun: Callable[[], bool]
+    create: Make
+    open: Make
+
+    @classmethod
+    def of_folder(cls, folder: Path) -> Place:
+        """Return the place of a record in SQLite's files."""
+        return cls(
+            is_begun=(folder / RECORD).exists,
+            create=partial(sqlite.create_store, folder),
+            open=partial(sqlite.open_store, folder),
+        )
+
+    @classmethod
+    def of_database(cls, dsn: str) -> Place:
+        """Return the place of a record in PostgreSQL. Raise `ConfigError` where its parts are not installed."""
+        try:
+            opening = import_module("answerable.store.postgres_opening")
+            postgres = import_module("answerable.store.postgres")
+        except ImportError as error:
+            raise ConfigError("a record in PostgreSQL needs: pip install answerable[postgres]") from error
+        return cls(
+            is_begun=partial(opening.is_begun, dsn),
+            create=partial(postgres.create_store, dsn),
+            open=partial(postgres.open_store, dsn),
+        )
