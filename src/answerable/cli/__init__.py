@@ -10,7 +10,7 @@ import sys
 import typer
 from rich.console import Console
 
-from answerable.cli import check, configuration, demo, imports, init, ledger, policy, serve, simulate, status
+from answerable.cli import check, configuration, demo, imports, init, kit, ledger, policy, serve, simulate, status
 from answerable.errors import AnswerableError
 
 app = typer.Typer(
@@ -30,6 +30,7 @@ app.command("check")(check.check)
 app.command("verify")(ledger.verify)
 app.command("demo")(demo.demo)
 app.command("simulate")(simulate.simulate_policy)
+ledger.exports.command("gateway")(kit.gateway)
 app.add_typer(ledger.exports, name="export")
 app.add_typer(policy.policies, name="policy")
 

@@ -43,14 +43,19 @@ class Reach:
 
 def reach(config: Config | GatewayHost, *, feed: str | None, token: str | None, policy: GatePolicy | None) -> Reach:
     """Return how a gateway reaches its house; what is not given here is taken from the file and the environment."""
-    gate = config.gate
+    key, vkey = keys_of(config)
     return Reach(
-        feed=feed or gate.feed or f"http://{config.serve.api}",
+        feed=feed or config.gate.feed or f"http://{config.serve.api}",
         token=token or _token(config),
-        key=_key(config),
-        vkey=gate.vkey or _vkey(config),
+        key=key,
+        vkey=vkey,
         policy=policy or policy_before_contact(config),
     )
+
+
+def keys_of(config: Config | GatewayHost) -> tuple[bytes, str]:
+    """Return the gates' key and the line of the log's key; where the file names none, those beside its record."""
+    return _key(config), config.gate.vkey or _vkey(config)
 
 
 def policy_before_contact(config: Config | GatewayHost) -> GatePolicy:
