@@ -34,7 +34,7 @@ from answerable.store.sql_tx import Connection
 CHUNK = 500
 GROWN_AT_ONCE = 5_000
 POLL_S = 0.5
-PATIENCE_S = 3.0
+RENEWED_S, PATIENCE_S = 1.0, 3.0
 RESOLVE_S = 30.0
 CHANNEL = "answerable_feed"
 
@@ -133,6 +133,7 @@ class PostgresStore(Lists, Record):
         self._bulk = Bulk(self._link)
         self._name = RandomMint().token("proc")
         self._seen: dict[str, tuple[str, int, float]] = {}
+        self._led: dict[str, float] = {}
 
     # --- acts ---
 
@@ -212,7 +213,7 @@ class PostgresStore(Lists, Record):
         self._own.execute("RELEASE SAVEPOINT act")
 
     def _rollback_to_save(self) -> None:
-        del self._group.bumped[self._group.mark :]
+        self._group.forget()
         with suppress(psycopg.Error):  # where the connection is lost, everything is undone
             self._own.execute("ROLLBACK TO SAVEPOINT act")
             self._own.execute("RELEASE SAVEPOINT act")
@@ -350,6 +351,7 @@ class PostgresStore(Lists, Record):
         put = "INSERT INTO checkpoint VALUES (?, ?) ON CONFLICT (size) DO UPDATE SET note = excluded.note"
         self._own.execute(put, (checkpoint.size, checkpoint.note))
         self._group.bumped += bumped
+        self._group.sealed = None
 
     def high_water(self) -> datetime | None:
         """Return the latest time this record has seen."""
@@ -423,11 +425,15 @@ class PostgresStore(Lists, Record):
     def leads(self, role: str) -> bool:
         """Tell whether this store leads in a role: a lease without clocks.
 
-        The leader's term grows with each call; who saw it stand still for three seconds of its own takes over, by a
+        The leader's term grows every second; who saw it stand still for three seconds of its own takes over, by a
         comparison that only one can win. Whoever is an older program than the last leader never leads.
         """
         now = SystemClock().monotonic()
+        if now - self._led.get(role, -RENEWED_S) < RENEWED_S:
+            return True
         with self._link.transaction() as connection:
+            # A lease that a crash forgets is only taken anew.
+            connection.execute("SELECT set_config('synchronous_commit', 'off', true)")
             row = connection.execute("SELECT holder, term, logic FROM lead WHERE role = ?", (role,)).fetchone()
             holder, term, logic = row or (self._name, 0, SCHEMA)
             known = self._seen.get(role)
@@ -437,7 +443,9 @@ class PostgresStore(Lists, Record):
             if not is_free or logic > SCHEMA:
                 return False
             taken = connection.execute(_LEAD, (role, self._name, SCHEMA, holder, term)).fetchone()
-            return taken is not None
+        if taken is not None:
+            self._led[role] = now
+        return taken is not None
 
     def beat(self, beats: Sequence[Beat]) -> None:
         """Keep signs of life, the later of two under one name."""

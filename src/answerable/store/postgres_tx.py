@@ -47,11 +47,23 @@ _TRY_ALIAS = "SELECT pg_try_advisory_xact_lock(hashtextextended(?, 0))"
 
 @dataclass(slots=True)
 class Group:
-    """What the acts of one transaction share: who is to come to the head of the feed, and how many acts there were."""
+    """What the acts of one transaction share: who is to come to the head of the feed, and how many acts there were.
+
+    And what is asked of the record by every act, as of the first that asked: that others have sealed or written more
+    since makes no act wrong, for a lift counts a little later and times are only ever raised.
+    """
 
     acts: int = 0
     bumped: list[SubjectId] = field(default_factory=list)
     mark: int = 0
+    high_water: int | None = None
+    sealed: int | None = None
+    effects: tuple[int, list[int]] | None = None
+
+    def forget(self) -> None:
+        """Forget what an act that was undone has read and written."""
+        del self.bumped[self.mark :]
+        self.high_water = self.sealed = self.effects = None
 
 
 class PgReading:
@@ -80,7 +92,6 @@ class PgTx(PgReading, SqlTx, Act):
         Act.__init__(self, origin, folds, None)
         self._group = group
         self._ends: dict[SubjectId, int] = {}
-        self._effects_seen: tuple[datetime, int] | None = None
         self._is_first = group.acts == 0
         self._entering = False
         group.acts += 1
@@ -114,6 +125,9 @@ class PgTx(PgReading, SqlTx, Act):
             self._refuse_uncounted()
         self._write_tables(delta)
         self._bump(delta.bumped)
+        self._group.high_water = max(micros(delta.high_water), self._group.high_water or 0)
+        if delta.effects:
+            self._group.effects = None
 
     def _bump(self, subjects: Sequence[SubjectId]) -> None:
         # Written at the very end of the transaction: the feed's head is the one row that all writers share.
@@ -122,21 +136,32 @@ class PgTx(PgReading, SqlTx, Act):
     def _refuse_uncounted(self) -> None:
         """Raise `Conflict` where others have had effects since this act counted them: the bound holds for all (L13)."""
         self._run("SELECT pg_advisory_xact_lock(?)", (EFFECTS_LOCK,))
-        if self._effects_seen is not None:
-            since, seen = self._effects_seen
-            if len(SqlTx.effects_since(self, since)) != seen:
+        if self._group.effects is not None:
+            since, seen = self._group.effects
+            if self._effects(since) != seen:
                 raise Conflict("others had automatic effects meanwhile: they are counted anew")
 
     def effects_since(self, since: datetime) -> list[datetime]:
         """Return the times of automatic effects from `since` on, oldest first."""
-        found = SqlTx.effects_since(self, since)
-        self._effects_seen = (since, len(found))
-        return found
+        asked, group = micros(since), self._group
+        if group.effects is None or asked < group.effects[0]:
+            group.effects = (asked, self._effects(asked))
+        return [moment(at) for at in group.effects[1] if at >= asked]
+
+    def _effects(self, since: int) -> list[int]:
+        return [at for (at,) in self._run("SELECT at FROM effect WHERE at >= ? ORDER BY at", (since,))]
 
     def high_water(self) -> datetime | None:
         """Return the latest time this record has seen."""
-        row = self._run(HIGH_WATER).fetchone()
-        return None if row[0] is None else moment(row[0])
+        if self._group.high_water is None:
+            self._group.high_water = self._run(HIGH_WATER).fetchone()[0]
+        return None if self._group.high_water is None else moment(self._group.high_water)
+
+    def sealed_size(self) -> int:
+        """Return the size of the newest signed checkpoint, 0 where there is none."""
+        if self._group.sealed is None:
+            self._group.sealed = SqlTx.sealed_size(self)
+        return self._group.sealed
 
     # --- aliases ---
 

@@ -135,14 +135,12 @@ class SqlTx(ABC):
 
     def put_text(self, sealed: SealedText) -> None:
         """Keep a sealed text."""
-        known = self.text(sealed.token)
-        if known is None:
-            row = (
-                sealed.token, sealed.case, sealed.author, sealed.slot,
-                sealed.wrapped_key, sealed.nonce, sealed.ciphertext, sealed.commit,
-            )  # fmt: skip
-            self._run("INSERT INTO text VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
-        elif known != sealed:
+        row = (
+            sealed.token, sealed.case, sealed.author, sealed.slot,
+            sealed.wrapped_key, sealed.nonce, sealed.ciphertext, sealed.commit,
+        )  # fmt: skip
+        kept = self._run("INSERT INTO text VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", row).rowcount
+        if not kept and self.text(sealed.token) != sealed:
             raise Conflict(f"another text stands under {sealed.token}")
 
     def text(self, token: str) -> SealedText | None:
@@ -164,10 +162,9 @@ class SqlTx(ABC):
 
     def put_author_key(self, key: AuthorKey) -> None:
         """Keep the wrapped key of one author in one case."""
-        known = self.author_key(key.case, key.author)
-        if known is None:
-            self._run("INSERT INTO author_key VALUES (?, ?, ?)", (key.case, key.author, key.wrapped))
-        elif known != key:
+        put = "INSERT INTO author_key VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+        kept = self._run(put, (key.case, key.author, key.wrapped)).rowcount
+        if not kept and self.author_key(key.case, key.author) != key:
             raise Conflict(f"{key.author} has a key in {key.case} already")
 
     def author_key(self, case: str, author: str) -> AuthorKey | None:

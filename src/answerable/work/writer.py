@@ -26,6 +26,7 @@ TRIES_MAX = 5
 BUSY_S = 0.02
 FAILS_MAX = 2
 SEAL_EVERY_S = 0.25
+SEALER = "sealer"
 
 _log = logging.getLogger("answerable.writer")
 
@@ -229,9 +230,13 @@ def _tell(job: _Job[Any], result: object) -> None:
 
 
 def seal(answerable: Answerable) -> None:
-    """Sign what was written since; somebody who signed more is no fault, and a fault of the signer stops no intake."""
+    """Grow the tree and sign it, where this process leads in that; others stand by.
+
+    Somebody who signed more is no fault, and a fault of the signer stops no intake.
+    """
     try:
-        answerable.seal()
+        if answerable.acts.store.leads(SEALER):
+            answerable.seal()
     except Conflict:
         _log.debug("another process has signed a larger tree")
     except Exception as error:  # noqa: BLE001 - the writer outlives its signer
