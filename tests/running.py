@@ -60,17 +60,18 @@ class House:
     environment: dict[str, str] = field(default_factory=dict)
     processes: list[subprocess.Popen[str]] = field(default_factory=list)
     api: str = ""
+    gateway: str = ""
 
     @property
     def config(self) -> Path:
         """The configuration file."""
         return self.home / "answerable.toml"
 
-    def start(self, command: str) -> subprocess.Popen[str]:
+    def start(self, command: str, *more: str) -> subprocess.Popen[str]:
         """Start a command and wait until it says that it is ready."""
         with (self.home / f"{command}.log").open("a") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "answerable", command, "--config", str(self.config)],
+                [sys.executable, "-m", "answerable", command, "--config", str(self.config), *more],
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
@@ -80,7 +81,8 @@ class House:
         assert process.stdout is not None
         said = process.stdout.readline().split()
         assert said[:1] == ["ready"], (self.home / f"{command}.log").read_text()
-        self.api = dict(part.split("=", 1) for part in said[1:]).get("api", self.api)
+        addresses = dict(part.split("=", 1) for part in said[1:])
+        self.api, self.gateway = addresses.get("api", self.api), addresses.get("gateway", self.gateway)
         return process
 
     def kill(self, process: subprocess.Popen[str]) -> None:
