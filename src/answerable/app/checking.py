@@ -14,7 +14,7 @@ from typing import Literal, get_args, get_type_hints
 
 from answerable.app.check_rows import Findings, Past, Subjects, compare, opened_text
 from answerable.app.identifying import Index
-from answerable.app.receipts import place
+from answerable.app.receipts import is_place
 from answerable.core import facts as f
 from answerable.errors import AnswerableError, NewerVersion
 from answerable.ledger.codec import read_entry
@@ -239,7 +239,7 @@ class Check:
                 self.found.bad(f"text {token}: is missing, and fact {leaf['idx']} names it")
         if isinstance(fact, f.NoticeReceived):
             kept = self.inspection.answer("notice_entry", fact.notice)
-            if kept != place(recorded, fact.subject):
+            if not is_place(kept, recorded, fact.subject):
                 self.found.bad(f"answer notice_entry {fact.notice}: does not lead to fact {leaf['idx']}")
             self._commitment(fact)
         if isinstance(fact, f.PolicyAdopted):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from answerable.core.facts import NoticeId, NoticeReceived, Recorded, Refused, StreamId, SubjectId
 from answerable.ledger.proofs import Receipt, write_receipt
@@ -20,8 +21,18 @@ def note_places(tx: Tx, placed: Iterable[Recorded]) -> None:
 
 
 def place(recorded: Recorded, subject: SubjectId) -> bytes:
-    """Return what is noted of a fact in order to find it in the tree: whose it is, its stream and place there."""
+    """Return what is noted of a fact in order to find it in the tree.
+
+    Its leaf index where that is known, as version 1 noted it and reads it; else whose it is, its stream and place there.
+    """
+    if recorded.index is not None:
+        return str(recorded.index).encode()
     return f"{subject} {recorded.stream} {recorded.seq}".encode()
+
+
+def is_place(noted: bytes | None, recorded: Recorded, subject: SubjectId) -> bool:
+    """Tell whether what was noted leads to this fact, in either form: a record may have been copied since."""
+    return noted in (place(recorded, subject), place(replace(recorded, index=None), subject))
 
 
 def receipt(store: Store, notice: NoticeId) -> bytes | Refused:
@@ -30,10 +41,16 @@ def receipt(store: Store, notice: NoticeId) -> bytes | Refused:
         noted = tx.remembered(_PLACES, notice)
     if noted is None:
         return Refused("not_found", "There is no such notice.")
-    subject, stream, seq = noted.decode().split(" ")
-    index, newest = store.place_of(SubjectId(subject), StreamId(stream), int(seq)), store.newest_checkpoint()
+    index, newest = _index(store, noted.decode()), store.newest_checkpoint()
     if index is None or newest is None or newest.size <= index:
         return Refused("not_sealed", "The entry is durable and not yet inside a signed checkpoint; ask again shortly.")
     path = tuple(inclusion(index, newest.size, store.node))
     (entry,) = store.entries(index, index + 1)
     return write_receipt(Receipt(index=index, path=path, note=newest.note, entry=entry))
+
+
+def _index(store: Store, noted: str) -> int | None:
+    if noted.isdecimal():
+        return int(noted)
+    subject, stream, seq = noted.split(" ")
+    return store.place_of(SubjectId(subject), StreamId(stream), int(seq))
