@@ -258,12 +258,16 @@ def test_an_exchange_goes_into_one_block_for_ever(store: Store) -> None:
     store.put_exchanges([*reversed(rows), _exchange(1, SECOND)])
     assert store.unsealed(3) == {SUBJECT: rows[:3]}
     store.assign_block(SUBJECT, [one.id for one in rows[:2]], "root_1")
-    store.assign_block(SUBJECT, [one.id for one in rows[1:3]] + [_exchange(1, SECOND).id, "ex_none"], "root_2")
-    assert store.unsealed(10) == {SECOND: [_exchange(1, SECOND)], SUBJECT: rows[3:]}
+    for more in (rows[1].id, _exchange(1, SECOND).id, "ex_none"):
+        with pytest.raises(Conflict):
+            store.assign_block(SUBJECT, [rows[2].id, more], "root_2")
+    assert store.unsealed(10) == {SECOND: [_exchange(1, SECOND)], SUBJECT: rows[2:]}
+    store.assign_block(SUBJECT, [rows[2].id], "root_2")
     assert store.pending_blocks() == {"root_1": rows[:2], "root_2": rows[2:3]}
     store.block_sealed("root_1")
     assert store.pending_blocks() == {"root_2": rows[2:3]}
-    store.assign_block(SUBJECT, [rows[0].id], "root_3")
+    with pytest.raises(Conflict):
+        store.assign_block(SUBJECT, [rows[0].id], "root_3")
     assert "root_3" not in store.pending_blocks()
 
 

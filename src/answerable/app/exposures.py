@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from answerable.app.acts import Acts
 from answerable.core import exposure
 from answerable.core.facts import AUTOMATIC, ExposureSealed, SubjectId
 from answerable.edge import rfc3339
+from answerable.errors import Conflict
 from answerable.ledger.verify import CompactRange, canonical, leaf_hash
 from answerable.store.protocol import Exchange
 
@@ -65,7 +67,8 @@ def seal_blocks(acts: Acts, *, limit: int = 10_000) -> int:
     """
     for subject, rows in acts.store.unsealed(limit).items():
         for block in _cut(acts, subject, rows):
-            acts.store.assign_block(subject, [one.id for one in block], block_root(block))
+            with suppress(Conflict):  # another process is at these; the next round finds what it left
+                acts.store.assign_block(subject, [one.id for one in block], block_root(block))
     pending = acts.store.pending_blocks()
     for root, block in pending.items():
         _write(acts, root, block)

@@ -13,6 +13,7 @@ from threading import RLock
 from typing import Any, Protocol
 
 from answerable.core.facts import SubjectId
+from answerable.errors import Conflict
 from answerable.store.opening import connect, known_faults
 from answerable.store.protocol import Beat, Exchange
 from answerable.store.rows import micros, moment
@@ -113,11 +114,13 @@ class Bulk:
         return found
 
     def assign_block(self, subject: SubjectId, ids: Sequence[str], root: str) -> None:
-        """Assign exchanges to a block that is about to be sealed; an exchange belongs to one block for ever."""
+        """Assign exchanges to a block that is about to be sealed, all or none; each belongs to one block for ever."""
         assign = "UPDATE exchange SET block = ?, pending = 1 WHERE id = ? AND subject = ? AND block IS NULL"
         with self._link.transaction() as connection:
-            if ids:
-                connection.executemany(assign, [(root, one, subject) for one in ids])
+            # In one order, so that two who do it at once wait for each other at the first.
+            rows = [(root, one, subject) for one in sorted(set(ids))]
+            if rows and connection.executemany(assign, rows).rowcount != len(rows):
+                raise Conflict("of these exchanges some are in another block already")
 
     def pending_blocks(self) -> dict[str, list[Exchange]]:
         """Return blocks assigned and not yet marked as sealed, by root, their exchanges in order of time."""

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from answerable.core.facts import ActorId, CaseId, SubjectId
-from answerable.errors import NotFound
+from answerable.errors import Conflict, NotFound
 from answerable.ledger.tree import CompactRange
 from answerable.ledger.verify import leaf_hash
 from answerable.store.folds import Folds, Rows
@@ -192,10 +192,10 @@ class MemoryStore(Record):
     def assign_block(self, subject: SubjectId, ids: Sequence[str], root: str) -> None:
         """Assign exchanges to a block that is about to be sealed; an exchange belongs to one block for ever."""
         with self._writing:
-            known = [one for one in ids if one in self._state.exchanges]
-            for one in known:
-                if self._state.exchanges[one].subject == subject:
-                    self._state.blocks.setdefault(one, root)
+            known = self._state.exchanges
+            if any(one not in known or known[one].subject != subject or one in self._state.blocks for one in ids):
+                raise Conflict("of these exchanges some are in another block already")
+            self._state.blocks.update(dict.fromkeys(ids, root))
 
     def pending_blocks(self) -> dict[str, list[Exchange]]:
         """Return blocks assigned and not yet marked as sealed, by root, their exchanges in order of time."""

@@ -363,7 +363,10 @@ class Store(Protocol):
         ...
 
     def assign_block(self, subject: SubjectId, ids: Sequence[str], root: str) -> None:
-        """Assign exchanges to a block that is about to be sealed; an exchange belongs to one block for ever."""
+        """Assign exchanges to a block that is about to be sealed; an exchange belongs to one block for ever.
+
+        All or none: raise `Conflict` unless each is there, the subject's, and free. The root is over all of them.
+        """
         ...
 
     def pending_blocks(self) -> dict[str, list[Exchange]]:

@@ -26,8 +26,14 @@ def steps(answerable: Callable[[], Answerable], *, history: History | None, noti
 
     noted_at = -NOTE_S
 
+    def leads(role: str) -> bool:
+        # Several who do the same only get in each other's way; whoever leads is not needed for anybody's protection.
+        return ticking.acts.store.leads(role)
+
     def tick() -> bool:
         nonlocal noted_at
+        if not leads("ticker"):
+            return False
         settled = sweep(ticking)
         # Only a sweep that came to its end says that it did.
         store, monotonic = ticking.acts.store, ticking.acts.clock.monotonic()
@@ -37,13 +43,13 @@ def steps(answerable: Callable[[], Answerable], *, history: History | None, noti
         return settled >= BATCH
 
     def seal_all() -> bool:
-        more = sealing.seal_exposures()
+        more = sealing.seal_exposures() if leads("exposure") else 0
         seal(sealing)
         return more > 0
 
     return [
         Step("ticker", tick, SWEEP_S),
-        Step("look-back", lambda: look(looking, history) == AT_ONCE, LOOK_S),
+        Step("look-back", lambda: leads("look-back") and look(looking, history) == AT_ONCE, LOOK_S),
         Step("outbox", lambda: deliver(sending, carriers) > 0, SEND_S),
         Step("exposure", seal_all, SEAL_S),
     ]
