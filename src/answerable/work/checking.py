@@ -40,7 +40,8 @@ class Checking:
     def step(self) -> bool:
         """Do one slice where a pass is due; False, so that a pause follows."""
         if self._check is None:
-            if self._answerable.acts.clock.monotonic() < self._next_at or not self._answerable.acts.store.leads("check"):
+            acts = self._answerable.acts
+            if acts.clock.monotonic() < self._next_at or not acts.store.leads("check"):
                 return False
             # Whatever becomes of this pass, the next one has its time.
             self._next_at = self._answerable.acts.clock.monotonic() + EVERY_S
