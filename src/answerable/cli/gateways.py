@@ -5,27 +5,32 @@ Law: apart from the record a gateway holds no key that opens a text or signs.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import stat
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
-from answerable.cli.wiring import SIGNING_KEY, policy_text, shipped_policy
+from answerable.cli.wiring import policy_text, shipped_policy, signer_of
 from answerable.config import Config, GatewayHost, from_environment
 from answerable.core import policy as policies
 from answerable.edge import SystemClock
 from answerable.errors import ConfigError, KeyFault
 from answerable.gateway import Gateway, build
-from answerable.ports.signer import LocalSigner
+from answerable.gateway.app import HEALTH
+from answerable.gateway.asgi import Message, Receive, Scope, Send
 from answerable.vault.keys import load_keyring
 from answerable_gate import GatePolicy
 from answerable_gate.io.proofs import pin
 from answerable_gate.strict import Malformed
 
 FAREWELL_S = 2.0
+CONTACT_S = 5.0
+LOOK_S = 0.02
 BEFORE_CONTACT = "startup"
 _KEY = re.compile(r"[0-9a-f]{64}\n?")
 
@@ -95,6 +100,47 @@ def build_gateway(config: Config | GatewayHost, found: Reach, *, name: str) -> G
     )
 
 
+class InContact:
+    """A gateway that lets nobody in before it has contact with the store; without any it does after five seconds.
+
+    So one that starts beside another refuses nobody whom that other would have served.
+    """
+
+    def __init__(self, gateway: Gateway) -> None:
+        """Take the gateway."""
+        self._gateway = gateway
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve as the gateway does; only the end of its start waits."""
+
+        async def begin(message: Message) -> None:
+            if message["type"] == "lifespan.startup.complete":
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(CONTACT_S):
+                        await self._contact()
+            await send(message)
+
+        await self._gateway(scope, receive, begin if scope["type"] == "lifespan" else send)
+
+    async def _contact(self) -> None:
+        """Wait until the gateway itself says that it is in force."""
+        scope = {"type": "http", "method": "GET", "raw_path": HEALTH, "query_string": b"", "headers": []}
+        told: list[int] = []
+
+        async def hear(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                told.append(message["status"])
+
+        while told[-1:] != [200]:
+            await asyncio.sleep(LOOK_S)
+            await self._gateway(scope, nothing_more, hear)
+
+
+async def nothing_more() -> Message:
+    """Say that the request has no body."""
+    return {"type": "http.request", "body": b"", "more_body": False}
+
+
 async def farewell(found: Reach, *, name: str) -> None:
     """Tell the api that this gateway ends, so that its silence alarms nobody; best effort."""
     address = f"{found.feed.rstrip('/')}/v1/departures"
@@ -146,4 +192,4 @@ def _token(config: Config | GatewayHost) -> str:
 
 def _vkey(config: Config | GatewayHost) -> str:
     assert isinstance(config, Config), "the file of a gateway's host pins a key"
-    return LocalSigner(config.keys.path / SIGNING_KEY).vkey
+    return signer_of(config).vkey

@@ -18,7 +18,7 @@ from standardwebhooks.webhooks import EmptyWebhookSecretError, Webhook
 from answerable.api import Inlet
 from answerable.api import build as build_api
 from answerable.cli.check import begin_check
-from answerable.cli.gateways import Reach, build_gateway, farewell, reach
+from answerable.cli.gateways import InContact, Reach, build_gateway, farewell, reach
 from answerable.cli.listening import address_of, give_up_the_dead, listen
 from answerable.cli.parts import Part, Serving, Working
 from answerable.cli.wiring import House
@@ -92,7 +92,7 @@ def gateway_part(stage: Stage) -> Part:
     name = config.gate.name or (stage.process if stage.share else f"{stage.host}-{port}")
     found = _reach(stage)
     return Serving(
-        "gateway", build_gateway(config, found, name=name), [listening], grace_s=config.serve.grace_s,
+        "gateway", InContact(build_gateway(config, found, name=name)), [listening], grace_s=config.serve.grace_s,
         ended=lambda: farewell(found, name=name),
     )  # fmt: skip
 

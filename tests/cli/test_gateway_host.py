@@ -1,0 +1,98 @@
+"""A gateway on a host of its own: it needs what its folder holds and the feed, and nothing of the record."""
+
+from __future__ import annotations
+
+import stat
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from answerable.cli.gateways import policy_before_contact, read_key
+from answerable.config import load_host
+from answerable.errors import KeyFault
+from tests.cli.test_serve import answered, ask
+from tests.running import House, until
+
+
+def kit(house: House, home: Path) -> House:
+    """Carry what a gateway's host needs into a folder, on a free port, and return that host."""
+    made = house.run("export", "gateway", str(home), "--feed", house.api)
+    assert made.returncode == 0, made.stderr
+    config = home / "answerable.toml"
+    config.write_text(config.read_text().replace("127.0.0.1:8701", "127.0.0.1:0"))
+    return House(home=home, tokens=house.tokens, environment={"ANSWERABLE_GATE_TOKEN": house.tokens["gate"]})
+
+
+def test_a_host_holds_the_gates_key_and_no_other(house: House, tmp_path: Path) -> None:
+    """For its owner's eyes alone; no hash of anybody's token, nobody's name; never over what stands there."""
+    home = tmp_path / "host"
+    house.api = "http://store.example:8700"
+    kit(house, home)
+    assert sorted(path.name for path in home.iterdir()) == ["answerable.toml", "gate.key"]
+    assert {stat.S_IMODE(path.stat().st_mode) for path in home.iterdir()} == {0o600}
+    found = tomllib.loads((home / "answerable.toml").read_text())
+    assert sorted(found) == ["gate", "serve", "upstream"]
+    assert (found["gate"]["feed"], "token_hash" in found["gate"]) == ("http://store.example:8700", False)
+    assert policy_before_contact(load_host(home / "answerable.toml")).preamble
+    again = house.run("export", "gateway", str(home), "--feed", house.api)
+    assert (again.returncode, "new folder" in again.stderr) == (1, True)
+
+
+def test_a_key_that_others_read_is_refused(tmp_path: Path) -> None:
+    """As every key; and half a key is none."""
+    path = tmp_path / "gate.key"
+    path.write_text("ab" * 32 + "\n")
+    path.chmod(0o644)
+    with pytest.raises(KeyFault, match="others"):
+        read_key(path)
+    path.chmod(0o600)
+    assert read_key(path) == bytes.fromhex("ab" * 32)
+    for text in ("ab" * 31, "AB" * 32, "ab" * 40, ""):
+        path.write_text(text)
+        with pytest.raises(KeyFault, match="64"):
+            read_key(path)
+
+
+def test_a_gateway_protects_without_the_record(house: House, tmp_path: Path) -> None:
+    """What falls due falls due here; killed it is NOT IN FORCE under its name, restarted in force, stopped gone."""
+    house.config.write_text(house.config.read_text().replace("[gate]", "[gate]\nlease_s = 2"))
+    house.start("serve", "--roles", "api")
+    host = kit(house, tmp_path / "host")
+    text = host.config.read_text().replace("[gate]", '[gate]\nname = "front-1"')
+    host.config.write_text(text + f'\n[clock]\noffset_file = "{house.home}/clock.offset"\n')
+    try:
+        gateway = host.start("serve")
+        assert answered(host, "user-1") == 200
+        house.flag("apart-1", user="user-1", hazard="mass_casualty")
+        house.forward(hours=2)
+        until(lambda: b"I was told" in ask(host, "user-1").read(), "what was due is in force here")
+        assert b"I was told" not in ask(host, "user-2").read()
+        assert not (host.home / "record").exists()
+        host.kill(gateway)
+        until(lambda: listed(house) == [("front-1", False)], "its silence is seen")
+        gateway = host.start("serve")
+        assert listed(house) == [("front-1", True)]
+        assert (host.stop(gateway), listed(house)) == (0, [])
+    finally:
+        host.close()
+
+
+def listed(house: House) -> list[tuple[str, bool]]:
+    """Return the gates that health shows."""
+    return [(one["gate"], one["in_force"]) for one in house.call("GET", "/v1/health").json["gates"]]
+
+
+def test_what_a_host_cannot_do_is_said(house: House, tmp_path: Path) -> None:
+    """No record, no role that needs one; no token, no gateway."""
+    host = kit_apart(house, tmp_path / "host")
+    refused = host.run("serve", "--roles", "gateway,worker")
+    assert (refused.returncode, "there is no record here for the role worker" in refused.stderr) == (1, True)
+    silent = host.run("serve")
+    assert (silent.returncode, "ANSWERABLE_GATE_TOKEN is not set" in silent.stderr) == (1, True)
+
+
+def kit_apart(house: House, home: Path) -> House:
+    """Return a host whose house does not run."""
+    house.api = "http://127.0.0.1:9"
+    return kit(house, home)
