@@ -60,7 +60,10 @@ class Conflict(AnswerableError):
 
 
 class Busy(Conflict):
-    """Somebody else is writing there; try again once you hold nothing yourself."""
+    """Somebody else is writing there; try again."""
+
+    code = "busy"
+    status = 503
 
 
 class TooLarge(AnswerableError):
@@ -86,6 +89,15 @@ class StoreUnavailable(AnswerableError):
 
 class Unsure(StoreUnavailable):
     """The store was lost while it committed, and nobody can tell whether it did; ask again under the same id."""
+
+    code = "unsure"
+
+
+class SignerUnavailable(AnswerableError):
+    """The signer does not answer; nothing is lowered until it does, and everything else goes on."""
+
+    code = "signer_unavailable"
+    status = 503
 
 
 class NewerVersion(AnswerableError):

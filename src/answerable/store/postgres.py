@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from threading import RLock, get_ident
 from time import sleep
+from typing import Any
 
 import psycopg
 
@@ -38,6 +39,7 @@ RENEWED_S, PATIENCE_S = 1.0, 3.0
 RESOLVE_S = 30.0
 CHANNEL = "answerable_feed"
 
+_BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _BUMP = """
 WITH head AS (UPDATE feed_head SET seq = seq + ? RETURNING seq)
 INSERT INTO feed SELECT given.subject, head.seq - ? + given.n, 1
@@ -155,10 +157,14 @@ class PostgresStore(Lists, Record):
             super().put_checkpoint(checkpoint)
 
     def _begin(self) -> None:
-        if self._write is None or not self._write.is_open:
-            self._write = connect(self._dsn)
-        self._write.execute("BEGIN")
         self._group = Group()
+        try:
+            self._write = self._write if self._write is not None and self._write.is_open else connect(self._dsn)
+            self._write.execute("BEGIN")
+        except psycopg.OperationalError:
+            # A server that was started anew has closed what it had; nothing was begun, so nothing is done twice.
+            self._write = connect(self._dsn)
+            self._write.execute("BEGIN")
 
     def _commit(self) -> None:
         write = self._own
@@ -175,16 +181,17 @@ class PostgresStore(Lists, Record):
         """Return where a commit holds whose answer was lost; raise where it does not, or where nobody can tell."""
         clock = SystemClock()
         until = clock.monotonic() + RESOLVE_S
-        while clock.monotonic() < until:
+        status = None
+        while status != "committed" and clock.monotonic() < until:
             with suppress(AnswerableError, psycopg.Error):
                 self._write = connect(self._dsn)
                 (status,) = self._write.execute("SELECT pg_xact_status(?::xid8)", (xid,)).fetchone()
-                if status == "committed":
-                    return
-                if status == "aborted":
-                    raise error
-            sleep(POLL_S)
-        raise Unsure from error
+            if status == "aborted":
+                raise error
+            if status != "committed":  # out of reach, or its server has not yet seen that we are gone
+                sleep(POLL_S)
+        if status != "committed":
+            raise Unsure from error
 
     def _flush(self) -> None:
         """Give out places in the feed, under the lock of its head, which nobody may hold for long."""
@@ -266,12 +273,34 @@ class PostgresStore(Lists, Record):
             if connection.is_in_transaction:
                 yield PgReading(connection)
                 return
-            connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            begun = self._begin_reading(connection)
             try:
-                yield PgReading(connection)
+                yield PgReading(begun)
             finally:
                 with suppress(psycopg.Error):
-                    connection.execute("COMMIT")
+                    begun.execute("COMMIT")
+
+    def _begin_reading(self, connection: PgConnection) -> PgConnection:
+        try:
+            connection.execute(_BEGIN_READING)
+        except psycopg.OperationalError:
+            # A server that was started anew has closed what it had.
+            begun = self._mine(self._readers)
+            begun.execute(_BEGIN_READING)
+            return begun
+        return connection
+
+    def _all(self, asked: str, *values: object) -> list[tuple[Any, ...]]:
+        try:
+            return super()._all(asked, *values)
+        except StoreUnavailable:
+            # What only reads may be asked again, unless it belongs to a transaction that is gone.
+            if self._is_writer or self._mine(self._readers).is_in_transaction:
+                raise
+            return super()._all(asked, *values)
+
+    def _one(self, asked: str, *values: object) -> tuple[Any, ...] | None:
+        return next(iter(self._all(asked, *values)), None)
 
     @contextmanager
     def _writing_to(self) -> Iterator[Connection]:

@@ -10,6 +10,8 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from answerable.errors import Conflict
+
 _log = logging.getLogger("answerable.work")
 
 
@@ -35,6 +37,9 @@ def _repeat(step: Step, stop: threading.Event) -> None:
     while not stop.is_set():
         try:
             is_more = step.run()
+        except Conflict as error:
+            _log.debug("%s met another process: %s", step.name, error)
+            is_more = False
         except Exception:  # noqa: BLE001 - no step may end another
             _log.exception("%s failed; it is tried again", step.name)
             is_more = False

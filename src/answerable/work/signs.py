@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from answerable.edge import parse_time, rfc3339
 from answerable.errors import BadInput
+from answerable.store.opening import SCHEMA
 from answerable.store.protocol import Beat, Store
 
 GATE, PROCESS, SWEEP, CHECK = "gate", "process", "sweep", "check"
@@ -111,7 +112,7 @@ def read(store: Store, *, now: datetime) -> Signs:
 
 def alive(name: str, *, roles: Iterable[str], version: str, since: datetime, at: datetime) -> Beat:
     """Return the sign of life of a process."""
-    note = {"roles": list(roles), "version": version, "since": rfc3339(since)}
+    note = {"roles": list(roles), "version": version, "schema": SCHEMA, "since": rfc3339(since)}
     return Beat(kind=PROCESS, name=name, at=at, note=json.dumps(note))
 
 

@@ -11,7 +11,7 @@ from functools import partial
 
 from answerable.app import Answerable
 from answerable.core.facts import SubjectId
-from answerable.errors import AnswerableError
+from answerable.errors import AnswerableError, Busy
 from answerable.work.writer import Failed, attempt
 
 BATCH = 200
@@ -64,6 +64,8 @@ def _settle(answerable: Answerable, due: list[SubjectId]) -> list[SubjectId]:
         return [subject for one in due for subject in _settle(answerable, [one])]
     failed = [(subject, result.error) for subject, result in results if isinstance(result, Failed)]
     for _, fault in failed:
+        if isinstance(fault, Busy):  # whoever is writing there settles what is due as well
+            continue
         _log.error("what is due could not be written down: %s", fault, exc_info=fault)
     return [subject for subject, _ in failed]
 
