@@ -42,9 +42,12 @@ PATIENCE: Mapping[str, str | int] = {
     "application_name": APPLICATION,
 }
 # No setting of the server may weaken a commit (L17), and no stopped process keeps others waiting for long.
+# Every list is one walk along one index: a guess at its rows must not turn it into reading and sorting a table.
 SESSION = """
 SELECT set_config('search_path', 'answerable, answerable_bulk', false), set_config('synchronous_commit', 'on', false),
-  set_config('lock_timeout', '5s', false), set_config('idle_in_transaction_session_timeout', '15s', false)
+  set_config('lock_timeout', '5s', false), set_config('idle_in_transaction_session_timeout', '15s', false),
+  set_config('enable_sort', 'off', false), set_config('enable_seqscan', 'off', false),
+  set_config('enable_bitmapscan', 'off', false), set_config('jit', 'off', false)
 """
 FACTS_OF_SERVER = """
 SELECT current_setting('server_version_num')::int, current_setting('fsync'), current_setting('full_page_writes'),
