@@ -21,6 +21,7 @@ from answerable.errors import ConfigError, Conflict
 from answerable.ports.folder import Folder
 from answerable.ports.notifier import FileNotifier, Notifier
 from answerable.ports.signer import LocalSigner, Signer, create_signing_key
+from answerable.ports.signer_remote import RemoteSigner
 from answerable.store.opening import INCEPTION
 from answerable.store.places import Place
 from answerable.store.protocol import Store
@@ -95,7 +96,7 @@ def open_house(config: Config) -> House:
             policy=policy,
             store=store,
             keyring=keyring,
-            signer=LocalSigner(config.keys.path / SIGNING_KEY),
+            signer=signer_of(config),
             clock=SystemClock(config.clock.offset_file),
             mint=mint,
             folder=_folder(config),
@@ -105,6 +106,21 @@ def open_house(config: Config) -> House:
         store.close()
         raise
     return house
+
+
+def signer_of(config: Config) -> Signer:
+    """Return who signs: the process that is configured, whose key is never opened here, or the key in its file."""
+    found = config.signer
+    if found is None:
+        return LocalSigner(signing_key(config))
+    token = from_environment(found.token_env, os.environ) if found.token_env is not None else None
+    return RemoteSigner(found.address, pinned=found.vkey, token=token, timeout_s=found.timeout_s)
+
+
+def signing_key(config: Config) -> Path:
+    """Return the file of the log's key."""
+    named = config.signer.key_file if config.signer is not None else None
+    return named or config.keys.path / SIGNING_KEY
 
 
 def open_adopted(path: Path) -> House:
@@ -128,19 +144,20 @@ def open_adopted(path: Path) -> House:
 def _record(config: Config, mint: RandomMint) -> tuple[Keyring, Store]:
     """Return the keyring and the record; both are made only where there is neither a record nor a trace of one."""
     keys, origin = config.keys.path, config.record.origin
-    place = _place(config)
+    place = place_of(config)
     if not place.is_begun() and not (keys / INCEPTION).exists():
         keyring = create_keyring(keys, mint=mint)
         # Two processes at their first start: one makes the keys and the record, both use them.
-        with suppress(Conflict):
-            create_signing_key(keys / SIGNING_KEY, origin, mint=mint)
+        if config.signer is None:
+            with suppress(Conflict):
+                create_signing_key(keys / SIGNING_KEY, origin, mint=mint)
         with suppress(Conflict):
             return keyring, place.create(keys=keys, origin=origin, mark=keyring.mark)
     keyring = load_keyring(keys)
     return keyring, place.open(keys=keys, origin=origin, mark=keyring.mark)
 
 
-def _place(config: Config) -> Place:
+def place_of(config: Config) -> Place:
     """Return where the record lies: in the database that is named, else in the folder."""
     variable = config.record.dsn_env
     if variable is None:

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from answerable.config.rules import Complaint, KeyPath, complaints, complaints_of_a_gateway
-from answerable.config.tables import Config, GateTable, GatewayHost
+from answerable.config.tables import Config, GateTable, GatewayHost, SignerTable
 from answerable.errors import ConfigError
 
 FILE_BYTES_MAX = 1 << 20
@@ -91,6 +91,7 @@ def _absolute(config: Config, home: Path) -> Config:
         config,
         record=replace(config.record, path=home / config.record.path),
         keys=replace(config.keys, path=home / config.keys.path),
+        signer=_signer_under(home, config.signer),
         policy=replace(config.policy, file=_under(home, config.policy.file)),
         ports=replace(config.ports, folder=_under(home, config.ports.folder)),
         clock=replace(config.clock, offset_file=_under(home, config.clock.offset_file)),
@@ -101,6 +102,23 @@ def _absolute(config: Config, home: Path) -> Config:
 def _gate_under(home: Path, gate: GateTable) -> GateTable:
     key_file, snapshot = _under(home, gate.key_file), _under(home, gate.snapshot)
     return msgspec.structs.replace(gate, key_file=key_file, snapshot=snapshot)
+
+
+def _signer_under(home: Path, signer: SignerTable | None) -> SignerTable | None:
+    if signer is None:
+        return None
+    address, listen = _socket_under(home, signer.address), signer.listen
+    return msgspec.structs.replace(
+        signer,
+        address=address,
+        listen=None if listen is None else _socket_under(home, listen),
+        key_file=_under(home, signer.key_file),
+    )
+
+
+def _socket_under(home: Path, address: str) -> str:
+    path = address.removeprefix("unix:")
+    return address if path == address else f"unix:{home / path}"
 
 
 def _under(home: Path, path: Path | None) -> Path | None:

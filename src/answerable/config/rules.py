@@ -6,7 +6,7 @@ Law: a house in which two people share a token, or in which nobody could counter
 from collections.abc import Callable, Iterable, Iterator
 from urllib.parse import urlsplit
 
-from answerable.config.tables import Config, GatewayHost, Staff
+from answerable.config.tables import Config, GatewayHost, SignerTable, Staff
 from answerable.core.roster import DECIDING
 
 KeyPath = tuple[str | int, ...]
@@ -35,6 +35,25 @@ def complaints_of_a_gateway(host: GatewayHost) -> Iterator[Complaint]:
             yield ("gate", key), "a gateway apart from the record needs it"
     if gate.key_file is None and gate.key_env is None:
         yield ("gate",), "a gateway apart from the record needs key_file or key_env"
+
+
+def _signer(config: Config) -> Iterator[Complaint]:
+    signer = config.signer
+    if signer is None:
+        return
+    if signer.vkey.partition("+")[0] != config.record.origin:
+        yield ("signer", "vkey"), f"the key of this record is named {config.record.origin}"
+    if signer.address.startswith("https:") and signer.listen is None:
+        yield ("signer", "listen"), "behind a TLS proxy the signer listens elsewhere than it is asked"
+    elif any(not place.startswith("unix:") and host_port(place)[1] > 65_535 for place in _places(signer)):
+        yield ("signer",), "a port is at most 65535"
+    is_closed = all(place.startswith("unix:") for place in (signer.place, signer.address))
+    if (signer.token_env is None) != (signer.token_hash is None) or not (is_closed or signer.token_hash):
+        yield ("signer",), "over HTTP give token_env, for who asks, and token_hash, for the signer"
+
+
+def _places(signer: SignerTable) -> tuple[str, str]:
+    return signer.place, signer.address.removeprefix("https://").removeprefix("http://")
 
 
 def _addresses(config: Config | GatewayHost) -> Iterator[Complaint]:
@@ -101,6 +120,7 @@ def _own_tokens(config: Config) -> Iterator[Complaint]:
         *((("staff", place, "token_hash"), person.token_hash) for place, person in enumerate(config.staff)),
         *((("operators", place, "token_hash"), each.token_hash) for place, each in enumerate(config.operators)),
         (("gate", "token_hash"), config.gate.token_hash),
+        (("signer", "token_hash"), config.signer.token_hash if config.signer else None),
     ]
     yield from _repeated(
         ((key, token) for key, token in held if token is not None), "everybody has a token of their own"
@@ -147,6 +167,7 @@ def superiors(config: Config, person: Staff) -> list[str]:
 
 _RULES: tuple[Callable[[Config], Iterator[Complaint]], ...] = (
     _one_policy,
+    _signer,
     _addresses,
     _upstream,
     _gate,

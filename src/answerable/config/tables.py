@@ -16,6 +16,12 @@ Variable = Annotated[str, Meta(pattern=r"^[A-Z_][A-Z0-9_]{0,63}\Z")]
 HostPort = Annotated[str, Meta(pattern=r"^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):[0-9]{1,5}\Z")]
 Email = Annotated[str, Meta(pattern=r"^[^\s@]+@[^\s@]+\Z", max_length=254)]
 GateName = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,39}\Z")]
+SignerAddress = Annotated[
+    str, Meta(pattern=r"^(unix:[^\0]+|https?://(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):[0-9]{1,5})\Z", max_length=512)
+]
+SignerPlace = Annotated[
+    str, Meta(pattern=r"^(unix:[^\0]+|(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):[0-9]{1,5})\Z", max_length=512)
+]
 Bytes = Annotated[int, Meta(ge=1024, le=1 << 30)]
 Fallback = Literal["allow", "guarded", "refuse"]
 Scope = Literal["signals", "notices", "accounts"]
@@ -37,6 +43,23 @@ class Keys(Table, frozen=True, kw_only=True):
     """Where the keys live."""
 
     path: Path
+
+
+class SignerTable(Table, frozen=True, kw_only=True):
+    """The signer as a process of its own: the key that is pinned, where it is asked, and the token between the two."""
+
+    vkey: Annotated[str, Meta(min_length=1, max_length=512)]
+    address: SignerAddress = "unix:keys/signer.sock"
+    listen: SignerPlace | None = None
+    key_file: Path | None = None
+    token_env: Variable | None = None
+    token_hash: TokenHash | None = None
+    timeout_s: Annotated[int, Meta(ge=1, le=60)] = 5
+
+    @property
+    def place(self) -> str:
+        """Where the signer listens: `unix:` and a path, or host and port."""
+        return self.listen or self.address.removeprefix("http://")
 
 
 class PolicyChoice(Table, frozen=True, kw_only=True):
@@ -129,6 +152,7 @@ class Config(Table, frozen=True, kw_only=True):
 
     record: Record
     keys: Keys
+    signer: SignerTable | None = None
     policy: PolicyChoice
     serve: Serve = Serve()
     upstream: Upstream | None = None

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from answerable.edge import Mint
 from answerable.errors import BadInput, Conflict, KeyFault
-from answerable.ledger.notes import sign_note, vkey
+from answerable.ledger.notes import checkpoint_text, sign_note, vkey
 from answerable.ledger.verify import (
     EMPTY_ROOT,
     Checkpoint,
@@ -46,6 +46,9 @@ class Signer(Protocol):
 
     def sign(self, text: str, prove: Prove) -> str:
         """Return the signed note of a checkpoint text; Conflict where it does not grow out of the last one signed."""
+
+    def signed_last(self) -> Checkpoint:
+        """Return the last checkpoint signed, of size 0 where there was none."""
 
 
 class _KeyFile(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -78,7 +81,7 @@ class LocalSigner:
 
     def sign(self, text: str, prove: Prove) -> str:
         """Return the signed note of a checkpoint text; Conflict where it does not grow out of the last one signed."""
-        new = _checkpoint(text)
+        new = checkpoint_of(text)
         if new.origin != self._key_name:
             # C2SP tlog-checkpoint: the log's own key bears the log's name
             raise BadInput(f"this key signs for {self._key_name} alone")
@@ -87,7 +90,8 @@ class LocalSigner:
             with self._path.open("rb") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)
                 old = self.signed_last()
-                if not verify_consistency(old.size, new.size, old.root, new.root, _path(old, new, prove)):
+                path = path_between(old, new, prove)
+                if not verify_consistency(old.size, new.size, old.root, new.root, path):
                     raise Conflict(f"the checkpoint of {new.size} does not grow out of the one of {old.size}")
                 # on disk before the note exists: a signature given away cannot be forgotten by a crash
                 _replace(self._last, text.encode())
@@ -98,11 +102,15 @@ class LocalSigner:
     def signed_last(self) -> Checkpoint:
         """Return the last checkpoint signed, of size 0 where there was none; KeyFault where it cannot be read."""
         try:
-            return _checkpoint(self._last.read_text("utf-8"))
+            return checkpoint_of(self._last.read_text("utf-8"))
         except FileNotFoundError:
             return Checkpoint(self._key_name, 0, EMPTY_ROOT)
         except (BadInput, UnicodeDecodeError) as error:
             raise KeyFault(f"what was signed last cannot be read: {self._last}") from error
+
+    def signed_note(self) -> str:
+        """Return the note of the last checkpoint signed, for whoever must not take it from an unsigned answer."""
+        return sign_note(checkpoint_text(self.signed_last()), self._key_name, self._private)
 
 
 def create_signing_key(path: Path, name: str, *, mint: Mint) -> None:
@@ -124,14 +132,15 @@ def create_signing_key(path: Path, name: str, *, mint: Mint) -> None:
     sync(path.parent)
 
 
-def _checkpoint(text: str) -> Checkpoint:
+def checkpoint_of(text: str) -> Checkpoint:
+    """Read a checkpoint's text; BadInput where it is none."""
     try:
         return parse_checkpoint(text)
     except Malformed as error:
         raise BadInput(f"no checkpoint: {error}") from error
 
 
-def _path(old: Checkpoint, new: Checkpoint, prove: Prove) -> Sequence[bytes]:
+def path_between(old: Checkpoint, new: Checkpoint, prove: Prove) -> Sequence[bytes]:
     """Return the proof; between equal sizes, from nothing or backwards there is none to ask for."""
     return prove(old.size, new.size) if 0 < old.size < new.size else ()
 
