@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from answerable.store.memory import MemoryStore
 from answerable.store.protocol import Beat
 from answerable.work import signs
-from answerable.work.signs import GATE, GATES_MAX, PROCESS, Gates, GateSeen
+from answerable.work.signs import GATE, GATES_MAX, PROCESS, Gates, SeenGate
 
 NOW = datetime(2026, 4, 30, 12, 0, tzinfo=UTC)
 
@@ -17,7 +17,7 @@ def beat(name: str, seconds_ago: float, note: str = "") -> Beat:
     return Beat(kind=GATE, name=name, at=NOW - timedelta(seconds=seconds_ago), note=note)
 
 
-def seen(*beats: Beat) -> list[GateSeen]:
+def seen(*beats: Beat) -> list[SeenGate]:
     """Return the gates that are shown."""
     return signs.gates(beats, now=NOW, lease_s=60)
 
@@ -30,13 +30,13 @@ def test_a_gate_beyond_its_lease_is_not_in_force() -> None:
 def test_the_last_contact_counts_whoever_heard_it() -> None:
     """Of two processes that heard a gate, the later one tells; in either order."""
     for beats in ((beat("a", 300), beat("a", 1)), (beat("a", 1), beat("a", 300))):
-        assert seen(*beats) == [GateSeen("a", 1.0, in_force=True)]
+        assert seen(*beats) == [SeenGate("a", 1.0, in_force=True)]
 
 
 def test_a_gate_that_ended_is_no_alarm_until_it_speaks_again() -> None:
     """It leaves the list at once, and is back with its next contact."""
     assert seen(beat("a", 200), beat("a", 100, "ended")) == []
-    assert seen(beat("a", 100, "ended"), beat("a", 90)) == [GateSeen("a", 90.0, in_force=False)]
+    assert seen(beat("a", 100, "ended"), beat("a", 90)) == [SeenGate("a", 90.0, in_force=False)]
 
 
 def test_a_gate_gone_for_good_leaves_the_list_after_a_day() -> None:
@@ -46,7 +46,7 @@ def test_a_gate_gone_for_good_leaves_the_list_after_a_day() -> None:
 
 def test_a_clock_behind_makes_nobody_silent() -> None:
     """What another process wrote a moment ahead of this one's time is now."""
-    assert seen(beat("a", -3)) == [GateSeen("a", 0.0, in_force=True)]
+    assert seen(beat("a", -3)) == [SeenGate("a", 0.0, in_force=True)]
 
 
 def test_what_a_process_hears_is_told_once_it_is_fresh() -> None:

@@ -50,7 +50,7 @@ class Stage:
         return re.sub("[^a-z0-9.-]", "-", socket.gethostname().lower())[:HOST_LETTERS].strip("-.") or "host"
 
     @property
-    def process(self) -> str:
+    def own_name(self) -> str:
         """Return the name of this process among those of the record."""
         return f"{self.host}-{os.getpid()}"
 
@@ -89,7 +89,7 @@ def gateway_part(stage: Stage) -> Part:
         raise ConfigError("there is no model to put a gateway before", hint="give its address as upstream.url")
     listening = listen(config.serve.gateway, share=stage.share)
     port = listening.getsockname()[1]
-    name = config.gate.name or (stage.process if stage.share else f"{stage.host}-{port}")
+    name = config.gate.name or (stage.own_name if stage.share else f"{stage.host}-{port}")
     found = _reach(stage)
     return Serving(
         "gateway", InContact(build_gateway(config, found, name=name)), [listening], grace_s=config.serve.grace_s,
@@ -159,7 +159,7 @@ def worker_part(stage: Stage) -> Part:
 def signs_part(stage: Stage) -> Part:
     """Return what says, every two seconds, that this process lives and which gates it hears."""
     house = stage.record
-    acts, name, since = house.acts(), stage.process, house.clock.now()
+    acts, name, since = house.acts(), stage.own_name, house.clock.now()
 
     def say() -> bool:
         now = acts.now(house.store.high_water())

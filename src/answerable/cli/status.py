@@ -17,7 +17,7 @@ from answerable.cli.wiring import open_house
 from answerable.config import load
 from answerable.edge import rfc3339
 from answerable.work import signs as life
-from answerable.work.signs import ALIVE_S, GateSeen, ProcessSeen, Signs
+from answerable.work.signs import ALIVE_S, SeenGate, SeenProcess, Signs
 
 WIDTH = 80
 
@@ -38,8 +38,8 @@ def status(config: ConfigPath = DEFAULT_CONFIG) -> None:
     # Never broken, whatever the width: it is there to be copied.
     console.print(f"key to pin  {reading.vkey}", markup=False, soft_wrap=True)
     console.print(_record(house.config.record.origin, health, adoption, signs))
-    _print_table(console, "processes", _process_lines(signs.processes, health.now))
-    _print_table(console, "gates", _gate_lines(life.gates(signs.gates, now=health.now, lease_s=lease_s)))
+    _print_table(console, "processes", _lines_of_processes(signs.processes, health.now))
+    _print_table(console, "gates", _lines_of_gates(life.gates(signs.gates, now=health.now, lease_s=lease_s)))
 
 
 def _record(origin: str, health: Health, adoption: Adoption, signs: Signs) -> Table:
@@ -67,7 +67,7 @@ def _print_table(console: Console, title: str, lines: list[tuple[str, ...]]) -> 
     console.print(table)
 
 
-def _process_lines(seen: tuple[ProcessSeen, ...], now: datetime) -> list[tuple[str, ...]]:
+def _lines_of_processes(seen: tuple[SeenProcess, ...], now: datetime) -> list[tuple[str, ...]]:
     return [
         (one.name, " ".join(one.roles), one.version, f"up {spelled((now - one.since).total_seconds())}")
         if one.silent_s <= ALIVE_S
@@ -76,7 +76,7 @@ def _process_lines(seen: tuple[ProcessSeen, ...], now: datetime) -> list[tuple[s
     ]
 
 
-def _gate_lines(seen: list[GateSeen]) -> list[tuple[str, ...]]:
+def _lines_of_gates(seen: list[SeenGate]) -> list[tuple[str, ...]]:
     return [
         (gate.name, "in force" if gate.in_force else "NOT IN FORCE", f"heard {spelled(gate.silent_s)} ago")
         for gate in seen

@@ -25,7 +25,7 @@ _ENDED = "ended"
 
 
 @dataclass(frozen=True, slots=True)
-class GateSeen:
+class SeenGate:
     """A gate as it was last heard of by any process."""
 
     name: str
@@ -34,7 +34,7 @@ class GateSeen:
 
 
 @dataclass(frozen=True, slots=True)
-class ProcessSeen:
+class SeenProcess:
     """A process that holds the record and has not said that it ended; silent beyond 10 s it may be dead."""
 
     name: str
@@ -60,7 +60,7 @@ class Signs:
     swept_at: datetime | None
     check: LastCheck | None
     gates: tuple[Beat, ...]
-    processes: tuple[ProcessSeen, ...]
+    processes: tuple[SeenProcess, ...]
 
 
 class Gates:
@@ -85,7 +85,7 @@ class Gates:
         ]
 
 
-def gates(beats: Iterable[Beat], *, now: datetime, lease_s: float) -> list[GateSeen]:
+def gates(beats: Iterable[Beat], *, now: datetime, lease_s: float) -> list[SeenGate]:
     """Return every gate by name from what any process heard; not those that ended, nor those silent for a day."""
     last: dict[str, Beat] = {}
     for beat in beats:
@@ -96,7 +96,7 @@ def gates(beats: Iterable[Beat], *, now: datetime, lease_s: float) -> list[GateS
         silent = max(now - beat.at, timedelta(0))
         if beat.note != _ENDED and silent < FORGOTTEN_AFTER:
             silent_s = silent.total_seconds()
-            found.append(GateSeen(name, silent_s, in_force=silent_s <= lease_s))
+            found.append(SeenGate(name, silent_s, in_force=silent_s <= lease_s))
     return found
 
 
@@ -121,7 +121,7 @@ def ended(name: str, *, at: datetime) -> Beat:
     return Beat(kind=PROCESS, name=name, at=at, note=_ENDED)
 
 
-def processes(store: Store, *, now: datetime) -> list[ProcessSeen]:
+def processes(store: Store, *, now: datetime) -> list[SeenProcess]:
     """Return the processes that run on a record, and those that fell silent within a day."""
     found = []
     for beat in store.beats(PROCESS):
@@ -129,7 +129,7 @@ def processes(store: Store, *, now: datetime) -> list[ProcessSeen]:
         if beat.note != _ENDED and silent < FORGOTTEN_AFTER:
             note = json.loads(beat.note)
             since, roles = parse_time(note["since"]), tuple(note["roles"])
-            found.append(ProcessSeen(beat.name, roles, note["version"], since, silent.total_seconds()))
+            found.append(SeenProcess(beat.name, roles, note["version"], since, silent.total_seconds()))
     return found
 
 
