@@ -10,7 +10,21 @@ import sys
 import typer
 from rich.console import Console
 
-from answerable.cli import check, configuration, demo, imports, init, kit, ledger, policy, serve, simulate, status
+from answerable.cli import (
+    check,
+    configuration,
+    demo,
+    imports,
+    init,
+    kit,
+    ledger,
+    migrate,
+    policy,
+    serve,
+    sign,
+    simulate,
+    status,
+)
 from answerable.errors import AnswerableError
 
 app = typer.Typer(
@@ -23,10 +37,12 @@ app = typer.Typer(
 app.command("init")(init.init)
 app.command("serve")(serve.serve)
 app.command("work")(serve.work)
+app.command("sign")(sign.sign)
 app.command("status")(status.status)
 app.command("config")(configuration.config)
 app.command("import")(imports.import_history)
 app.command("check")(check.check)
+app.command("migrate")(migrate.migrate)
 app.command("verify")(ledger.verify)
 app.command("demo")(demo.demo)
 app.command("simulate")(simulate.simulate_policy)

@@ -1,6 +1,8 @@
 -- bulk.db: what is too much for the record, bound to it by deterministic ids and by the roots that facts hold.
 
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+-- The last migration that was done, as Alembic keeps it.
+CREATE TABLE migration (version_num TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
 
 -- `block` is the root of the block that a row went into; `pending` until the record holds that block's fact.
 CREATE TABLE exchange (

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sqlite3
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from importlib import resources
@@ -27,7 +28,9 @@ from answerable.errors import (
 )
 
 RECORD, BULK, INCEPTION = "record.db", "bulk.db", "record.json"
-SCHEMA = 1
+SCHEMA = 2
+FIRST, NEWEST = "0001_post", f"{SCHEMA:04}_post"
+STATE = "state"
 BUSY_MS = 10_000
 MOUNTS = Path("/proc/self/mountinfo")
 
@@ -36,6 +39,7 @@ NETWORK_FILE_SYSTEMS = {
     "9p", "afs", "beegfs", "ceph", "cifs", "coda", "fuse.glusterfs", "fuse.s3fs", "fuse.sshfs", "gfs2", "glusterfs",
     "lustre", "ncpfs", "nfs", "nfs4", "ocfs2", "smb3", "smbfs",
 }  # fmt: skip
+_REVISION = re.compile(r"([0-9]{4})_(pre|post)")
 _CORRUPT = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
@@ -160,6 +164,25 @@ def _schema_of(found: sqlite3.Connection) -> int:
     return int(found.execute("PRAGMA user_version").fetchone()[0])
 
 
+def revision_of(found: sqlite3.Connection) -> str:
+    """Return the last migration of a file; version 1 kept no list of them."""
+    if not found.execute("SELECT 1 FROM sqlite_master WHERE name = 'migration'").fetchone():
+        return FIRST
+    return str((found.execute("SELECT version_num FROM migration").fetchone() or (FIRST,))[0])
+
+
+def programs(revision: str) -> tuple[int, int]:
+    """Return the oldest and the newest version of the program that may run on a record after a migration.
+
+    `0003_pre` has added what version 3 needs and taken nothing from version 2; `0003_post` ends version 2.
+    """
+    found = _REVISION.fullmatch(revision)
+    if found is None:
+        raise Corrupt(f"{revision!r} is no name of a migration")
+    newest = int(found[1])
+    return newest - (found[2] == "pre"), newest
+
+
 def _make(path: Path, schema: str, identity: Identity) -> None:
     path.touch(mode=0o600)
     with closing(connect(path)) as made, known_faults():
@@ -170,6 +193,7 @@ def _make(path: Path, schema: str, identity: Identity) -> None:
             for statement in statements(resources.files("answerable.store").joinpath(schema).read_text("utf-8")):
                 made.execute(statement)
             made.executemany("INSERT INTO meta VALUES (?, ?)", [("origin", identity.origin), ("mark", identity.mark)])
+            made.execute("INSERT INTO migration VALUES (?)", (NEWEST,))
             made.execute(f"PRAGMA user_version={SCHEMA}")
             made.execute("COMMIT")
     _compare(path, identity)
@@ -192,10 +216,34 @@ def _compare(path: Path, identity: Identity) -> None:
         if schema > SCHEMA:
             raise NewerVersion(f"{path} was written by a newer program (schema {schema}, {SCHEMA} is known here)")
         meta = dict(found.execute("SELECT key, value FROM meta").fetchall())
+        refuse_other(str(path), identity, meta, revision_of(found))
+
+
+def refuse_other(where: str, identity: Identity, meta: Mapping[str, str], revision: str) -> None:
+    """Raise unless a database is this record's, at a version that this program may run on, and not closed by a copy."""
+    oldest, newest = programs(revision)
+    if oldest > SCHEMA:
+        raise NewerVersion(f"{where} is for newer programs (schema {oldest}, {SCHEMA} is known here)")
     if meta.get("origin") != identity.origin:
-        raise ConfigError(f"{path} belongs to the log {meta.get('origin')}, and the configuration names another")
+        raise ConfigError(f"{where} belongs to the log {meta.get('origin')}, and the configuration names another")
     if meta.get("mark") != identity.mark:
-        raise KeyFault(f"{path} was begun with other keys", hint="restore the keys that belong to it")
+        raise KeyFault(f"{where} was begun with other keys", hint="restore the keys that belong to it")
+    if newest < SCHEMA:
+        raise StoreUnavailable(f"{where} has schema {newest}, and {SCHEMA} is needed", hint="answerable migrate")
+    refuse_closed(where, meta)
+
+
+def refuse_closed(where: str, meta: Mapping[str, str]) -> None:
+    """Raise where a record was moved, or is a copy beside the record: two that go on would fork the log."""
+    kind, _, _ = meta.get(STATE, "").partition(" ")
+    if kind == "moved":
+        raise StoreUnavailable(f"{where} was moved to another place", hint="name that place in the configuration")
+    if kind == "copying":
+        hint = "run `answerable copy` again: it begins anew"
+        raise StoreUnavailable(f"{where} is a copy that was broken off", hint=hint)
+    if kind:
+        hint = "answerable copy --move: then this one opens, and that one no more"
+        raise StoreUnavailable(f"{where} is a copy, and the record is where it was copied from", hint=hint)
 
 
 def note_inception(keys: Path, identity: Identity) -> None:

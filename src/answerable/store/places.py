@@ -28,8 +28,9 @@ class Make(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """A place for one record."""
+    """A place for one record: a folder, or the address of a database."""
 
+    where: Path | str
     is_begun: Callable[[], bool]
     create: Make
     open: Make
@@ -38,6 +39,7 @@ class Place:
     def of_folder(cls, folder: Path) -> Place:
         """Return the place of a record in SQLite's files."""
         return cls(
+            where=folder,
             is_begun=(folder / RECORD).exists,
             create=partial(sqlite.create_store, folder),
             open=partial(sqlite.open_store, folder),
@@ -52,6 +54,7 @@ class Place:
         except ImportError as error:
             raise ConfigError("a record in PostgreSQL needs: pip install answerable[postgres]") from error
         return cls(
+            where=dsn,
             is_begun=partial(opening.is_begun, dsn),
             create=partial(postgres.create_store, dsn),
             open=partial(postgres.open_store, dsn),

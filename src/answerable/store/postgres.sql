@@ -6,6 +6,8 @@ CREATE SCHEMA answerable_bulk;
 SET LOCAL search_path TO answerable;
 
 CREATE TABLE meta (key text COLLATE "C" PRIMARY KEY, value text NOT NULL);
+-- The last migration that was done, as Alembic keeps it.
+CREATE TABLE migration (version_num text COLLATE "C" PRIMARY KEY);
 
 -- The bytes are the record. `subject` is empty in the system stream; `pos` counts a subject's facts; `id` is in order
 -- within each subject, for whoever writes to one holds its row below, and says nothing across subjects.

@@ -23,10 +23,9 @@ from answerable.errors import (
     Conflict,
     Corrupt,
     KeyFault,
-    NewerVersion,
     StoreUnavailable,
 )
-from answerable.store.opening import INCEPTION, SCHEMA, Identity, note_inception
+from answerable.store.opening import FIRST, INCEPTION, NEWEST, Identity, note_inception, refuse_other
 from answerable.store.sql_tx import Cursor
 
 OLDEST_SERVER = 140000
@@ -156,8 +155,9 @@ def create(dsn: str, keys: Path, identity: Identity) -> None:
         made.execute("BEGIN")
         # The schema's own name is the lock: of two who begin at once the second fails here, and nothing is half made.
         made.raw.execute(script())
-        rows = [("origin", identity.origin), ("mark", identity.mark), ("schema", str(SCHEMA))]
+        rows = [("origin", identity.origin), ("mark", identity.mark)]
         made.executemany("INSERT INTO answerable.meta VALUES (?, ?)", rows)
+        made.execute("INSERT INTO answerable.migration VALUES (?)", (NEWEST,))
         made.execute("COMMIT")
     note_inception(keys, identity)
 
@@ -171,12 +171,7 @@ def check(dsn: str, keys: Path, identity: Identity) -> None:
             hint = "restore your backup: an empty one would forget every warning" if begun else "create it first"
             raise StoreUnavailable("there is no record in this database", hint=hint)
         meta = dict(found.execute("SELECT key, value FROM meta").fetchall())
-    if int(meta.get("schema", 0)) > SCHEMA:
-        raise NewerVersion(f"a newer program made this database (schema {meta['schema']}, {SCHEMA} is known here)")
-    if meta.get("origin") != identity.origin:
-        raise ConfigError(f"the database belongs to the log {meta.get('origin')}, and the configuration names another")
-    if meta.get("mark") != identity.mark:
-        raise KeyFault("the database was begun with other keys", hint="restore the keys that belong to it")
+        refuse_other("the database", identity, meta, revision_of(found))
     note_inception(keys, identity)
 
 
@@ -202,6 +197,13 @@ def refuse_unsafe(found: PgConnection) -> None:
 
 def _is_begun(found: PgConnection) -> bool:
     return found.execute("SELECT to_regclass('answerable.meta') IS NOT NULL").fetchone()[0]  # type: ignore[no-any-return]
+
+
+def revision_of(found: PgConnection) -> str:
+    """Return the last migration of the database."""
+    if not found.execute("SELECT to_regclass('answerable.migration') IS NOT NULL").fetchone()[0]:
+        return FIRST
+    return str((found.execute("SELECT version_num FROM migration").fetchone() or (FIRST,))[0])
 
 
 def script() -> str:

@@ -2,6 +2,8 @@
 -- Tables above the line are the record; those below can be computed from it again (L7), apart from the feed's counters.
 
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+-- The last migration that was done, as Alembic keeps it.
+CREATE TABLE migration (version_num TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
 
 -- The bytes are the record; `subject` is null in the system stream; `high_water` is the latest time up to here;
 -- `nodes` are the inner nodes of the tree that this leaf completes, the lowest first, 32 bytes each.

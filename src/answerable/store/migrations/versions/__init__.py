@@ -1,0 +1,1 @@
+"""The steps, in files that Alembic reads by itself."""

@@ -1,0 +1,20 @@
+"""A table for the signs of life of gates, processes, sweeps and checks."""
+
+from __future__ import annotations
+
+from alembic import op
+
+revision = "0002_pre"
+down_revision = "0001_post"
+
+BEAT = """
+CREATE TABLE beat (
+  kind TEXT NOT NULL, name TEXT NOT NULL, at INTEGER NOT NULL, note TEXT NOT NULL, PRIMARY KEY (kind, name)
+) STRICT, WITHOUT ROWID
+"""
+
+
+def upgrade() -> None:
+    """Make the table in bulk.db; version 1 had no other database."""
+    if op.get_context().opts["part"] == "bulk":
+        op.execute(BEAT)
