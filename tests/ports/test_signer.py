@@ -12,30 +12,9 @@ import pytest
 from answerable.edge import SeededMint
 from answerable.errors import BadInput, Conflict, KeyFault
 from answerable.ledger.notes import checkpoint_text
-from answerable.ledger.tree import consistency
-from answerable.ledger.verify import Checkpoint, CompactRange, leaf_hash, note_signers, parse_note, parse_vkey
+from answerable.ledger.verify import Checkpoint, CompactRange, note_signers, parse_note, parse_vkey
 from answerable.ports.signer import LocalSigner, create_signing_key
-
-NAME = "log.example.org"
-
-
-class _Log:
-    """A tree that remembers its nodes."""
-
-    def __init__(self) -> None:
-        self.range = CompactRange()
-        self.nodes: dict[tuple[int, int], bytes] = {}
-
-    def grow(self, *entries: bytes) -> str:
-        """Append and return the checkpoint text."""
-        for entry in entries:
-            for level, index, node in self.range.append(leaf_hash(entry)):
-                self.nodes[level, index] = node
-        return checkpoint_text(Checkpoint(NAME, self.range.size, self.range.root()))
-
-    def prove(self, old: int, new: int) -> Sequence[bytes]:
-        """Return the consistency proof."""
-        return consistency(old, new, lambda level, index: self.nodes[level, index])
+from tests.ports.signers import NAME, Log
 
 
 def _no_proof(old: int, new: int) -> Sequence[bytes]:
@@ -53,7 +32,7 @@ def key(tmp_path: Path) -> Path:
 def test_a_note_verifies_under_the_key_handed_out(key: Path) -> None:
     """Any reader that pins the vkey sees the signature, and the text is the one given."""
     signer = LocalSigner(key)
-    log = _Log()
+    log = Log()
     text = log.grow(b"a", b"b", b"c")
     note = parse_note(signer.sign(text, _no_proof).encode())
     assert note.text == text
@@ -63,7 +42,7 @@ def test_a_note_verifies_under_the_key_handed_out(key: Path) -> None:
 
 def test_a_log_that_grows_is_signed_on(key: Path) -> None:
     """Each checkpoint that holds the last one as its beginning is signed, by whatever process holds the key."""
-    log = _Log()
+    log = Log()
     for count in (0, 1, 2, 0, 5):
         text = log.grow(*(bytes([n]) for n in range(count)))
         assert LocalSigner(key).sign(text, log.prove)
@@ -72,7 +51,7 @@ def test_a_log_that_grows_is_signed_on(key: Path) -> None:
 
 def test_a_log_that_does_not_grow_is_refused(key: Path) -> None:
     """A shorter tree, another tree of the same size, and a longer one without the old one within are not signed."""
-    signer, log, other = LocalSigner(key), _Log(), _Log()
+    signer, log, other = LocalSigner(key), Log(), Log()
     smaller = log.grow(b"a", b"b")
     last = log.grow(b"c")
     signer.sign(last, log.prove)
@@ -80,6 +59,30 @@ def test_a_log_that_does_not_grow_is_refused(key: Path) -> None:
         with pytest.raises(Conflict):
             signer.sign(text, other.prove)
     assert signer.sign(log.grow(b"d"), log.prove)
+
+
+def test_a_memory_from_an_older_backup_refuses_nothing_wrongly(key: Path) -> None:
+    """Where `.last` fell back behind the log, the log is its continuation all the same."""
+    signer, log = LocalSigner(key), Log()
+    signer.sign(log.grow(b"a", b"b"), log.prove)
+    last = key.with_name("log.key.last")
+    old = last.read_bytes()
+    signer.sign(log.grow(b"c", b"d", b"e"), log.prove)
+    last.write_bytes(old)
+    assert signer.signed_last().size == 2
+    assert LocalSigner(key).sign(log.grow(b"f"), log.prove)
+    assert signer.signed_last().size == 6
+
+
+def test_what_was_signed_last_is_told_under_a_signature(key: Path) -> None:
+    """Nobody in between can tell another size or root; before the first signature it is the empty log."""
+    signer, log = LocalSigner(key), Log()
+    assert parse_note(signer.signed_note().encode()).text == checkpoint_text(Checkpoint(NAME, 0, CompactRange().root()))
+    text = log.grow(b"a")
+    signer.sign(text, log.prove)
+    note = parse_note(signer.signed_note().encode())
+    assert note.text == text
+    assert note_signers(note, [parse_vkey(signer.vkey)]) == {NAME}
 
 
 def test_only_checkpoints_of_its_own_log_are_signed(key: Path) -> None:
@@ -96,7 +99,7 @@ def test_what_was_signed_last_is_never_guessed(key: Path, rest: bytes) -> None:
     """Where the memory of the last signature is damaged nothing is signed."""
     key.with_name("log.key.last").write_bytes(rest)
     with pytest.raises(KeyFault):
-        LocalSigner(key).sign(_Log().grow(b"a"), _no_proof)
+        LocalSigner(key).sign(Log().grow(b"a"), _no_proof)
 
 
 def test_a_signer_that_cannot_remember_does_not_sign(key: Path) -> None:
@@ -104,7 +107,7 @@ def test_a_signer_that_cannot_remember_does_not_sign(key: Path) -> None:
     signer = LocalSigner(key)
     key.unlink()
     with pytest.raises(KeyFault):
-        signer.sign(_Log().grow(b"a"), _no_proof)
+        signer.sign(Log().grow(b"a"), _no_proof)
 
 
 def test_a_key_is_private_and_never_overwritten(key: Path) -> None:
