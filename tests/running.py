@@ -88,14 +88,15 @@ class House:
     def kill(self, process: subprocess.Popen[str]) -> None:
         """Kill a process, as a power cut would."""
         process.kill()
-        self._ended(process)
+        self.ended(process)
 
     def stop(self, process: subprocess.Popen[str]) -> int:
         """Ask a process to end and return its exit status."""
         process.send_signal(signal.SIGTERM)
-        return self._ended(process)
+        return self.ended(process)
 
-    def _ended(self, process: subprocess.Popen[str]) -> int:
+    def ended(self, process: subprocess.Popen[str]) -> int:
+        """Wait until a process has ended and return its exit status."""
         self.processes.remove(process)
         status = process.wait(timeout=PATIENCE_S)
         assert process.stdout is not None

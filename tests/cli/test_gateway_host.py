@@ -8,35 +8,56 @@ from pathlib import Path
 
 import pytest
 
-from answerable.cli.gateways import policy_before_contact, read_key
-from answerable.config import load_host
-from answerable.errors import KeyFault
+from answerable.cli.gateways import policy_before_contact, reach, read_key
+from answerable.cli.kit import gateway
+from answerable.cli.wiring import open_house
+from answerable.config import init_config, load, load_host
+from answerable.edge import RandomMint
+from answerable.errors import ConfigError, KeyFault
+from answerable.vault.keys import load_keyring
 from tests.cli.test_serve import answered, ask
 from tests.running import House, until
 
 
 def kit(house: House, home: Path) -> House:
     """Carry what a gateway's host needs into a folder, on a free port, and return that host."""
-    made = house.run("export", "gateway", str(home), "--feed", house.api)
-    assert made.returncode == 0, made.stderr
+    gateway(home, feed=house.api or "http://store.example:8700", config=house.config)
     config = home / "answerable.toml"
     config.write_text(config.read_text().replace("127.0.0.1:8701", "127.0.0.1:0"))
     return House(home=home, tokens=house.tokens, environment={"ANSWERABLE_GATE_TOKEN": house.tokens["gate"]})
 
 
-def test_a_host_holds_the_gates_key_and_no_other(house: House, tmp_path: Path) -> None:
+@pytest.fixture
+def silent(tmp_path: Path) -> House:
+    """Return a house of which nothing runs."""
+    home = tmp_path / "house"
+    home.mkdir()
+    starter = init_config(home / "answerable.toml", mint=RandomMint())
+    open_house(load(home / "answerable.toml")).close()
+    return House(home=home, tokens=starter.tokens)
+
+
+def test_a_host_holds_the_gates_key_and_no_other(silent: House, tmp_path: Path) -> None:
     """For its owner's eyes alone; no hash of anybody's token, nobody's name; never over what stands there."""
     home = tmp_path / "host"
-    house.api = "http://store.example:8700"
-    kit(house, home)
+    kit(silent, home)
     assert sorted(path.name for path in home.iterdir()) == ["answerable.toml", "gate.key"]
     assert {stat.S_IMODE(path.stat().st_mode) for path in home.iterdir()} == {0o600}
+    assert read_key(home / "gate.key") == load_keyring(silent.home / "keys").gate
     found = tomllib.loads((home / "answerable.toml").read_text())
     assert sorted(found) == ["gate", "serve", "upstream"]
     assert (found["gate"]["feed"], "token_hash" in found["gate"]) == ("http://store.example:8700", False)
     assert policy_before_contact(load_host(home / "answerable.toml")).preamble
-    again = house.run("export", "gateway", str(home), "--feed", house.api)
-    assert (again.returncode, "new folder" in again.stderr) == (1, True)
+    with pytest.raises(ConfigError, match="cannot be made"):
+        kit(silent, home)
+
+
+def test_a_house_without_a_token_for_gates_has_no_kit(silent: House, tmp_path: Path) -> None:
+    """A host that could never read the feed is not begun."""
+    silent.config.write_text(silent.config.read_text().partition("[gate]")[0])
+    with pytest.raises(ConfigError, match="no gate may read"):
+        kit(silent, tmp_path / "host")
+    assert not (tmp_path / "host").exists()
 
 
 def test_a_key_that_others_read_is_refused(tmp_path: Path) -> None:
@@ -62,18 +83,18 @@ def test_a_gateway_protects_without_the_record(house: House, tmp_path: Path) -> 
     text = host.config.read_text().replace("[gate]", '[gate]\nname = "front-1"')
     host.config.write_text(text + f'\n[clock]\noffset_file = "{house.home}/clock.offset"\n')
     try:
-        gateway = host.start("serve")
+        process = host.start("serve")
         assert answered(host, "user-1") == 200
         house.flag("apart-1", user="user-1", hazard="mass_casualty")
         house.forward(hours=2)
         until(lambda: b"I was told" in ask(host, "user-1").read(), "what was due is in force here")
         assert b"I was told" not in ask(host, "user-2").read()
         assert not (host.home / "record").exists()
-        host.kill(gateway)
+        host.kill(process)
         until(lambda: listed(house) == [("front-1", False)], "its silence is seen")
-        gateway = host.start("serve")
+        process = host.start("serve")
         assert listed(house) == [("front-1", True)]
-        assert (host.stop(gateway), listed(house)) == (0, [])
+        assert (host.stop(process), listed(house)) == (0, [])
     finally:
         host.close()
 
@@ -83,16 +104,10 @@ def listed(house: House) -> list[tuple[str, bool]]:
     return [(one["gate"], one["in_force"]) for one in house.call("GET", "/v1/health").json["gates"]]
 
 
-def test_what_a_host_cannot_do_is_said(house: House, tmp_path: Path) -> None:
+def test_what_a_host_cannot_do_is_said(silent: House, tmp_path: Path) -> None:
     """No record, no role that needs one; no token, no gateway."""
-    host = kit_apart(house, tmp_path / "host")
+    host = kit(silent, tmp_path / "host")
     refused = host.run("serve", "--roles", "gateway,worker")
     assert (refused.returncode, "there is no record here for the role worker" in refused.stderr) == (1, True)
-    silent = host.run("serve")
-    assert (silent.returncode, "ANSWERABLE_GATE_TOKEN is not set" in silent.stderr) == (1, True)
-
-
-def kit_apart(house: House, home: Path) -> House:
-    """Return a host whose house does not run."""
-    house.api = "http://127.0.0.1:9"
-    return kit(house, home)
+    with pytest.raises(ConfigError, match="ANSWERABLE_GATE_TOKEN is not set"):
+        reach(load_host(host.config), feed=None, token=None, policy=None)

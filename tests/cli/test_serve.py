@@ -13,10 +13,12 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from answerable.cli.roles import ROLES, read_roles
+from answerable.cli.roles import ROLES, Stage, parts, read_roles
 from answerable.cli.status import spelled
+from answerable.config import init_config, load
+from answerable.edge import SeededMint
 from answerable.errors import ConfigError
-from tests.running import PATIENCE_S, House, command, until
+from tests.running import PATIENCE_S, House, until
 
 
 def ask(house: House, user: str, *, stream: bool = False) -> http.client.HTTPResponse:
@@ -64,6 +66,7 @@ def test_all_roles_in_one_process(house: House) -> None:
     assert house.run("status").stdout.count("none") == 2
 
 
+@pytest.mark.long
 def test_a_role_alone(house: House) -> None:
     """The api without a gateway, the worker under either name; and what a role needs is said."""
     house.start("serve", "--roles", "api")
@@ -82,7 +85,7 @@ def test_a_role_alone(house: House) -> None:
 
 def test_a_stream_is_cut_after_the_grace_and_recorded(house: House) -> None:
     """The end waits for what runs, but not for ever; the cut exchange is in the record, incomplete (L18)."""
-    house.config.write_text(house.config.read_text().replace("[serve]", "[serve]\ngrace_s = 1"))
+    house.config.write_text(house.config.read_text().replace("[serve]", "[serve]\ngrace_s = 2"))
     process = house.start("serve")
     until(lambda: answered(house, "user-1") == 200, "the gateway has contact")
     case = house.flag("cut-1", user="user-1").json["case"]
@@ -91,8 +94,11 @@ def test_a_stream_is_cut_after_the_grace_and_recorded(house: House) -> None:
     response = ask(house, "user-1", stream=True)
     assert response.read1(10)
     began = time.monotonic()
-    assert house.stop(process) == 0
-    assert 1 <= time.monotonic() - began < PATIENCE_S
+    process.send_signal(signal.SIGTERM)
+    until(lambda: _refuses(house.gateway), "nobody new is let in")
+    assert house.flag("cut-2").status == 201, "the api serves on while the gateway ends"
+    assert house.ended(process) == 0
+    assert 2 <= time.monotonic() - began < PATIENCE_S
     with pytest.raises(http.client.IncompleteRead):
         response.read()
     assert _complete(house, subject)[-1] == 0
@@ -111,6 +117,7 @@ def _complete(house: House, subject: str) -> list[int]:
     return [complete for (complete,) in rows]
 
 
+@pytest.mark.long
 def test_a_second_signal_ends_at_once_and_loses_nothing(house: House) -> None:
     """With a stream that would last, the first is patient; the second is not."""
     process = house.start("serve")
@@ -138,6 +145,7 @@ def _refuses(address: str) -> bool:
     return False
 
 
+@pytest.mark.long
 def test_an_address_is_shared_by_those_who_both_say_so(house: House) -> None:
     """Otherwise the second is refused, with the way to mean it."""
     house.start("serve", "--roles", "api", "--share")
@@ -150,11 +158,33 @@ def test_an_address_is_shared_by_those_who_both_say_so(house: House) -> None:
     assert house.stop(second) == 0
 
 
+@pytest.mark.long
+def test_every_process_knows_of_every_gate(house: House) -> None:
+    """A gate is in force for whoever asks, and NOT IN FORCE for all once it has been silent beyond its lease (L1)."""
+    house.config.write_text(house.config.read_text().replace("[gate]", '[gate]\nname = "front-1"\nlease_s = 5'))
+    first = house.start("serve", "--roles", "gateway,api")
+    house.start("serve", "--roles", "api")
+    until(lambda: _listed(house) == [("front-1", True)], "the other process knows")
+    house.kill(first)
+    until(lambda: _listed(house) == [("front-1", False)], "its silence is seen")
+    assert "not_in_force" in house.call("GET", "/v1/health").json["reasons"]
+    assert "front-1  NOT IN FORCE" in house.run("status").stdout
+    house.forward(hours=24)
+    until(lambda: _listed(house) == [], "gone for good, it leaves the list")
+
+
+def _listed(house: House) -> list[tuple[str, bool]]:
+    return [(one["gate"], one["in_force"]) for one in house.call("GET", "/v1/health").json["gates"]]
+
+
 def test_without_a_model_there_is_no_gateway(tmp_path: Path) -> None:
     """Asked for by name it says what is missing."""
-    assert command("init", str(tmp_path)).returncode == 0
-    found = command("serve", "--roles", "gateway", "--config", str(tmp_path / "answerable.toml"))
-    assert (found.returncode, "upstream.url" in found.stderr, "Traceback" in found.stderr) == (1, True, False)
+    init_config(tmp_path / "answerable.toml", mint=SeededMint(1))
+    stage = Stage(config=load(tmp_path / "answerable.toml"), roles=("gateway",), share=False, house=None)
+    with pytest.raises(ConfigError) as caught:
+        parts(stage)
+    assert caught.value.hint is not None
+    assert "upstream.url" in caught.value.hint
 
 
 def test_a_span_is_told_in_its_largest_unit() -> None:
