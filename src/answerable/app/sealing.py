@@ -21,3 +21,15 @@ def seal(store: Store, signer: Signer) -> Checkpointed | None:
     sealed = Checkpointed(size=size, note=note)
     store.put_checkpoint(sealed)
     return sealed
+
+
+def contradiction(store: Store, signer: Signer) -> str | None:
+    """Return how the record contradicts what its signer signed last; None where it holds that as its beginning."""
+    last = signer.signed_last()
+    # Read after: an entry is in the tree before it is signed.
+    size = store.size()
+    if last.size > size:
+        return f"{last.size} entries were signed, and this record holds {size} of them"
+    if root_at(last.size, store.node) != last.root:
+        return f"the signer signed other entries than the first {last.size} of this record"
+    return None

@@ -61,7 +61,8 @@ class MemoryStore(Record):
 
     def size(self) -> int:
         """Return how many entries are in the tree."""
-        return len(self._state.leaves)
+        with self._writing:
+            return len(self._state.leaves)
 
     def node(self, level: int, index: int) -> bytes:
         """Return the hash of a complete subtree: 2**level leaves from index * 2**level on."""

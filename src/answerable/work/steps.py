@@ -10,9 +10,9 @@ from answerable.ports.notifier import Notifier
 from answerable.work.look_back import AT_ONCE, look
 from answerable.work.loop import Step
 from answerable.work.outbox import LogNotifier, deliver
+from answerable.work.sealer import Sealer
 from answerable.work.signs import note_sweep
 from answerable.work.ticker import BATCH, sweep
-from answerable.work.writer import seal
 
 SWEEP_S, LOOK_S, SEND_S, SEAL_S = 0.5, 0.3, 0.5, 0.25
 NOTE_S = 1.0
@@ -22,7 +22,7 @@ NOTE_S = 1.0
 def steps(answerable: Callable[[], Answerable], *, history: History | None, notifier: Notifier) -> list[Step]:
     """Return everything that `work` does, each step with its own verbs for its own thread."""
     ticking, looking, sending, sealing = answerable(), answerable(), answerable(), answerable()
-    carriers = (notifier, LogNotifier())
+    carriers, sealer = (notifier, LogNotifier()), Sealer(sealing)
 
     noted_at = -NOTE_S
 
@@ -44,7 +44,7 @@ def steps(answerable: Callable[[], Answerable], *, history: History | None, noti
 
     def seal_all() -> bool:
         more = sealing.seal_exposures() if leads("exposure") else 0
-        seal(sealing)
+        sealer.seal()
         return more > 0
 
     return [

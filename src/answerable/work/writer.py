@@ -16,6 +16,7 @@ from typing import Any, Generic, TypeVar
 
 from answerable.app import Answerable
 from answerable.errors import AnswerableError, Busy, Conflict, StoreUnavailable, TooMany, Unsure
+from answerable.work.sealer import Sealer
 
 T = TypeVar("T")
 Verb = Callable[[Answerable], T]
@@ -25,8 +26,6 @@ BATCH_MAX = 128
 TRIES_MAX = 5
 BUSY_S = 0.02
 FAILS_MAX = 2
-SEAL_EVERY_S = 0.25
-SEALER = "sealer"
 
 _log = logging.getLogger("answerable.writer")
 
@@ -45,7 +44,7 @@ class _Job(Generic[T]):
 
 
 class Writer:
-    """Runs verbs in a thread of its own, many to a transaction, and seals what they wrote soon after."""
+    """Runs verbs in a thread of its own, many to a transaction; another thread seals what they wrote soon after."""
 
     def __init__(self, answerable: Answerable) -> None:
         """Take the record to write to; nobody else uses this `Answerable`."""
@@ -53,10 +52,15 @@ class Writer:
         self._jobs: queue.Queue[_Job[Any] | None] = queue.Queue(QUEUE_MAX)
         self._is_closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
+        self._is_drained = threading.Event()
+        sealer = Sealer(answerable)
+        # Apart, for a signer may be far away and silent, and nobody who gives notice waits for a signature.
+        self._sealing = threading.Thread(target=sealer.run, args=(self._is_drained,), name="sealer", daemon=True)
 
     def start(self) -> None:
-        """Start the thread."""
+        """Start the threads."""
         self._thread.start()
+        self._sealing.start()
 
     def close(self) -> None:
         """Do everything accepted so far, seal it, and stop."""
@@ -64,6 +68,7 @@ class Writer:
             self._is_closing.set()
             self._jobs.put(None)
             self._thread.join()
+            self._sealing.join()
 
     def submit(self, verb: Verb[T]) -> Future[T]:
         """Put a verb in the queue; its future is done only after the commit. Raise `TooMany` where there is no room."""
@@ -88,16 +93,11 @@ class Writer:
             self._drain()
         finally:
             self._refuse_rest()
-            seal(self._answerable)
+            self._is_drained.set()
 
     def _drain(self) -> None:
-        clock, sealed_at = self._answerable.acts.clock, 0.0
         while (jobs := self._gather()) is not None:
             perform(self._answerable, jobs)
-            # Not after each commit: a signature costs two more waits for the disk, and a release may take 250 ms.
-            if clock.monotonic() - sealed_at >= SEAL_EVERY_S:
-                seal(self._answerable)
-                sealed_at = clock.monotonic()
 
     def _refuse_rest(self) -> None:
         while not self._jobs.empty():
@@ -106,14 +106,10 @@ class Writer:
                 job.future.set_exception(StoreUnavailable())
 
     def _gather(self) -> list[_Job[Any]] | None:
-        """Return the next jobs, at least one, or None at the end; a quiet queue is a time to seal."""
-        first = self._next()
-        while first is _NOTHING:
-            seal(self._answerable)
-            first = self._next()
+        """Return the next jobs, at least one, or None at the end."""
+        first = self._jobs.get()
         if first is None:
             return None
-        assert isinstance(first, _Job)
         jobs = [first]
         while len(jobs) < BATCH_MAX:
             try:
@@ -125,15 +121,6 @@ class Writer:
                 break
             jobs.append(job)
         return jobs
-
-    def _next(self) -> _Job[Any] | object | None:
-        try:
-            return self._jobs.get(timeout=SEAL_EVERY_S)
-        except queue.Empty:
-            return _NOTHING
-
-
-_NOTHING = object()
 
 
 def attempt(answerable: Answerable, verb: Verb[T]) -> T | Failed:
@@ -227,17 +214,3 @@ def _tell(job: _Job[Any], result: object) -> None:
         job.future.set_exception(result.error)
     else:
         job.future.set_result(result)
-
-
-def seal(answerable: Answerable) -> None:
-    """Grow the tree and sign it, where this process leads in that; others stand by.
-
-    Somebody who signed more is no fault, and a fault of the signer stops no intake.
-    """
-    try:
-        if answerable.acts.store.leads(SEALER):
-            answerable.seal()
-    except Conflict:
-        _log.debug("another process has signed a larger tree")
-    except Exception as error:  # noqa: BLE001 - the writer outlives its signer
-        _log.error("no checkpoint could be signed; nothing is lowered meanwhile", exc_info=error)
