@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import socket
 import time
 from urllib.parse import urlsplit
 
@@ -116,3 +117,40 @@ def test_a_checkpoint_follows_what_was_written(house: House) -> None:
     origin, size, _root, *_ = note.body.decode().split("\n")
     assert origin.startswith("record/")
     assert int(size) == house.call("GET", "/v1/health").json["checkpoint"]["size"]
+
+
+def test_a_gate_that_reads_nothing_holds_up_no_other(house: House) -> None:
+    """Ten of them hang on the line with the smallest of windows; one that reads hears of everything."""
+    slow = []
+    for number in range(10):
+        one = socket.socket()
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+        one.connect(("127.0.0.1", urlsplit(house.api).port))
+        bearer = f"authorization: Bearer {house.tokens['gate']}"
+        one.sendall(f"GET /v1/feed?gate=slow-{number} HTTP/1.1\r\nhost: x\r\n{bearer}\r\n\r\n".encode())
+        slow.append(one)
+    try:
+        before = house.feed()[-1]["seq"]
+        flag = {"model": "m", "version": "3", "label": "x", "hazard": "threat"}
+        flags: list[object] = [flag | {"id": f"slow-{number}", "user": f"user-slow-{number}"} for number in range(300)]
+        assert house.lines("/v1/signals", flags, who="classifier-1").status == 200
+        found = house.feed(before)
+        assert [found[0]["kind"], found[-1]["kind"], len(found)] == ["hello", "heartbeat", 302]
+    finally:
+        for one in slow:
+            one.close()
+
+
+def test_a_gate_that_says_that_it_ends_is_no_alarm(house: House) -> None:
+    """It leaves the list, and only a gate may say so."""
+    listed = lambda: [one["gate"] for one in house.call("GET", "/v1/health").json["gates"]]  # noqa: E731
+    house.call("GET", "/v1/health")
+    connection = http.client.HTTPConnection(urlsplit(house.api).netloc, timeout=20)
+    headers = {"Authorization": f"Bearer {house.tokens['gate']}"}
+    connection.request("GET", "/v1/feed?gate=leaves-1", headers=headers)
+    response = connection.getresponse()
+    until(lambda: response.readline() and "leaves-1" in listed(), "the gate was heard of")
+    connection.close()
+    assert house.call("POST", "/v1/departures", {"gate": "leaves-1"}).status == 401
+    assert house.call("POST", "/v1/departures", {"gate": "leaves-1"}, who="gate").json == {"new": 1}
+    until(lambda: "leaves-1" not in listed(), "the gate is gone")
