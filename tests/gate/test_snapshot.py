@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from answerable_gate import Gate, Level, Malformed, NotOurFeed, Request, snapshot
+from answerable_gate import Gate, Level, Malformed, NotOurFeed, Pinned, Request, snapshot
 from answerable_gate.io.proofs import NotUnsealed, sealer, unsealer
 from tests.gate.build import GATE_KEY, Bench, a_policy, after, an_entry, an_item
 
@@ -161,6 +161,17 @@ def test_a_damaged_snapshot_is_malformed_or_itself(place: int, bytes_there: byte
     except Malformed:
         return
     assert len(list(saved.records)) <= 3
+
+
+def test_the_place_is_read_alone() -> None:
+    """Of this log; another log's places mean nothing here, and what is damaged is said to be."""
+    bench = a_bench()
+    written = written_by(bench)
+    assert snapshot.place(written, plain, bench.log.pinned) == bench.gate.after
+    assert snapshot.place(written, plain, Pinned(origin="other.example", key=bench.log.key)) == 0
+    for broken in (b"", snapshot.MAGIC, snapshot.MAGIC + b"\1", snapshot.MAGIC + b"\1\0\0\0", written[:60]):
+        with pytest.raises(Malformed):
+            snapshot.place(broken, plain, bench.log.pinned)
 
 
 def test_cut_and_foreign_snapshots_are_malformed() -> None:

@@ -359,7 +359,15 @@ def test_health_says_what_waits() -> None:
     async def story(world: World) -> None:
         async with world.session.get(world.base + "/health") as response:
             told = await response.json()
-        assert told == {"in_force": True, "contact": "fresh", "policy": 1, "rows_waiting": 0, "rows_lost": 0}
+        assert told == {
+            "in_force": True,
+            "contact": "fresh",
+            "policy": 1,
+            "withheld": 0,
+            "lowering_refused": 0,
+            "rows_waiting": 0,
+            "rows_lost": 0,
+        }
 
     run(story)
 

@@ -14,7 +14,7 @@ from answerable_gate import strict
 from answerable_gate.gate import Gate
 from answerable_gate.judge import decode_policy, encode_policy
 from answerable_gate.packed import pack, unpack
-from answerable_gate.shapes import Saved
+from answerable_gate.shapes import Pinned, Saved
 from answerable_gate.strict import Malformed
 
 MAGIC = b"answerable-gate-snapshot 2\n"
@@ -53,11 +53,19 @@ def parts(gate: Gate, *, wall: datetime, monotonic: float) -> Iterator[bytes]:
         yield _part(record)
 
 
+def place(snapshot: bytes, unseal: Unseal, pinned: Pinned) -> int:
+    """Read how far in the feed of the pinned log a snapshot is, 0 where it is another log's; raise as `read` does."""
+    try:
+        head = next(_split(_opened(snapshot, unseal)))
+    except (StopIteration, struct.error) as error:
+        raise Malformed("the snapshot is damaged") from error
+    saved = _saved(head, [])
+    return saved.after if (saved.origin, saved.key) == (pinned.origin, pinned.key) else 0
+
+
 def read(snapshot: bytes, unseal: Unseal) -> Saved:
     """Read a snapshot for `Gate.restore`; raise Malformed, or what `unseal` raises."""
-    if not snapshot.startswith(MAGIC):
-        raise Malformed("this is no snapshot of this version")
-    plain = unseal(snapshot[len(MAGIC) :])
+    plain = _opened(snapshot, unseal)
     try:
         head, *records = _split(plain)
         for record in records:
@@ -72,16 +80,20 @@ def _part(line: bytes) -> bytes:
     return _LENGTH.pack(len(line)) + line
 
 
-def _split(plain: bytes) -> list[bytes]:
-    parts = []
+def _opened(snapshot: bytes, unseal: Unseal) -> bytes:
+    if not snapshot.startswith(MAGIC):
+        raise Malformed("this is no snapshot of this version")
+    return unseal(snapshot[len(MAGIC) :])
+
+
+def _split(plain: bytes) -> Iterator[bytes]:
     at = 0
     while at < len(plain):
         ends = at + 4 + _LENGTH.unpack_from(plain, at)[0]
         if ends > len(plain):
             raise Malformed("it ends early")
-        parts.append(plain[at + 4 : ends])
+        yield plain[at + 4 : ends]
         at = ends
-    return parts
 
 
 def _saved(head: bytes, records: list[bytes]) -> Saved:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from pathlib import Path
 
 import msgspec
 from aiohttp import ClientSession, DummyCookieJar
@@ -25,6 +26,7 @@ from answerable.gateway.upstream import SILENCE_S, Upstream
 from answerable_gate import ClockSuspect, Gate, GatePolicy, Item, Pinned
 from answerable_gate.io.aiohttp import FeedClient
 from answerable_gate.io.following import Clocks, Listener
+from answerable_gate.io.snapshots import Snapshots
 
 NONCE_BYTES = 16
 AGAIN_S = 1.0
@@ -35,11 +37,14 @@ HEALTH = b"/health"
 class Gateway:
     """The application; one event loop and one process own it, and each worker of a host builds its own."""
 
-    def __init__(self, desk: Desk, feed: FeedClient, couriers: tuple[Courier, ...]) -> None:
-        """Take what serves, what keeps the gate in contact, and what carries rows to the store."""
+    def __init__(
+        self, desk: Desk, feed: FeedClient, couriers: tuple[Courier, ...], snapshots: Snapshots | None
+    ) -> None:
+        """Take what serves, what keeps the gate in contact, what carries rows to the store, and the host's file."""
         self._desk = desk
         self._feed = feed
         self._couriers = couriers
+        self._snapshots = snapshots
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection's request, or the server's start and stop."""
@@ -67,11 +72,16 @@ class Gateway:
             "in_force": status.in_force,
             "contact": status.reach,
             "policy": status.policy_version,
+            "withheld": status.withheld,
+            "lowering_refused": status.lowering_refused,
             "rows_waiting": len(self._couriers[0]),
             "rows_lost": desk.recorder.lost,
         }
         code = 200 if status.in_force else 503
         await respond(send, code, [(b"content-type", b"application/json")], msgspec.json.encode(told))
+
+    def _files(self) -> tuple[Snapshots, ...]:
+        return () if self._snapshots is None else (self._snapshots,)
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -81,12 +91,16 @@ class Gateway:
                 asyncio.create_task(keep("feed", lambda: self._feed.run(store))),
                 asyncio.create_task(keep("sweep", self._desk.runnings.sweep)),
                 *(asyncio.create_task(keep("courier", _running(one, store))) for one in self._couriers),
+                *(asyncio.create_task(keep("snapshot", one.keep)) for one in self._files()),
             ]
             await send({"type": "lifespan.startup.complete"})
             await receive()
             for task in beside:
                 task.cancel()
             await asyncio.wait(beside)
+            for one in self._files():
+                await asyncio.to_thread(one.write, at_once=True)
+                one.close()
             self._desk.recorder.tell_gaps()
             with suppress(TimeoutError):
                 async with asyncio.timeout(LAST_DELIVERY_S):
@@ -111,9 +125,15 @@ def build(
     mint: Mint | None = None,
     silence_s: float = SILENCE_S,
     rows_max: int = ROWS_MAX,
+    snapshot: Path | None = None,
 ) -> Gateway:
-    """Build a gateway, cold until its server starts it; `policy` holds until the feed brings one. Raise ConfigError."""
+    """Build a gateway; `policy` holds until the feed brings one. Raise ConfigError.
+
+    `snapshot` is the file that all gateways of a host share, sealed under a key derived from `gate_key`. It is taken
+    up here, so that what was due stays due with the store away; where there is none, contact must come first.
+    """
     gate = Gate(gate_key=gate_key, pinned=pinned, policy=policy, wall=clock.now(), monotonic=clock.monotonic())
+    snapshots = _snapshots(snapshot, gate, gate_key, clock) if snapshot is not None else None
     runnings = Runnings(gate, clock)
     base = feed_base.rstrip("/")
     couriers = rows, gaps, confirmations = (
@@ -132,19 +152,30 @@ def build(
         identity_header=identity_header.lower().encode("ascii"),
         body_bytes=body_bytes,
     )
-    return Gateway(desk, _feed(desk, base, gate_token, name), couriers)
+    return Gateway(desk, _feed(desk, base, gate_token, name), couriers, snapshots)
+
+
+def _snapshots(path: Path, gate: Gate, gate_key: bytes, clock: Clock) -> Snapshots:
+    found = Snapshots(path, gate, gate_key, clocks=_clocks(clock), report=report)
+    found.load()
+    return found
+
+
+def _clocks(clock: Clock) -> Clocks:
+    return Clocks(wall=clock.now, monotonic=clock.monotonic)
 
 
 def _feed(desk: Desk, base: str, token: str, name: str) -> FeedClient:
-    clocks = Clocks(wall=desk.clock.now, monotonic=desk.clock.monotonic)
     listener = Listener(
         lost=_lost,
         refused=_not_lowered,
         suspect=_suspect,
         risen=desk.runnings.rise,
         held=desk.recorder.confirm,
+        withheld=_withheld,
+        in_force=_in_force,
     )
-    return FeedClient(desk.gate, base, token, clocks=clocks, listener=listener, name=name)
+    return FeedClient(desk.gate, base, token, clocks=_clocks(desk.clock), listener=listener, name=name)
 
 
 def _running(courier: Courier, store: ClientSession) -> Callable[[], Awaitable[None]]:
@@ -167,6 +198,14 @@ def _lost(error: Exception) -> None:
 
 def _not_lowered(items: tuple[Item, ...]) -> None:
     report("not_lowered", {"items": [item.id for item in items], "because": "no proof came with it"})
+
+
+def _withheld(subject: str) -> None:
+    report("withheld", {"subject": subject, "because": "a newer program wrote it than the store that feeds this gate"})
+
+
+def _in_force(is_in_force: bool) -> None:
+    report("in_contact" if is_in_force else "out_of_contact", {})
 
 
 def _suspect(suspect: ClockSuspect) -> None:

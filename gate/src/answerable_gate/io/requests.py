@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from threading import Event, Lock, Thread
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from answerable_gate.feed import Lines
 from answerable_gate.gate import Gate
@@ -21,6 +21,9 @@ try:
     from requests import Response, Session
 except ImportError as error:
     raise ImportError("the feed over HTTP needs: pip install answerable-gate[requests]") from error
+
+if TYPE_CHECKING:  # it needs the extra `proofs` and POSIX, which this does not
+    from answerable_gate.io.snapshots import Snapshots
 
 CHUNK_BYTES = 64 * 1024
 # Lines taken in before other threads may run: a gate that catches up still answers.
@@ -39,23 +42,33 @@ class FeedClient:
     """
 
     def __init__(
-        self, gate: Gate, base: str, token: str, *, clocks: Clocks, listener: Listener, name: str | None = None
+        self,
+        gate: Gate,
+        base: str,
+        token: str,
+        *,
+        clocks: Clocks,
+        listener: Listener,
+        name: str | None = None,
+        snapshots: Snapshots | None = None,
     ) -> None:
         """Take the gate, the store's address, the bearer token that it gave to this gate, and what it calls it.
 
-        The listener is called in threads of this client, and may call any method but `close`.
+        The listener is called in threads of this client, and may call any method but `close`. `snapshots` are loaded
+        by the caller, before this; from then on they are kept, and closed, here.
         """
         self._lock = Lock()
         self._gate = gate
         self._clocks = clocks
         self._follower = Follower(gate, base, token, clocks=clocks, listener=listener, name=name, guard=self._lock)
+        self._snapshots = snapshots
         self._reached = Event()
         self._closed = Event()
         self._response: Response | None = None
         self._heard = 0.0
         self._threads = [
             Thread(target=run, name=f"answerable-gate-{run.__name__}", daemon=True)
-            for run in (self._stay_connected, self._pulse)
+            for run in (self._stay_connected, self._pulse, self._keep)
         ]
 
     def __enter__(self) -> Self:
@@ -79,6 +92,9 @@ class FeedClient:
         for thread in self._threads:
             if thread.is_alive():
                 thread.join(CLOSE_S)
+        if self._snapshots is not None:
+            self._snapshots.write(at_once=True, guard=self._lock)
+            self._snapshots.close()
 
     def contact(self, timeout_s: float | None = None) -> bool:
         """Wait until the gate has been in force once, that is had caught up with the store; False on time-out."""
@@ -118,6 +134,11 @@ class FeedClient:
             # The lease may have become shorter than it was when the connection was made.
             if self._clocks.monotonic() - self._heard > self._gate.policy.lease_s:
                 self._wake()
+
+    def _keep(self) -> None:
+        snapshots = self._snapshots
+        while snapshots is not None and not self._closed.wait(PULSE_S):
+            self._watched(lambda: snapshots.write(guard=self._lock))
 
     def _wake(self) -> None:
         response = self._response
