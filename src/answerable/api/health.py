@@ -22,6 +22,7 @@ from answerable.work.signs import FORGOTTEN_AFTER, Signs
 WORK_SILENT_S = 30.0
 CHECK_SILENT_S = 24 * 3600.0
 SEAL_LAG_MAX = 10_000
+UNSEALED_S_MAX = 30.0
 
 
 async def get_health(request: Request) -> Response:
@@ -77,12 +78,13 @@ def _report(found: Inlet, health: Health, signs: Signs) -> dict[str, Any]:
 def _reasons(health: Health, signs: Signs) -> list[str]:
     """Return why somebody should look, gates aside."""
     silent = None if signs.swept_at is None else (health.now - signs.swept_at).total_seconds()
+    unsealed_s = 0.0 if health.unsealed_since is None else (health.now - health.unsealed_since).total_seconds()
     check = signs.check
     found = {
         "work_silent": silent is None or silent > WORK_SILENT_S,
         "overdue": health.is_overdue,
         "record_altered": check is not None and check.verdict == "FAILED",
         "not_checked": check is not None and (health.now - check.at).total_seconds() > CHECK_SILENT_S,
-        "not_sealed": health.size - health.sealed > SEAL_LAG_MAX or bool(health.size and not health.sealed),
+        "not_sealed": health.size - health.sealed > SEAL_LAG_MAX or unsealed_s > UNSEALED_S_MAX,
     }
     return [reason for reason, is_so in found.items() if is_so]

@@ -11,6 +11,7 @@ from answerable.app import receipts
 from answerable.app.acts import Acts
 from answerable.app.genesis import Adoption, adoption
 from answerable.core.facts import ActorId, CaseId, NoticeId, Refused, StaffId
+from answerable.ledger.entries import decode
 from answerable.ports.signer import Signer
 from answerable.store.protocol import CaseRow, Checkpointed, FeedLine
 from answerable_gate import (
@@ -43,11 +44,15 @@ class GateRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
-    """How the record stands: entries, how many of them no checkpoint covers, and whether time is being written down."""
+    """How the record stands: entries, how many of them a checkpoint covers, and whether time is being written down.
+
+    `unsealed_since` is the time of the first entry that no checkpoint covers.
+    """
 
     now: datetime
     size: int
     sealed: int
+    unsealed_since: datetime | None
     is_overdue: bool
 
 
@@ -89,10 +94,13 @@ class Reading:
         """Return how the record stands now."""
         store, now = self._acts.store, self.now()
         newest = store.newest_checkpoint()
+        sealed = newest.size if newest else 0
+        first = next(store.entries(sealed, sealed + 1), None)
         return Health(
             now=now,
             size=store.size(),
-            sealed=newest.size if newest else 0,
+            sealed=sealed,
+            unsealed_since=decode(first).at if first is not None else None,
             is_overdue=bool(store.due(now - OVERDUE_AFTER, 1)),
         )
 

@@ -13,11 +13,11 @@ import typer
 from answerable.app.checking import Check, Checked, Trusted
 from answerable.app.identifying import Index
 from answerable.cli.options import DEFAULT_CONFIG, ConfigPath
-from answerable.cli.wiring import SIGNING_KEY
+from answerable.cli.wiring import signer_of
 from answerable.config import Config, load
 from answerable.edge import SystemClock
-from answerable.errors import StoreUnavailable
-from answerable.ports.signer import LocalSigner
+from answerable.errors import SignerUnavailable, StoreUnavailable
+from answerable.ledger.verify import EMPTY_ROOT, Checkpoint
 from answerable.store.inspecting import Inspection
 from answerable.store.opening import RECORD
 from answerable.vault.keys import load_keyring
@@ -41,13 +41,18 @@ def begin_check(config: Config) -> Check:
     folder, clock = config.record.path, SystemClock(config.clock.offset_file)
     if not (folder / RECORD).exists():
         raise StoreUnavailable(f"there is no record in {folder}", hint="restore it from your backup")
-    signer = LocalSigner(config.keys.path / SIGNING_KEY)
+    signer, away = signer_of(config), None
     index = Index(keyring=load_keyring(config.keys.path), region=config.ports.phone_region)
     # What was signed last is read first: what is signed meanwhile only makes the record longer.
-    trusted = Trusted(
-        origin=config.record.origin, vkey=signer.vkey, index=index, signed=signer.signed_last(), now=clock.now
-    )
-    return Check(Inspection(Path(folder)), trusted)
+    try:
+        signed = signer.signed_last()
+    except SignerUnavailable as error:
+        signed, away = Checkpoint(config.record.origin, 0, EMPTY_ROOT), error
+    trusted = Trusted(origin=config.record.origin, vkey=signer.vkey, index=index, signed=signed, now=clock.now)
+    begun = Check(Inspection(Path(folder)), trusted)
+    if away is not None:
+        begun.found.skip(f"whether the end of the record is there: {away}")
+    return begun
 
 
 def page(checked: Checked) -> str:

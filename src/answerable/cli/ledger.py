@@ -11,6 +11,7 @@ import typer
 from answerable.cli.options import DEFAULT_CONFIG, ConfigPath
 from answerable.cli.wiring import open_house
 from answerable.config import load
+from answerable.errors import Conflict, SignerUnavailable
 from answerable.ledger import verify as verifier
 from answerable.ledger.export import write_export
 
@@ -31,7 +32,10 @@ def ledger(directory: Out, config: ConfigPath = DEFAULT_CONFIG) -> None:
     """Write the ledger's entries and checkpoints into a folder; it holds no text of anybody."""
     house = open_house(load(config))
     try:
-        house.answerable().seal()
+        try:
+            house.answerable().seal()
+        except (Conflict, SignerUnavailable) as error:
+            typer.echo(f"nothing was signed now: {error}; the last entries may have no checkpoint", err=True)
         size, store = house.store.size(), house.store
         checkpoints = ((one.size, one.note) for one in store.checkpoints() if one.size <= size)
         count = write_export(directory, store.entries(0, size), checkpoints)

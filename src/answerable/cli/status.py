@@ -16,6 +16,8 @@ from answerable.cli.options import DEFAULT_CONFIG, ConfigPath
 from answerable.cli.wiring import open_house
 from answerable.config import load
 from answerable.edge import rfc3339
+from answerable.errors import AnswerableError
+from answerable.ports.signer import Signer
 from answerable.work import signs as life
 from answerable.work.signs import ALIVE_S, SeenGate, SeenProcess, Signs
 
@@ -30,19 +32,19 @@ def status(config: ConfigPath = DEFAULT_CONFIG) -> None:
         health, adoption, policy = reading.health(), reading.adoption(), None
         if adoption.in_force is not None:
             policy = reading.gate_policy()
-        signs = life.read(house.store, now=health.now)
+        signs, signer = life.read(house.store, now=health.now), _signer(house.signer)
     finally:
         house.close()
     lease_s = float(policy.lease_s if policy else house.config.gate.lease_s)
     console = Console(width=WIDTH, highlight=False)
     # Never broken, whatever the width: it is there to be copied.
     console.print(f"key to pin  {reading.vkey}", markup=False, soft_wrap=True)
-    console.print(_record(house.config.record.origin, health, adoption, signs))
+    console.print(_record(house.config.record.origin, health, adoption, signs, signer))
     _print_table(console, "processes", _lines_of_processes(signs.processes, health.now))
     _print_table(console, "gates", _lines_of_gates(life.gates(signs.gates, now=health.now, lease_s=lease_s)))
 
 
-def _record(origin: str, health: Health, adoption: Adoption, signs: Signs) -> Table:
+def _record(origin: str, health: Health, adoption: Adoption, signs: Signs, signer: str) -> Table:
     table, check = Table(show_header=False, box=None), signs.check
     table.add_row("origin", origin)
     table.add_row("policy in force", adoption.in_force or "none: serve and work do not start")
@@ -50,6 +52,7 @@ def _record(origin: str, health: Health, adoption: Adoption, signs: Signs) -> Ta
         table.add_row("", f"{adoption.waiting} (answerable policy adopt)")
     table.add_row("entries", str(health.size))
     table.add_row("under a checkpoint", str(health.sealed))
+    table.add_row("signer", escape(signer))
     table.add_row("time", rfc3339(health.now))
     table.add_row("last sweep", rfc3339(signs.swept_at) if signs.swept_at else "never")
     table.add_row("last check", f"{check.verdict} at {rfc3339(check.at)}" if check else "never")
@@ -57,6 +60,13 @@ def _record(origin: str, health: Health, adoption: Adoption, signs: Signs) -> Ta
         table.add_row("first bad thing", escape(check.first))
     table.add_row("overdue", "yes: is a worker running?" if health.is_overdue else "no")
     return table
+
+
+def _signer(signer: Signer) -> str:
+    try:
+        return f"signed {signer.signed_last().size} last"
+    except AnswerableError as error:
+        return f"NOT SIGNING: {error}"
 
 
 def _print_table(console: Console, title: str, lines: list[tuple[str, ...]]) -> None:
