@@ -96,6 +96,7 @@ async def _serve(app: Starlette, listening: socket.socket, address: str) -> None
     begun = asyncio.create_task(server.begun.wait())
     await asyncio.wait([serving, begun], return_when=asyncio.FIRST_COMPLETED)
     if begun.done():
+        _log.info("listens on %s", address)
         typer.echo(f"ready signer={address}")
     begun.cancel()
     await serving
