@@ -99,6 +99,31 @@ def test_a_gateway_protects_without_the_record(house: House, tmp_path: Path) -> 
         host.close()
 
 
+@pytest.mark.long
+def test_what_was_due_stays_due_with_the_store_away(house: House, tmp_path: Path) -> None:
+    """A gateway that is killed and started again while nobody serves the feed knows what its host knew (L1)."""
+    house.start("serve", "--roles", "api")
+    host = kit(house, tmp_path / "host")
+    host.config.write_text(host.config.read_text() + f'\n[clock]\noffset_file = "{house.home}/clock.offset"\n')
+    try:
+        process = host.start("serve")
+        house.flag("away-1", user="user-1", hazard="mass_casualty")
+        house.forward(hours=2)
+        until(lambda: b"I was told" in ask(host, "user-1").read(), "what was due is in force here")
+        snapshot = host.home / "gate.snapshot"
+        until(snapshot.exists, "the host keeps it")
+        house.close()
+        host.kill(process)
+        process = host.start("serve")
+        assert b"I was told" in ask(host, "user-1").read()
+        host.kill(process)
+        snapshot.unlink()
+        host.start("serve")
+        assert answered(host, "user-1") == 503, "without it nobody is known, and on_cold_start refuses"
+    finally:
+        host.close()
+
+
 def listed(house: House) -> list[tuple[str, bool]]:
     """Return the gates that health shows."""
     return [(one["gate"], one["in_force"]) for one in house.call("GET", "/v1/health").json["gates"]]

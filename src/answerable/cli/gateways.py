@@ -97,6 +97,7 @@ def build_gateway(config: Config | GatewayHost, found: Reach, *, name: str) -> G
         clock=SystemClock(config.clock.offset_file),
         policy=found.policy,
         body_bytes=config.limits.gateway_body_bytes,
+        snapshot=config.gate.snapshot,
     )
 
 
