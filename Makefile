@@ -57,7 +57,7 @@ demo: $(READY) ## the founding story in your terminal, with invented people
 	@$(BIN)/answerable demo $(if $(ONCE),--once)
 
 bench: $(READY) ## each measurement of bench/, one JSON line each
-	@for script in bench/*.py; do $(BIN)/python "$$script"; done
+	@for script in bench/[!_]*.py; do $(BIN)/python "$$script"; done
 
 lock: $(READY) ## resolve requirements.lock anew, with hashes
 	@UV_PYTHON_DOWNLOADS=never uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
