@@ -17,13 +17,14 @@ from typing import Any
 import psycopg
 
 from answerable.core.facts import SubjectId
-from answerable.edge import RandomMint, SystemClock
+from answerable.edge import SystemClock
 from answerable.errors import AnswerableError, Corrupt, StoreUnavailable, Unsure
 from answerable.ledger.tree import CompactRange
 from answerable.ledger.verify import leaf_hash
 from answerable.store.bulk import Bulk
 from answerable.store.folds import Folds, Rows
-from answerable.store.opening import SCHEMA, Identity
+from answerable.store.opening import Identity
+from answerable.store.postgres_links import Leads, Link
 from answerable.store.postgres_opening import PgConnection, check, connect, create, known_faults
 from answerable.store.postgres_tx import HIGH_WATER, Group, PgReading, PgTx
 from answerable.store.protocol import Beat, Checkpointed, Exchange, Tx
@@ -35,7 +36,6 @@ from answerable.store.sql_tx import Connection
 CHUNK = 500
 GROWN_AT_ONCE = 5_000
 POLL_S = 0.5
-RENEWED_S, PATIENCE_S = 1.0, 3.0
 RESOLVE_S = 30.0
 CHANNEL = "answerable_feed"
 
@@ -63,10 +63,6 @@ WAITING = """
 SELECT idem, topic, body, not_before, attempts FROM outgoing
 WHERE done = 0 AND next_at <= ? ORDER BY next_at, idem LIMIT ? FOR UPDATE SKIP LOCKED
 """
-_LEAD = """
-INSERT INTO lead VALUES (?, ?, 1, ?) ON CONFLICT (role) DO UPDATE SET holder = excluded.holder, term = lead.term + 1,
-  logic = excluded.logic WHERE lead.holder = ? AND lead.term = ? AND lead.logic <= excluded.logic RETURNING term
-"""
 
 
 def create_store(dsn: str, *, keys: Path, origin: str, mark: str) -> PostgresStore:
@@ -79,42 +75,6 @@ def open_store(dsn: str, *, keys: Path, origin: str, mark: str) -> PostgresStore
     """Open the record of a database; raise where it is missing, another's, or a newer program's."""
     check(dsn, keys, Identity(origin=origin, mark=mark))
     return PostgresStore(dsn, origin=origin)
-
-
-class Link:
-    """A connection that is made again where it was lost, for one user at a time."""
-
-    def __init__(self, dsn: str) -> None:
-        """Take the database's address; the first use connects."""
-        self._dsn = dsn
-        self._connection: PgConnection | None = None
-        self._lock = RLock()
-
-    def get(self) -> PgConnection:
-        """Return an open connection."""
-        if self._connection is None or not self._connection.is_open:
-            self._connection = connect(self._dsn)
-        return self._connection
-
-    @contextmanager
-    def transaction(self) -> Iterator[Connection]:
-        """Open one transaction."""
-        with self._lock, known_faults():
-            connection = self.get()
-            with connection.raw.transaction():
-                yield connection
-
-    @contextmanager
-    def reading(self) -> Iterator[Connection]:
-        """Lend the connection to read with."""
-        with self._lock, known_faults():
-            yield self.get()
-
-    def close(self) -> None:
-        """Close the connection."""
-        with self._lock:
-            if self._connection is not None:
-                self._connection.close()
 
 
 class PostgresStore(Lists, Record):
@@ -133,9 +93,7 @@ class PostgresStore(Lists, Record):
         self._reader_lock = RLock()
         self._link = Link(dsn)
         self._bulk = Bulk(self._link)
-        self._name = RandomMint().token("proc")
-        self._seen: dict[str, tuple[str, int, float]] = {}
-        self._led: dict[str, float] = {}
+        self._leads = Leads(self._link)
 
     # --- acts ---
 
@@ -452,29 +410,8 @@ class PostgresStore(Lists, Record):
     # --- processes ---
 
     def leads(self, role: str) -> bool:
-        """Tell whether this store leads in a role: a lease without clocks.
-
-        The leader's term grows every second; who saw it stand still for three seconds of its own takes over, by a
-        comparison that only one can win. Whoever is an older program than the last leader never leads.
-        """
-        now = SystemClock().monotonic()
-        if now - self._led.get(role, -RENEWED_S) < RENEWED_S:
-            return True
-        with self._link.transaction() as connection:
-            # A lease that a crash forgets is only taken anew.
-            connection.execute("SELECT set_config('synchronous_commit', 'off', true)")
-            row = connection.execute("SELECT holder, term, logic FROM lead WHERE role = ?", (role,)).fetchone()
-            holder, term, logic = row or (self._name, 0, SCHEMA)
-            known = self._seen.get(role)
-            if known is None or known[:2] != (holder, term):
-                known = self._seen[role] = (holder, term, now)
-            is_free = holder == self._name or now - known[2] >= PATIENCE_S
-            if not is_free or logic > SCHEMA:
-                return False
-            taken = connection.execute(_LEAD, (role, self._name, SCHEMA, holder, term)).fetchone()
-        if taken is not None:
-            self._led[role] = now
-        return taken is not None
+        """Tell whether this store leads in a role."""
+        return self._leads.leads(role)
 
     def beat(self, beats: Sequence[Beat]) -> None:
         """Keep signs of life, the later of two under one name."""
@@ -492,6 +429,8 @@ class PostgresStore(Lists, Record):
 
     def close(self) -> None:
         """Close the connections; the store cannot be used afterwards."""
+        with suppress(AnswerableError):  # else others wait for the lease to run out
+            self._leads.step_down()
         with self._writing, self._reader_lock:
             assert self._writer is None, "a store is closed outside of acts and batches"
             for connection in (self._write, *self._readers.values(), *self._listening.values()):
