@@ -14,8 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from answerable.config import token_hash
-from answerable.ports.signer import LocalSigner
+from answerable.cli import sign
+from answerable.config import init_config, load, token_hash
+from answerable.edge import RandomMint
+from answerable.errors import ConfigError
+from answerable.ports.signer import LocalSigner, create_signing_key
 from tests.running import House, command, settle_house, until
 from tests.work.test_work import LIFT, a_gate, answer
 
@@ -161,17 +164,28 @@ def test_over_http_with_a_name_that_is_wrong_and_then_right(house: House) -> Non
     until(lambda: behind(house) == 0, "all is signed")
 
 
-def test_a_signer_that_should_not_run_says_why(house: House) -> None:
-    """A second one on a socket, a key that nobody pins, a folder that others enter, and no table: one sentence each."""
-    house.start("sign")
-    assert "another signer listens" in house.run("sign").stderr
-    house.close()
-    sound = house.config.read_text()
-    (house.home / "keys").chmod(0o755)
-    assert "others can enter" in house.run("sign").stderr
-    (house.home / "keys").chmod(0o700)
-    other = settle_house(house.home / "other").home / "keys" / "log.json"
-    house.config.write_text(sound.replace("apart/log.json", str(other)))
-    assert "is not the key that signer.vkey pins" in house.run("sign").stderr
-    house.config.write_text(sound[: sound.index("[signer]")])
-    assert "there is no [signer]" in house.run("sign").stderr
+def test_a_signer_that_should_not_run_says_why(tmp_path: Path) -> None:
+    """A second one on a socket, a folder that others enter, a key that nobody pins, and no table: one sentence each."""
+    path, keys = tmp_path / "answerable.toml", tmp_path / "keys"
+    init_config(path, mint=RandomMint())
+    keys.mkdir(mode=0o700)
+    for name in ("log.json", "other.json"):
+        create_signing_key(keys / name, load(path).record.origin, mint=RandomMint())
+    bare = path.read_text()
+    sound = bare + f'\n[signer]\nvkey = "{LocalSigner(keys / "log.json").vkey}"\n'
+    path.write_text(sound)
+    sign._signer(load(path))
+    with sign._listening(load(path)) as (listening, _):
+        listening.listen()
+        with pytest.raises(ConfigError, match="another signer listens"), sign._listening(load(path)):
+            pass
+        assert (keys / "signer.sock").exists()
+    keys.chmod(0o755)
+    with pytest.raises(ConfigError, match="others can enter"), sign._listening(load(path)):
+        pass
+    path.write_text(sound + 'key_file = "keys/other.json"\n')
+    with pytest.raises(ConfigError, match=r"is not the key that signer\.vkey pins"):
+        sign._signer(load(path))
+    path.write_text(bare)
+    with pytest.raises(ConfigError, match=r"there is no \[signer\]"):
+        sign._signer(load(path))
