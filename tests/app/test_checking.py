@@ -22,7 +22,7 @@ from answerable.edge import SeededMint
 from answerable.errors import StoreUnavailable
 from answerable.ledger.verify import Checkpoint
 from answerable.ports.signer import LocalSigner
-from answerable.store.inspecting import Inspection
+from answerable.store.inspecting import SqliteInspection
 from answerable.store.opening import RECORD
 from answerable.store.sql_tx import CASE_COLUMNS
 from answerable.store.sqlite import create_store
@@ -43,7 +43,7 @@ class Kept:
 
     def check(self, **otherwise: Any) -> Checked:
         """Check it."""
-        inspection = Inspection(self.folder)
+        inspection = SqliteInspection(self.folder)
         try:
             return Check(inspection, replace(self.trusted, **otherwise)).run()
         finally:
@@ -132,6 +132,7 @@ def test_a_record_as_it_was_written_is_verified(original: Kept) -> None:
 
 TABLES = {
     "meta": ("key", "value"),
+    "migration": ("version_num",),
     "fact": ("idx", "subject", "high_water", "nodes", "bytes"),
     "checkpoint": ("size", "note"),
     "text": ("token", "case_id", "author", "slot", "wrapped_key", "nonce", "ciphertext", "commitment"),
@@ -288,7 +289,7 @@ def test_it_runs_beside_a_writer(tmp_path: Path) -> None:
     house, kept = begin(tmp_path)
     for number in range(30):
         house.flag(f"before-{number}", f"user-{number}")
-    inspection = Inspection(kept.folder)
+    inspection = SqliteInspection(kept.folder)
     check = Check(inspection, kept.trusted)
     for number, _ in enumerate(check.slices()):
         if number > 8:  # accounts that come in while it reads are read too
@@ -306,7 +307,7 @@ def test_it_runs_beside_a_writer(tmp_path: Path) -> None:
 
 def test_it_cannot_write(original: Kept) -> None:
     """The check has a connection that refuses every change."""
-    inspection = Inspection(original.folder)
+    inspection = SqliteInspection(original.folder)
     with pytest.raises(StoreUnavailable, match="readonly"):
         inspection.rows("DELETE FROM feed")
     inspection.close()

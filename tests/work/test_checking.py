@@ -18,7 +18,7 @@ from answerable.core.facts import Role, StaffEnrolled, StaffId
 from answerable.core.roster import Roster
 from answerable.errors import StoreUnavailable
 from answerable.ports.notifier import FileNotifier
-from answerable.store.inspecting import Inspection
+from answerable.store.inspecting import SqliteInspection
 from answerable.store.opening import RECORD
 from answerable.store.protocol import Beat
 from answerable.store.sqlite import SqliteStore
@@ -46,7 +46,7 @@ class Worker:
     def begin(self) -> Check:
         """Begin a pass."""
         self.begun += 1
-        return Check(Inspection(self.record), self.kept.trusted)
+        return Check(SqliteInspection(self.record), self.kept.trusted)
 
     def run(self) -> None:
         """Do slices until the pass has ended."""
@@ -107,7 +107,7 @@ def test_a_pass_that_breaks_off_is_begun_again_in_its_time(tmp_path: Path) -> No
         def slices(self) -> Iterator[None]:
             raise ZeroDivisionError
 
-    broken = lambda: Broken(Inspection(worker.record), worker.kept.trusted)  # noqa: E731
+    broken = lambda: Broken(SqliteInspection(worker.record), worker.kept.trusted)  # noqa: E731
     checking = Checking(worker.house.answerable, broken)
     with pytest.raises(ZeroDivisionError):
         checking.step()
@@ -146,5 +146,5 @@ def test_what_is_no_note_is_no_check(tmp_path: Path) -> None:
         worker.house.store.beat([Beat(kind=CHECK, name="last", at=worker.house.clock.now(), note=text)])
         assert last_check(worker.house.store) is None
     with pytest.raises(StoreUnavailable):
-        Inspection(tmp_path / "none")
+        SqliteInspection(tmp_path / "none")
     assert check_step(worker.house.answerable, lambda: 1 / 0).name == "check"  # type: ignore[arg-type, return-value]

@@ -6,7 +6,7 @@ Law: a finding names table, row and column, and shows tokens and numbers only, n
 from __future__ import annotations
 
 import json
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,7 +24,7 @@ from answerable.core.roster import evolve as evolve_roster
 from answerable.errors import AnswerableError, Corrupt, NewerVersion
 from answerable.ledger.codec import read_entry
 from answerable.store.folds import copied
-from answerable.store.inspecting import Inspection, Row, case_columns
+from answerable.store.inspecting import Inspection, Kept, Moment, Row, case_columns
 from answerable.store.protocol import Outgoing
 from answerable.store.rows import QUIET, RELEASES, case_row, micros
 from answerable.vault.identifiers import Identifier, IdentifierKind
@@ -81,6 +81,7 @@ class Past:
     old: int = 0
     _roster: Roster = field(default_factory=Roster)
     _changed: list[int] = field(default_factory=list)
+    _times: list[datetime] = field(default_factory=list)
     _rosters: list[Roster] = field(default_factory=list)
     _releasing: dict[int, Row] = field(default_factory=dict)
 
@@ -102,6 +103,7 @@ class Past:
                 evolve_roster(self._roster, recorded)
                 if not isinstance(recorded.fact, f.ClockSuspected):
                     self._changed.append(recorded.index)
+                    self._times.append(recorded.at)
                     self._rosters.append(copied(self._roster))
             case _:
                 pass
@@ -111,15 +113,18 @@ class Past:
         taken, self._releasing = self._releasing, {}
         return taken
 
-    def roster(self, index: int) -> Roster:
-        """Return the roster as it was after an entry."""
-        place = bisect_right(self._changed, index)
-        return self._rosters[place - 1] if place else Roster()
+    def rosters(self, index: int, at: datetime, slack: timedelta) -> list[Roster]:
+        """Return the roster as it was after an entry, and before and after what else changed it about that time."""
+        places = [bisect_right(self._changed, index)]
+        if slack:
+            near = [place for place, time in enumerate(self._times, 1) if abs(time - at) <= slack]
+            places += [one for place in near for one in (place - 1, place)]
+        return [self._rosters[place - 1] if place else Roster() for place in dict.fromkeys(places)]
 
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """One act as its facts give it back: what it wrote, and how files and roster stood after it."""
+    """One act as its facts give it back: what it wrote, and how files and, perhaps, the roster stood after it."""
 
     written: Sequence[f.Recorded]
     files: Files
@@ -128,12 +133,12 @@ class Replay:
 
 @dataclass(frozen=True, slots=True)
 class Subjects:
-    """Compares everything that follows from one subject's facts; outbox rows for the first `size` entries."""
+    """Compares everything that follows from one subject's facts; outbox rows for those there were at a moment."""
 
     inspection: Inspection
     index: Index
     now: Callable[[], datetime]
-    size: int
+    moment: Moment
     found: Findings
     past: Past
 
@@ -150,39 +155,58 @@ class Subjects:
             self.found.bad(f"{name}: its facts cannot be put together: {error}")
 
     def _check(self, subject: f.SubjectId | None) -> None:
-        recorded = [read_entry(data, index) for index, data in self.inspection.facts(subject)]
+        for fault in self.inspection.misplaced(subject):
+            self.found.bad(fault)
+        kept = self.inspection.facts(subject)
+        recorded = [read_entry(one.data, one.index) for one in kept]
         files = Files()
-        for replay in self._acts(recorded, files):
-            for message in outgoing(replay):
-                self._message(message)
+        for replays in self._acts(kept, recorded, files):
+            # Alike but for the roster, so that they make the same messages, to other people perhaps.
+            for messages in zip(*(list(outgoing(replay)) for replay in replays), strict=True):
+                self._message(messages)
         if subject is not None:
             self._cases(subject, files)
             self._feed(subject, recorded)
             self._account(subject, recorded)
 
-    def _acts(self, recorded: list[f.Recorded], files: Files) -> Iterator[Replay]:
-        for _, group in groupby(recorded, key=lambda one: one.act):
-            written = list(group)
+    def _acts(self, kept: list[Kept], recorded: list[f.Recorded], files: Files) -> Iterator[list[Replay]]:
+        for _, group in groupby(zip(kept, recorded, strict=True), key=lambda pair: pair[1].act):
+            pairs = list(group)
+            written = [one for _, one in pairs]
             for one in written:
                 if not isinstance(one.fact, f.SystemFact):
                     evolve(files, one)
-            last = written[-1].index
-            if last is not None and last < self.size:
-                yield Replay(written, files, self.past.roster(last))
+            number = self._number(pairs[-1][0])
+            if number is not None:
+                rosters = self.past.rosters(number, written[-1].at, self.inspection.slack)
+                yield [Replay(written, files, roster) for roster in rosters]
+
+    def _number(self, kept: Kept) -> int | None:
+        """Return the place of a fact among those there were at the moment, None where it came later."""
+        if kept.index is not None and kept.index < self.moment.size:
+            return kept.index
+        place = bisect_left(self.moment.waiting, kept.name)
+        was_there = self.moment.waiting[place : place + 1] == (kept.name,)
+        return self.moment.size + place if was_there else None
 
     # --- the outbox
 
-    def _message(self, message: Outgoing) -> None:
+    def _message(self, messages: Sequence[Outgoing]) -> None:
         self.past.counts["outgoing"] += 1
-        row = self.inspection.row("SELECT * FROM outgoing WHERE idem = ?", message.idem)
-        wanted: dict[str, object] = {
-            "topic": message.topic,
-            "body": json.dumps(message.body, sort_keys=True),
-            "not_before": micros(message.not_before),
-        }
-        compare(self.found, "outgoing", message.idem, wanted, row)
+        idem = messages[0].idem
+        row = self.inspection.row("SELECT * FROM outgoing WHERE idem = ?", idem)
+        wanted: list[dict[str, object]] = [
+            {
+                "topic": message.topic,
+                "body": json.dumps(message.body, sort_keys=True),
+                "not_before": micros(message.not_before),
+            }
+            for message in messages
+        ]
+        if row is None or not any(one.items() <= row.items() for one in wanted):
+            compare(self.found, "outgoing", idem, wanted[0], row)
         if row is not None and (fault := self._delivery(row)) is not None:
-            self.found.bad(f"outgoing {message.idem}: {fault}")
+            self.found.bad(f"outgoing {idem}: {fault}")
 
     def _delivery(self, row: Row) -> str | None:
         """Return what no delivery could have made of a row."""

@@ -6,7 +6,7 @@ Law: it only reads, in short slices beside whoever writes; never VERIFIED for wh
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
@@ -20,7 +20,7 @@ from answerable.errors import AnswerableError, NewerVersion
 from answerable.ledger.codec import read_entry
 from answerable.ledger.tree import CompactRange
 from answerable.ledger.verify import EXIT, Audit, Checkpoint, Finding, leaf_hash, parse_vkey
-from answerable.store.inspecting import Inspection, Row, kept_triggers
+from answerable.store.inspecting import Inspection, Moment, Row
 from answerable.store.rows import HASH_BYTES, is_effect, micros
 
 Verdict = Literal["VERIFIED", "FAILED", "NOT CHECKED"]
@@ -42,6 +42,7 @@ class Checked:
 
     verdict: Verdict
     entries: int
+    waiting: int
     checkpoints: int
     sealed: int
     subjects: int
@@ -82,6 +83,7 @@ class Check:
     past: Past = field(default_factory=Past)
     subjects: int = 0
     texts: int = 0
+    waiting: int = 0
     _audit: Audit = field(init=False)
     _edge: CompactRange = field(default_factory=CompactRange)
     _high_water: int = 0
@@ -113,6 +115,7 @@ class Check:
         return Checked(
             verdict=verdict,
             entries=self._audit.tree.size,
+            waiting=self.waiting,
             checkpoints=self._audit.checkpoints,
             sealed=self._audit.sealed,
             subjects=self.subjects,
@@ -124,14 +127,16 @@ class Check:
     def _whole(self) -> Iterator[None]:
         self._file()
         # After what was signed last is known: an entry is committed before it is signed.
-        counts = self.inspection.counts()
-        size = counts.pop("size")
-        yield from self._tree(0, size)
-        yield from self._to_a_checkpoint(size)
+        moment = self.inspection.moment()
+        for fault in moment.faults:
+            self.found.bad(fault)
+        yield from self._tree(0, moment.size)
+        yield from self._beside_the_tree(moment)
+        yield from self._to_a_checkpoint(moment.size)
         self._ends()
-        subjects = Subjects(self.inspection, self.trusted.index, self.trusted.now, size, self.found, self.past)
+        subjects = Subjects(self.inspection, self.trusted.index, self.trusted.now, moment, self.found, self.past)
         yield from self._each_subject(subjects)
-        for table, count in counts.items():
+        for table, count in moment.counts.items():
             made = self.past.counts[table]
             if count != made and not (table == "gate_alias" and self.past.old):
                 self.found.bad(f"{table}: holds {count} rows, and the facts make {made}")
@@ -143,11 +148,13 @@ class Check:
     def _file(self) -> None:
         wanted = {"origin": self.trusted.origin, "mark": self.trusted.index.keyring.mark}
         compare(self.found, "meta", "", wanted, dict(self.inspection.meta()))
-        kept, found = kept_triggers(), self.inspection.triggers()
+        if (fault := self.inspection.version_fault()) is not None:
+            self.found.bad(f"migration: {fault}")
+        kept, found = self.inspection.begun_acting(), self.inspection.acting()
         for name in sorted(kept.keys() | found.keys()):
             if kept.get(name) != found.get(name):
                 state = "is missing" if name not in found else "is not one that a record is begun with"
-                self.found.bad(f"trigger {name}: {state}")
+                self.found.bad(f"{name}: {state}")
 
     def _tree(self, start: int, stop: int) -> Iterator[None]:
         for begin in range(start, stop, CHUNK):
@@ -156,13 +163,27 @@ class Check:
             for leaf in self.inspection.leaves(begin, end):
                 self._leaf(leaf)
                 self._signatures(notes)
-            self._releasing(begin, end)
+            self._releasing(self.inspection.releasing(begin, end))
+            yield
+
+    def _beside_the_tree(self, moment: Moment) -> Iterator[None]:
+        """Take the facts that are committed and not in the tree yet: no signature covers them, their rows are there."""
+        self.waiting = len(moment.waiting)
+        numbers = dict(zip(moment.waiting, range(moment.size, moment.size + self.waiting), strict=True))
+        for begin in range(0, self.waiting, CHUNK):
+            names = moment.waiting[begin : begin + CHUNK]
+            for row in self.inspection.waiting(names):
+                recorded = self._read(row, numbers[row["name"]], f"waiting {row['name']}")
+                if recorded is not None:
+                    self._alone(recorded, f"waiting {row['name']}")
+            stored = self.inspection.releasing_waiting(names)
+            self._releasing({numbers[name]: {"idx": numbers[name], **row} for name, row in stored.items()})
             yield
 
     def _to_a_checkpoint(self, size: int) -> Iterator[None]:
         """Go on to the next checkpoint: beside a writer the last entries are signed a moment later."""
         upto = self.inspection.next_checkpoint(size)
-        if upto is not None and upto <= self.inspection.counts()["size"]:
+        if upto is not None and upto <= self.inspection.size():
             for begin in range(size, upto, CHUNK):
                 notes = self.inspection.checkpoints(begin, min(begin + CHUNK, upto))
                 for leaf in self.inspection.leaves(begin, min(begin + CHUNK, upto)):
@@ -176,7 +197,7 @@ class Check:
     def _ends(self) -> None:
         """Compare the record's end with what its signer remembers and its own checkpoints promise."""
         newest, signed = self.inspection.newest_checkpoint(), self.trusted.signed.size
-        size = self.inspection.counts()["size"]
+        size = self.inspection.size()
         if newest > size:
             self.found.bad(f"checkpoint {newest}: signs entries that are missing, or its size was changed")
         if signed > size:
@@ -198,19 +219,21 @@ class Check:
         _, *inner = self._edge.append(leaf_hash(data))
         if leaf["nodes"] != b"".join(node for _, _, node in inner):
             self._node(index, leaf["nodes"], [node for _, _, node in inner])
+        return self._read(leaf, index, str(index))
+
+    def _read(self, row: Row, index: int, name: str) -> f.Recorded | None:
+        """Return the fact that a row's entry holds; the row's other columns follow from it."""
         try:
-            recorded = read_entry(data, index)
+            recorded = read_entry(row["bytes"], index)
         except NewerVersion as error:
-            self.found.skip(f"fact {index}: {error}")
+            self.found.skip(f"fact {name}: {error}")
             return None
         except AnswerableError as error:
-            self.found.bad(f"fact {index}: bytes: {error}")
+            self.found.bad(f"fact {name}: bytes: {error}")
             return None
-        subject = None if isinstance(recorded.fact, f.SystemFact) else recorded.fact.subject
         # One act has one time, so the latest time up to here is that of the entries themselves.
         self._high_water = max(self._high_water, micros(recorded.at))
-        stored = {"subject": leaf["subject"], "high_water": leaf["high_water"]}
-        compare(self.found, "fact", str(index), {"subject": subject, "high_water": self._high_water}, stored)
+        compare(self.found, "fact", name, self.inspection.made(recorded, self._high_water), row)
         return recorded
 
     def _node(self, index: int, stored: bytes, made: list[bytes]) -> None:
@@ -225,22 +248,24 @@ class Check:
 
     def _leaf(self, leaf: Row) -> None:
         recorded = self._chained(leaf)
-        if recorded is None:
-            return
+        if recorded is not None:
+            self._alone(recorded, str(leaf["idx"]))
+
+    def _alone(self, recorded: f.Recorded, name: str) -> None:
         try:
             self.past.add(recorded)
         except AssertionError as error:
-            self.found.bad(f"fact {leaf['idx']}: {error}")
+            self.found.bad(f"fact {name}: {error}")
         fact = recorded.fact
         if isinstance(fact, f.DefaultArmed) and is_effect(fact):
             self._effect(recorded, fact.case)
         for token in texts_of(fact):
             if not self.inspection.has_text(token):
-                self.found.bad(f"text {token}: is missing, and fact {leaf['idx']} names it")
+                self.found.bad(f"text {token}: is missing, and fact {name} names it")
         if isinstance(fact, f.NoticeReceived):
             kept = self.inspection.answer("notice_entry", fact.notice)
             if not is_place(kept, recorded, fact.subject):
-                self.found.bad(f"answer notice_entry {fact.notice}: does not lead to fact {leaf['idx']}")
+                self.found.bad(f"answer notice_entry {fact.notice}: does not lead to fact {name}")
             self._commitment(fact)
         if isinstance(fact, f.PolicyAdopted):
             asked = "SELECT 1 AS it FROM blob WHERE address = ?"
@@ -263,9 +288,7 @@ class Check:
         if row is not None:
             compare(self.found, "text", fact.text, {"commitment": fact.commit}, row)
 
-    def _releasing(self, start: int, stop: int) -> None:
-        asked = "SELECT idx, subject FROM releasing WHERE idx >= ? AND idx < ?"
-        stored = {row["idx"]: row for row in self.inspection.rows(asked, start, stop)}
+    def _releasing(self, stored: Mapping[int, Row]) -> None:
         wanted = self.past.take_releasing()
         for index in sorted(stored.keys() | wanted.keys()):
             compare(self.found, "releasing", str(index), wanted.get(index), stored.get(index))

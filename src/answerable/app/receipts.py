@@ -23,7 +23,7 @@ def note_places(tx: Tx, placed: Iterable[Recorded]) -> None:
 def place(recorded: Recorded, subject: SubjectId) -> bytes:
     """Return what is noted of a fact in order to find it in the tree.
 
-    Its leaf index where that is known, as version 1 noted it and reads it; else whose it is, its stream and place there.
+    Its leaf index where that is known, as version 1 notes and reads it; else whose it is, its stream and place there.
     """
     if recorded.index is not None:
         return str(recorded.index).encode()

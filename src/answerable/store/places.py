@@ -14,6 +14,7 @@ from typing import Protocol
 
 from answerable.errors import ConfigError
 from answerable.store import sqlite
+from answerable.store.inspecting import Inspection, SqliteInspection
 from answerable.store.opening import RECORD
 from answerable.store.protocol import Store
 
@@ -34,6 +35,7 @@ class Place:
     is_begun: Callable[[], bool]
     create: Make
     open: Make
+    inspect: Callable[[], Inspection]
 
     @classmethod
     def of_folder(cls, folder: Path) -> Place:
@@ -43,6 +45,7 @@ class Place:
             is_begun=(folder / RECORD).exists,
             create=partial(sqlite.create_store, folder),
             open=partial(sqlite.open_store, folder),
+            inspect=partial(SqliteInspection, folder),
         )
 
     @classmethod
@@ -51,6 +54,7 @@ class Place:
         try:
             opening = import_module("answerable.store.postgres_opening")
             postgres = import_module("answerable.store.postgres")
+            inspecting = import_module("answerable.store.postgres_inspecting")
         except ImportError as error:
             raise ConfigError("a record in PostgreSQL needs: pip install answerable[postgres]") from error
         return cls(
@@ -58,4 +62,5 @@ class Place:
             is_begun=partial(opening.is_begun, dsn),
             create=partial(postgres.create_store, dsn),
             open=partial(postgres.open_store, dsn),
+            inspect=partial(inspecting.PgInspection, dsn),
         )
