@@ -75,8 +75,8 @@ class Stage:
 
 
 @dataclass(frozen=True, slots=True)
-class Role:
-    """A role: what makes its part, and whether that needs the record."""
+class ServeRole:
+    """A role of a process: what makes its part, and whether that needs the record."""
 
     part: Callable[[Stage], Part]
     needs_record: bool = True
@@ -177,9 +177,9 @@ def signs_part(stage: Stage) -> Part:
 
 # In the order in which they end.
 ROLES = {
-    "gateway": Role(gateway_part, needs_record=False),
-    "api": Role(api_part),
-    "worker": Role(worker_part),
+    "gateway": ServeRole(gateway_part, needs_record=False),
+    "api": ServeRole(api_part),
+    "worker": ServeRole(worker_part),
 }
 
 
