@@ -117,14 +117,15 @@ class Acts:
         self, tx: Tx, by: str, subjects: Sequence[SubjectId], *, plans: Mapping[SubjectId, Plan] | None = None
     ) -> Iterator[Act]:
         """Open the act of a transaction, once it is known whom it is about."""
-        high_water = tx.high_water()
-        now = self.now(high_water)
+        files = tx.files(subjects)
         roster = tx.roster()
+        # Only with the locks in hand: whoever held them until now may have written later than this act began (L3).
+        now = self.now(tx.high_water())
         journal = Journal(
             act=ActId(self.mint.token("act")),
             by=ActorId(by),
             now=now,
-            files=tx.files(subjects),
+            files=files,
             roster=roster,
             policies=self._adopted(tx, roster),
             mint=self.mint,
