@@ -14,8 +14,7 @@ from answerable.app import AccountIn, SignalIn
 from answerable.core import facts as f
 from answerable.ports.entitlements import Plan
 from answerable.simulation import Law, LawBroken, endings, simulate
-from answerable.simulation.people import named
-from answerable.simulation.world import Size
+from answerable.simulation.people import Size, named
 from answerable_gate import Entry, Level, entry_line
 from tests.mutants.stage import LEAD, STAFFED, Stage
 

@@ -5,14 +5,15 @@ Law: the same checks watch here as in the simulated world, so that a killer prov
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 
 from answerable.app import CaseFile, Identifier, IdentifierKind, MeasureIn, NoticeIn, ProposalIn, SignalIn, Taken
 from answerable.core import facts as f
+from answerable.simulation.grounds import Ground
 from answerable.simulation.house import House
 from answerable.simulation.people import named, staff
-from answerable.store.protocol import Store
 from answerable_gate import Level, Standing, Verdict
 from tests.sources import ROOT
 
@@ -23,8 +24,11 @@ LEAD, OTHER, PARTNER, JUNIOR = (f.StaffId(name) for name in ("lead-1", "lead-2",
 class Stage:
     """One story."""
 
-    def __init__(self, *, store: Store | None = None) -> None:
-        self.house = House(1, STAFFED, tuple(one.person for one in staff()), gates=1, store=store)
+    def __init__(
+        self, *, ground: Ground | None = None, servers: int = 1, between: Callable[[], None] | None = None
+    ) -> None:
+        people = tuple(one.person for one in staff())
+        self.house = House(1, STAFFED, people, gates=1, servers=servers, ground=ground, between=between)
         self.subjects: dict[str, str] = {}
         self._given = 0
 

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from answerable.cli import app
 from answerable.errors import BadInput, ConfigError
 from tests.mutants import plants
+from tests.postgres import server
 
 RUN = CliRunner()
 
@@ -31,6 +32,18 @@ def test_json_says_the_same_for_the_same_seed() -> None:
     found = json.loads(first.output)
     assert found["policy"] == "staffed-1" and found["breach"] is None
     assert found["checks"]["L8 the ledger only grows"] > 10
+
+
+def test_the_record_may_lie_in_files_or_in_a_database() -> None:
+    """L16: what a seed writes does not depend on where; a database is named by the environment, or refused."""
+    days = ["simulate", "--days", "1", "--seed", "9", "--json"]
+    memory, files = (json.loads(RUN.invoke(app, [*days, "--store", kind]).output) for kind in ("memory", "sqlite"))
+    assert memory == files
+    unnamed = RUN.invoke(app, [*days, "--store", "postgres"], env={"ANSWERABLE_DSN": ""})
+    assert isinstance(unnamed.exception, ConfigError)
+    found = RUN.invoke(app, [*days, "--store", "postgres"], env={"ANSWERABLE_DSN": server()})
+    assert found.exit_code == 0, found.output
+    assert json.loads(found.output)["breach"] is None
 
 
 def test_a_broken_law_is_named_with_what_led_there(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,37 +5,78 @@ Law: a fault that left the wrong thing behind would prove nothing about the hous
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import closing, nullcontext
 from datetime import timedelta
+from pathlib import Path
 
+import psycopg
 import pytest
 
-from answerable.errors import StoreUnavailable
+from answerable.errors import SignerUnavailable, StoreUnavailable
 from answerable.simulation.chance import Chance
+from answerable.simulation.database import InDatabase
+from answerable.simulation.grounds import ORIGIN, Ground
 from answerable.simulation.house import START
-from answerable.simulation.parts import ORIGIN, Crash, FailingStore, MemorySigner, OwnClock, TrueTime
+from answerable.simulation.parts import Crash, Disk, FailingStore, MemorySigner, OwnClock, TrueTime
+from tests.mutants.grounds import grounds
 from tests.mutants.stage import Stage
+from tests.postgres import server
 
 
-def test_a_full_disk_takes_nothing_and_says_so() -> None:
+@pytest.fixture(params=["memory", "files", "database"])
+def ground(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ground]:
+    """Give an empty record of each kind."""
+    made = grounds(request.param, tmp_path)
+    yield made
+    made.close()
+
+
+def _remembered(ground: Ground) -> bytes | None:
+    with closing(ground.open()) as store, store.act() as tx:
+        return tx.remembered("source", "key")
+
+
+def test_a_full_disk_takes_nothing_and_says_so(ground: Ground) -> None:
     """L17: what a full disk refuses is not in the record, and what was there before is."""
-    store = FailingStore(ORIGIN)
-    store.is_full = True
-    with pytest.raises(StoreUnavailable), store.act() as tx:
-        tx.remember("source", "key", b"answer")
-    store.is_full = False
-    with store.act() as tx:
-        assert tx.remembered("source", "key") is None
+    disk = Disk()
+    disk.is_full = True
+    with closing(FailingStore(ground.open(), disk, "server")) as store:
+        with pytest.raises(StoreUnavailable), store.act() as tx:
+            tx.remember("source", "key", b"answer")
+        with store.act() as tx:  # reading asks nothing of a disk
+            assert tx.remembered("source", "key") is None
 
 
+@pytest.mark.parametrize("in_batch", [False, True])
 @pytest.mark.parametrize(("before", "kept"), [(True, None), (False, b"answer")])
-def test_a_death_beside_a_commit(before: bool, kept: bytes | None) -> None:
+def test_a_death_beside_a_commit(ground: Ground, before: bool, kept: bytes | None, in_batch: bool) -> None:
     """L17: who dies before the commit has written nothing, who dies after it everything."""
-    store = FailingStore(ORIGIN)
-    store.dies_before, store.dies_after = before, not before
-    with pytest.raises(Crash), store.act() as tx:
+    disk = Disk()
+    disk.dies_before, disk.dies_after = before, not before
+    with closing(FailingStore(ground.open(), disk, "server")) as store:
+        with pytest.raises(Crash), store.batch() if in_batch else nullcontext(), store.act() as tx:
+            tx.remember("source", "key", b"answer")
+        assert not store.is_writing
+    assert _remembered(ground) == kept
+
+
+def test_every_opening_of_a_record_sees_what_the_others_committed(ground: Ground) -> None:
+    """Several programs are on one record, and each has its own way to it."""
+    with closing(ground.open()) as one, one.act() as tx:
         tx.remember("source", "key", b"answer")
-    with store.act() as tx:
-        assert tx.remembered("source", "key") == kept
+    assert _remembered(ground) == b"answer"
+    assert ground.waiting() == []
+
+
+def test_a_database_is_gone_after_the_run(tmp_path: Path) -> None:
+    """What was made on somebody's server is taken away again."""
+    with psycopg.connect(server(), autocommit=True) as admin:
+        asked = "SELECT datname FROM pg_database WHERE datname LIKE 'simulation%'"
+        made = InDatabase(server())
+        during = {name for (name,) in admin.execute(asked)}
+        made.close()
+        assert during - {name for (name,) in admin.execute(asked)}
 
 
 def test_the_signer_signs_only_what_grows() -> None:
@@ -47,7 +88,7 @@ def test_the_signer_signs_only_what_grows() -> None:
     with pytest.raises(AssertionError):
         stage.house.signer.sign(older, lambda _old, _new: ())
     stage.house.signer.is_down = True
-    with pytest.raises(StoreUnavailable):
+    with pytest.raises(SignerUnavailable):
         stage.house.signer.sign(older, lambda _old, _new: ())
 
 

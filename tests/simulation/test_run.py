@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from answerable.simulation import Law, simulate
-from answerable.simulation.world import Size
+from answerable.simulation.people import Size
 from tests.sources import ROOT
 
 POLICIES = ROOT / "src/answerable/blobs/policies"

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
-from importlib import resources
+from enum import StrEnum
+from importlib import import_module, resources
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
@@ -15,21 +20,43 @@ from rich.table import Table
 
 from answerable.cli.wiring import read_policy
 from answerable.core.policy import PolicyError, load
-from answerable.errors import BadInput
+from answerable.errors import BadInput, ConfigError
 from answerable.simulation import Outcome, simulate
+from answerable.simulation.grounds import Ground, InFiles, InMemory
 from answerable.simulation.tally import Tally
 
 SHIPPED = ("startup", "staffed", "platform")
 WIDTH = 80
 
+DSN = "ANSWERABLE_DSN"
+
+
+class Kind(StrEnum):
+    """What a record may lie in."""
+
+    MEMORY = "memory"
+    SQLITE = "sqlite"
+    POSTGRES = "postgres"
+
+
 PolicyOption = Annotated[str, typer.Option("--policy", "-p", help="A policy file, or startup, staffed or platform.")]
 Days = Annotated[int, typer.Option("--days", "-d", min=1, max=3650, help="How long the world runs.")]
 Seed = Annotated[int, typer.Option("--seed", "-s", min=0, help="The same seed gives the same world, byte for byte.")]
+StoreOption = Annotated[Kind, typer.Option("--store", help="Where the record lies; a database needs ANSWERABLE_DSN.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
-def simulate_policy(policy: PolicyOption = "staffed", days: Days = 90, seed: Seed = 1, json_: AsJson = False) -> None:
-    """Rehearse a policy: invented people, faults of every kind, and every law checked at every step."""
+def simulate_policy(
+    policy: PolicyOption = "staffed",
+    days: Days = 90,
+    seed: Seed = 1,
+    store: StoreOption = Kind.MEMORY,
+    json_: AsJson = False,
+) -> None:
+    """Rehearse a policy: invented people, faults of every kind, and every law checked at every step.
+
+    Two servers and a worker write one record, which ends with the run. In PostgreSQL their acts cross each other.
+    """
     text = _text(policy)
     try:
         version = load(text).version
@@ -37,13 +64,38 @@ def simulate_policy(policy: PolicyOption = "staffed", days: Days = 90, seed: See
         raise BadInput("the policy does not load:\n  - " + "\n  - ".join(error.problems)) from error
     # The faults are planned: what the worker would log about each is no news.
     logging.getLogger("answerable").setLevel(logging.CRITICAL + 1)
-    outcome = simulate(seed, policy=text, days=days)
+    with _ground(store) as ground:
+        outcome = simulate(seed, policy=text, days=days, ground=ground, crossed=store is Kind.POSTGRES)
     if json_:
         typer.echo(json.dumps({"policy": version, **asdict(outcome)}, ensure_ascii=False))
     else:
         show(Console(width=WIDTH), outcome, version)
     if outcome.breach is not None:
         raise typer.Exit(1)
+
+
+@contextmanager
+def _ground(store: Kind) -> Iterator[Ground]:
+    """Begin a record that the run closes."""
+    if store is Kind.MEMORY:
+        yield InMemory()
+    elif store is Kind.SQLITE:
+        with TemporaryDirectory(prefix="answerable-") as folder:
+            yield InFiles(Path(folder))
+    else:
+        yield _database(os.environ.get(DSN, ""))
+
+
+def _database(dsn: str) -> Ground:
+    if not dsn:
+        hint = f"set {DSN} to the address of a server where its user may create a database"
+        raise ConfigError("no PostgreSQL was named", hint=hint)
+    try:
+        database = import_module("answerable.simulation.database")
+    except ImportError as error:
+        raise ConfigError("a record in PostgreSQL needs: pip install answerable[postgres]") from error
+    ground: Ground = database.InDatabase(dsn)
+    return ground
 
 
 def _text(policy: str) -> str:

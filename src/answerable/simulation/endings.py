@@ -28,6 +28,7 @@ def bring_to_rest(world: World) -> None:
     """Mend every fault, let what waits be done, and let every gate hear everything."""
     house = world.house
     world.faults.mend()
+    world.crossing.end()
     for _ in range(4):
         house.true.elapsed += timedelta(minutes=20)
         world.tick()
@@ -35,7 +36,7 @@ def bring_to_rest(world: World) -> None:
         house.seal()
     for site in house.sites:
         site.cut()
-        site.connect()
+        house.connect(site)
         site.arrive()
 
 
@@ -73,10 +74,11 @@ def check_tables(house: House) -> None:
     folded, tables = tables_of(house.store.all_recorded()), house.store.tables()
     for name, rows in folded.items():
         house.checks.that(Law.L7, tables.get(name) == rows, f"the table {name} is not the fold of the facts")
-    kept = {line.entry.subject: line.entry for line in house.store.feed(0, 100_000)}
-    house.restart(house.server)
-    fresh = {line.entry.subject: line.entry for line in house.store.feed(0, 100_000)}
-    house.checks.that(Law.L7, kept == fresh, "the entries from memory are not those from the facts")
+    for program in house.programs:
+        kept = {line.entry.subject: line.entry for line in program.store.feed(0, 100_000)}
+        house.restart(program)
+        fresh = {line.entry.subject: line.entry for line in program.store.feed(0, 100_000)}
+        house.checks.that(Law.L7, kept == fresh, f"the entries in {program.name}'s memory are not those of the facts")
 
 
 def _ledger(house: House) -> None:
@@ -88,6 +90,8 @@ def _ledger(house: House) -> None:
         if edge.size in checkpoints:
             roots[edge.size] = edge.root()
     house.checks.that(Law.L8, edge.root() == house.witness.edge.root(), "the ledger is not what was seen of it")
+    left = len(house.witness.unplaced)
+    house.checks.that(Law.L8, not left, f"{left} committed facts never came into the tree")
     key = parse_vkey(house.signer.vkey)
     for size, one in checkpoints.items():
         signed = parse_note(one.note.encode())

@@ -1,4 +1,4 @@
-"""The faults of the simulated world: deaths, full disks, wrong clocks, cut feeds, a signer and a mail that are down.
+"""The faults of the simulated world: deaths, full disks, wrong clocks, cut feeds, what is down.
 
 Law: a fault may cost time and never a law; each ends by itself, so that what must hold afterwards can be checked.
 """
@@ -37,6 +37,7 @@ class Faults:
             (self._server_dies, 20 * DAY),
             (self._disk_is_full, 25 * DAY),
             (self._signer_is_down, 20 * DAY),
+            (self._tree_is_late, 15 * DAY),
             (self._mail_is_down, 20 * DAY),
             (self._dies_beside_a_commit, 7 * DAY),
             (self._feed_is_cut, 4 * DAY),
@@ -55,7 +56,7 @@ class Faults:
         self._cut.clear()
         self.worker_is_dead = False
         house = self._world.house
-        house.disk.is_full = house.disk.dies_before = house.disk.dies_after = False
+        house.disk.is_full = house.disk.dies_before = house.disk.dies_after = house.disk.is_late = False
         house.signer.is_down = self._world.mail.is_down = False
 
     def _recur(self, fault: Callable[[], None], every: timedelta) -> None:
@@ -78,7 +79,7 @@ class Faults:
             self._world.house.restart(self._world.house.worker)
 
     def _server_dies(self) -> None:
-        self._world.house.restart(self._world.house.server)
+        self._world.house.restart(self._chance.pick(self._world.house.servers))
 
     def _disk_is_full(self) -> None:
         store = self._world.house.disk
@@ -89,6 +90,12 @@ class Faults:
         signer = self._world.house.signer
         signer.is_down = True
         self._world.after(self._chance.span(10 * MINUTE, 12 * HOUR), lambda: setattr(signer, "is_down", False))
+
+    def _tree_is_late(self) -> None:
+        """Nobody gives facts their places in the tree; no lift counts until somebody does."""
+        disk = self._world.house.disk
+        disk.is_late = True
+        self._world.after(self._chance.span(10 * MINUTE, 12 * HOUR), lambda: setattr(disk, "is_late", False))
 
     def _mail_is_down(self) -> None:
         mail = self._world.mail
@@ -115,7 +122,7 @@ class Faults:
     def _clock_is_wrong(self) -> None:
         """A wall clock steps forward or back, and some time later is put right."""
         house = self._world.house
-        clocks = [house.server.clock, house.worker.clock, *(site.clock for site in house.sites)]
+        clocks = [*(one.clock for one in house.programs), *(site.clock for site in house.sites)]
         clock = self._chance.pick(clocks)
         size = self._chance.span(MINUTE, 3 * HOUR if self._chance.happens(0.3) else 4 * MINUTE)
         clock.offset += size if self._chance.happens(0.5) else -size

@@ -1,4 +1,4 @@
-"""The house under test: the real application on a store that can fail, real gates, and a witness beside it.
+"""The house under test: real programs on one record that can fail, real gates, and a witness beside them.
 
 Law: everything that happens goes through `act`, which lets the witness read and the laws be checked at once.
 """
@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
-from typing import TypeVar
+from datetime import UTC, datetime
+from typing import TypeVar, cast
 
 from answerable.app import Acts, Answerable, CaseFile, Exchange, GateRules, Intake, Reading
 from answerable.app.genesis import Person, adopt, adoption, enrol
@@ -16,16 +16,29 @@ from answerable.app.identifying import Index
 from answerable.core import facts as f
 from answerable.core import policy as policies
 from answerable.edge import SeededMint, rfc3339
-from answerable.errors import AnswerableError
-from answerable.ledger.verify import leaf_hash
+from answerable.errors import AnswerableError, Busy, Conflict
+from answerable.ledger.verify import leaf_hash, parse_checkpoint, parse_note
 from answerable.simulation import bounds, interlock, protection
+from answerable.simulation.chance import Chance
+from answerable.simulation.grounds import ORIGIN, Ground, InMemory
 from answerable.simulation.laws import Checks, Law
 from answerable.simulation.notes import note
-from answerable.simulation.parts import ORIGIN, Accounts, Crash, FailingStore, MemorySigner, OwnClock, TrueTime
+from answerable.simulation.parts import (
+    Accounts,
+    Ahead,
+    Crash,
+    Disk,
+    FailingStore,
+    HeardActs,
+    MemorySigner,
+    OwnClock,
+    TrueTime,
+)
 from answerable.simulation.wires import Site
 from answerable.simulation.witness import Witness
 from answerable.store.protocol import Store
 from answerable.vault.keys import make_keyring
+from answerable.work.writer import TRIES_MAX
 from answerable_gate import Entry, Verdict
 from answerable_gate.io.proofs import pin
 
@@ -37,74 +50,135 @@ T = TypeVar("T")
 
 
 class Program:
-    """A process of the house with its own clock: the server, or the worker."""
+    """A process of the house with its own clock and its own way to the record: a server, or the worker."""
 
+    store: FailingStore
     acts: Acts
     app: Answerable
+    reading: Reading
 
-    def __init__(self, name: str, true: TrueTime, store: Store) -> None:
-        """Take the name and the process's own way to the record; `House.start` does the rest."""
+    def __init__(self, name: str, true: TrueTime) -> None:
+        """Take the name; `House.start` does the rest."""
         self.name = name
-        self.store = store
         self.clock = OwnClock(true)
 
 
-class House:
+class _Seen:
+    """What was seen of a house so far."""
+
+    def __init__(self) -> None:
+        self.acts_done: deque[str] = deque(maxlen=REMEMBERED)
+        self.steps = 0
+        self.policies: dict[str, policies.Policy] = {}
+        self.entries: dict[str, Entry] = {}
+        self.log: list[Exchange] = []
+        self.sealed_roots: dict[int, bytes] = {}
+        self.facts: list[f.Recorded] = []
+        self._views: Counter[tuple[str, str]] = Counter()
+        self._bearers: dict[str, str] = {}
+        self._head = 0
+
+
+class House(_Seen):
     """One record with its gates, watched."""
 
     def __init__(
-        self, seed: int, policy: str, staff: tuple[Person, ...], *, gates: int = 3, store: Store | None = None
+        self,
+        seed: int,
+        policy: str,
+        staff: tuple[Person, ...],
+        *,
+        gates: int = 3,
+        servers: int = 1,
+        ground: Ground | None = None,
+        between: Callable[[], None] | None = None,
     ) -> None:
-        """Found the record under a policy's text and connect the gates; `store` is in memory where none is given."""
+        """Found the record under a policy's text and connect the gates; it is in memory where no ground is given.
+
+        `between` is called inside acts, where the ground lets somebody else write there.
+        """
+        super().__init__()
         self.true = TrueTime(START)
         self.checks = Checks()
-        self.witness = Witness(self.checks)
-        self.disk = FailingStore(ORIGIN)
-        self.store: Store = store or self.disk
+        self.witness = Witness(self.checks, is_crossed=between is not None)
+        self.disk, self.ground = Disk(), ground or InMemory()
+        self._between = between
+        # What the witness reads with: it is in nobody's act, and sees what everybody has committed.
+        self.store: Store = self.ground.open()
         self.mint = SeededMint(seed)
+        self._ways = Chance(seed, 5)
         self.keyring = make_keyring(self.mint)
         self.index = Index(keyring=self.keyring)
         self.signer = MemorySigner(ORIGIN, self.mint.secret(32))
         self.accounts = Accounts()
-        self.acts_done: deque[str] = deque(maxlen=REMEMBERED)
-        self.steps = 0
-        self.lost = timedelta(0)
-        self.policies: dict[str, policies.Policy] = {}
-        self.entries: dict[str, Entry] = {}
-        self.log: list[Exchange] = []
-        self._views: Counter[tuple[str, str]] = Counter()
-        self.sealed_roots: dict[int, bytes] = {}
-        self.facts: list[f.Recorded] = []
         self.sites: list[Site] = []
-        self._ahead: timedelta | None = None
-        self._head = 0
-        self.server, self.worker = (Program(name, self.true, self.store) for name in ("server", "worker"))
-        self.start(self.server)
-        self.start(self.worker)
-        self.reading = Reading(self.server.acts, self.signer, RULES)
-        self.adopt(policy, staff)
-        self.sites = [self._site(f"gate-{number + 1}") for number in range(gates)]
+        self._ahead = Ahead(self.true)
+        self.programs: list[Program] = []
+        try:
+            self.servers = [self.program(f"server-{number + 1}") for number in range(servers)]
+            self.worker = self.program("worker")
+            self.adopt(policy, staff)
+            self.sites = [self._site(f"gate-{number + 1}") for number in range(gates)]
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """End every program, and take the record away."""
+        for program in self.programs:
+            program.store.close()
+        self.store.close()
+        self.ground.close()
 
     # --- the processes
+
+    def program(self, name: str) -> Program:
+        """Start one more process on the record."""
+        program = Program(name, self.true)
+        self.start(program)
+        self.programs.append(program)
+        return program
 
     def start(self, program: Program) -> None:
         """Start a process: everything it remembers is made again from the record."""
         program.clock = OwnClock(self.true, program.clock.offset)
-        program.acts = Acts(store=program.store, keyring=self.keyring, clock=program.clock, mint=self.mint)
+        program.store = FailingStore(self.ground.open(self._between), self.disk, program.name)
+        program.acts = HeardActs(
+            store=cast(Store, program.store), keyring=self.keyring, clock=program.clock, mint=self.mint,
+            heard=self._ahead.hear,
+        )  # fmt: skip
         intake = Intake(program.acts, self.index, directory=self.accounts, entitlements=self.accounts)
         program.app = Answerable(program.acts, intake, self.signer)
+        program.reading = Reading(program.acts, self.signer, RULES)
 
     def restart(self, program: Program) -> None:
-        """Let a process die and start again; with the server its connections to the gates break."""
+        """Let a process die and start again; its connections to the gates break."""
         self.acts_done.append(f"{self.true.now:%d %H:%M:%S} {program.name} restarts")
-        self.disk.restart(serves=program is self.server)
+        program.store.close()
+        told = program.reading
         self.start(program)
-        if program is self.server:
-            self.reading = Reading(program.acts, self.signer, RULES)
-            for site in self.sites:
+        for site in self.sites:
+            if site.reading is told:
                 site.cut()
-                site.reading = self.reading
-        self._lose(program.acts.now(self.store.high_water()))
+                site.reading = program.reading
+
+    @property
+    def server(self) -> Program:
+        """The first of the servers."""
+        return self.servers[0]
+
+    def free(self) -> list[Program]:
+        """Return the servers that are in no act."""
+        return [one for one in self.servers if not one.store.is_writing]
+
+    def connect(self, site: Site) -> None:
+        """Let a gate connect to whichever server answers."""
+        site.reading = self._ways.pick(self.free()).reading
+        site.connect()
+
+    def may_hear(self, site: Site) -> bool:
+        """Tell whether a gate's server is in no act."""
+        return any(site.reading is one.reading for one in self.free())
 
     def adopt(self, policy: str, staff: tuple[Person, ...]) -> bool:
         """Let two sign a policy, with these staff enrolled; return whether it is now the one in force."""
@@ -121,8 +195,9 @@ class House:
 
     def _site(self, name: str) -> Site:
         pinned = pin(self.signer.vkey, ORIGIN)
-        policy = self.reading.gate_policy()
-        site = Site(name, self.true, self.reading, gate_key=self.keyring.gate, pinned=pinned, policy=policy)
+        reading = self._ways.pick(self.servers).reading
+        policy = reading.gate_policy()
+        site = Site(name, self.true, reading, gate_key=self.keyring.gate, pinned=pinned, policy=policy)
         site.connect()
         site.arrive()
         return site
@@ -131,12 +206,18 @@ class House:
 
     @property
     def app(self) -> Answerable:
-        """The verbs, as the server's process has them."""
-        return self.server.app
+        """The verbs, as whichever server takes the request has them."""
+        free = self.free()
+        return (free[0] if len(free) == 1 else self._ways.pick(free)).app
+
+    @property
+    def reading(self) -> Reading:
+        """The lists, as a server has them that is in no act."""
+        return self.free()[0].reading
 
     @property
     def now(self) -> datetime:
-        """The record's time."""
+        """The record's time, as the first server has it."""
         return self.server.acts.now(self.store.high_water())
 
     @property
@@ -145,22 +226,32 @@ class House:
         newest = self.store.newest_checkpoint()
         return newest.size if newest else 0
 
-    def act(self, name: str, verb: Callable[[], T], *, by: Program | None = None) -> T | None:
+    def act(self, name: str, verb: Callable[[], T]) -> T | None:
         """Run one verb, let the witness read, check the laws; None where the process died or the store failed."""
         self.steps += 1
         answer: T | None = None
         try:
-            answer = verb()
+            answer = self._tried(verb)
             told = answer.code if isinstance(answer, f.Refused) else ""
-        except Crash:
-            told = "died"
+        except Crash as crash:
+            told = f"died with {crash.program}"
+            self.restart(next(one for one in self.programs if one.name == crash.program))
         except AnswerableError as error:
             told = error.code
         self.acts_done.append(f"{self.true.now:%d %H:%M:%S} {name} {told}".rstrip())
-        if told == "died":
-            self.restart(by or self.server)
         self._watch()
         return answer
+
+    def _tried(self, verb: Callable[[], T]) -> T:
+        """Run a verb as a writer does: where somebody else was first, once more."""
+        for _ in range(TRIES_MAX - 1):
+            try:
+                return verb()
+            except Busy:
+                raise
+            except Conflict:
+                continue
+        return verb()
 
     def view(self, case: f.CaseId, staff: f.StaffId) -> CaseFile | f.Refused | None:
         """Let somebody open a case; whoever got the file stands in the record as having opened it (L6)."""
@@ -174,45 +265,53 @@ class House:
         return file
 
     def seal(self) -> None:
-        """Sign a checkpoint over everything."""
-        if self.act("seal", self.app.seal) is not None:
-            newest = self.store.newest_checkpoint()
-            assert newest is not None
-            root = self.witness.edge.root()
-            same = newest.size == self.witness.edge.size and root == self.store.root()
-            self.checks.that(Law.L8, same, f"the checkpoint of {newest.size} is not over what was written")
-            self.sealed_roots[newest.size] = root
-            self._entries_follow(set())
+        """Sign a checkpoint over everything that was committed by now."""
+        app = self.app
+        # With nobody to grow the tree there is nothing new to sign; where acts grow it themselves, that is played.
+        if self.disk.is_late and (not self.ground.grows_later or self.store.size() > self.sealed):
+            return
+        before = len(self.facts)
+        sealed = self.act("seal", app.seal)
+        if sealed is None:
+            return
+        self.checks.that(Law.L8, not self.disk.is_late, "a checkpoint was signed over a tree that nobody had grown")
+        left = [order for order in self.witness.unplaced if order < before]
+        self.checks.that(Law.L8, not left, f"{len(left)} committed facts are not in the tree of {sealed.size}")
+        root = self.witness.roots.get(sealed.size)
+        signed = parse_checkpoint(parse_note(sealed.note.encode()).text).root
+        self.checks.that(Law.L8, signed == root, f"the checkpoint of {sealed.size} is not over what was written")
+        self.sealed_roots[sealed.size] = signed
+        self._entries_follow(set())
 
     # --- the witness
 
     def _watch(self) -> None:
         """Read what is new, check each fact, and then whatever the acts of its subjects had to leave behind."""
-        start = self.witness.edge.size
-        if self.store.size() == start:
-            return
-        fresh = [self.witness.read(data) for data in self.store.entries(start, self.store.size())]
-        now = fresh[-1].at
-        self._lose(now)
-        touched: set[str] = set()
+        fresh = self._fresh()
+        touched: dict[datetime, set[str]] = {}
         self.facts += fresh
         for recorded in fresh:
             act = [one.fact for one in fresh if one.act == recorded.act]
             interlock.check(self.checks, self.witness, recorded, act, self.policies)
             bounds.check(self.checks, self.witness, recorded, self._holds)
-            note(self.witness, recorded, self.policies, true=self.true.elapsed, lost=self.lost)
+            ahead = recorded.at - self.true.now
+            note(self.witness, recorded, self.policies, true=self.true.elapsed, ahead=ahead)
             subject = getattr(recorded.fact, "subject", None)
             if subject is not None:
-                touched |= self.witness.holder(subject)
-        interlock.owed(self.checks, self.witness, touched, now)
-        self._entries_follow(touched)
+                touched.setdefault(recorded.at, set()).update(self.witness.holder(subject))
+        for at, subjects in touched.items():
+            interlock.owed(self.checks, self.witness, subjects, at)
+        if fresh:
+            self._entries_follow(set().union(*touched.values()))
 
-    def _lose(self, now: datetime) -> None:
-        """Note by how much the record's clock has fallen behind real time: only a restart can make it."""
-        ahead = now - self.true.now
-        if self._ahead is not None and ahead < self._ahead:
-            self.lost += self._ahead - ahead
-        self._ahead = ahead
+    def _fresh(self) -> list[f.Recorded]:
+        """Read what was committed since, whether it has its place in the tree or waits for it."""
+        fresh = []
+        for data in self.store.entries(self.witness.edge.size, self.store.size()):
+            fresh.append(self.witness.read(data))
+            self.witness.place(data)
+        fresh += [self.witness.read(data) for data in self.ground.waiting()]
+        return [one for one in fresh if one is not None]
 
     def _holds(self, gate: str, subject: str, item: str) -> bool:
         return any(site.name == gate and site.holds(subject, item) for site in self.sites)
@@ -222,6 +321,11 @@ class House:
         lines = self.store.feed(self._head, 10_000)
         self.entries.update({line.entry.subject: line.entry for line in lines if isinstance(line.entry, Entry)})
         self._head = max((line.seq for line in lines), default=self._head)
+        for line in lines:
+            for alias in line.entry.aliases:
+                bearer = self._bearers.setdefault(alias, line.entry.subject)
+                one = bearer == line.entry.subject
+                self.checks.that(Law.L17, one, f"one account has two tokens: {bearer} and {line.entry.subject}")
         sealed, now = self.sealed, self.now
         for subject in sorted(touched | {line.entry.subject for line in lines}):
             entry = self.entries.get(subject)
@@ -244,7 +348,7 @@ class House:
             return verdict
         if site.contact is not None:
             owed = protection.by_nature(
-                self.witness, subject, self.sealed, self.true.elapsed, contact=site.contact, lost=self.lost
+                self.witness, subject, self.sealed, self.true.elapsed, contact=site.contact, lowest=self._ahead.lowest
             )
             protection.check_verdict(self.checks, verdict, owed, where=f"{site.name} for {subject}")
         held = site.gate.held(subject)

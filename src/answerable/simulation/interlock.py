@@ -13,7 +13,7 @@ from answerable.core import facts as f
 from answerable.core.policy import Policy
 from answerable.simulation import protection
 from answerable.simulation.laws import Checks, Law
-from answerable.simulation.witness import SeenCase, SeenItem, SeenProposal, Witness
+from answerable.simulation.witness import EVERYTHING, SeenCase, SeenItem, SeenProposal, Witness
 from answerable_gate import Level, covers, join
 
 HANDS = (f.TierLowered, f.LinkWithdrawn, f.EvidenceRefuted, f.CaseClosed)
@@ -68,7 +68,7 @@ def _decided(checks: Checks, witness: Witness, fact: f.DecisionTaken, act: Seque
 
 def _measured(checks: Checks, witness: Witness, fact: f.MeasureSet, act: Sequence[f.Fact]) -> None:
     # What an automatic link shares counts as it would count for this account: at most guarded (L2).
-    weighing = protection.weighing(witness, fact.subject, sealed=protection.EVERYTHING)
+    weighing = protection.weighing(witness, fact.subject, sealed=EVERYTHING)
     floor = join(*(standing for item, standing in weighing if not item.settled))
     decided = any(isinstance(one, f.DecisionTaken) and one.case == fact.case for one in act)
     checks.that(Law.L4, decided, f"the measure {fact.item} has no decision")

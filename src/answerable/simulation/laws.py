@@ -27,8 +27,8 @@ class Law(StrEnum):
     L18 = "L18 coverage is provable"
 
 
-class LawBroken(Exception):
-    """A law was broken: which one, and what was seen."""
+class LawBroken(BaseException):
+    """A law was broken: which one, and what was seen. Nothing of the house may catch it and go on."""
 
     def __init__(self, law: Law, seen: str) -> None:
         """Take the law and what was seen."""

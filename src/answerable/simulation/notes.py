@@ -15,12 +15,13 @@ from answerable.simulation.witness import SeenCase, SeenItem, SeenLink, SeenNoti
 
 
 def note(
-    witness: Witness, recorded: f.Recorded, policies: Mapping[str, Policy], *, true: timedelta, lost: timedelta
+    witness: Witness, recorded: f.Recorded, policies: Mapping[str, Policy], *, true: timedelta, ahead: timedelta
 ) -> None:
-    """Note one fact down; `true` is the true time since the start, `lost` what the record's clock has lost so far."""
+    """Note one fact down; `true` is the true time since the start, `ahead` how far the fact's own time is ahead of it.
+    """
     fact: Any = recorded.fact
     if isinstance(fact, f.DefaultArmed | f.DefaultStepped | f.MeasureSet):
-        _item(witness, fact, recorded, true, lost)
+        _item(witness, fact, recorded, true, ahead)
     kind = type(fact)
     if kind in _SYSTEM:
         _SYSTEM[kind](witness, fact, recorded)
@@ -47,7 +48,7 @@ def _item(
     fact: f.DefaultArmed | f.DefaultStepped | f.MeasureSet,
     recorded: f.Recorded,
     true: timedelta,
-    lost: timedelta,
+    ahead: timedelta,
 ) -> None:
     due = fact.due if isinstance(fact, f.DefaultArmed) else recorded.at
     witness.cases[fact.case].items[fact.item] = SeenItem(
@@ -58,7 +59,7 @@ def _item(
         due=due,
         limit=due - recorded.at,
         known=true,
-        lost=lost,
+        ahead=ahead,
         is_default=not isinstance(fact, f.MeasureSet),
         fell=isinstance(fact, f.DefaultStepped),
         act=recorded.act,

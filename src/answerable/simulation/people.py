@@ -84,6 +84,20 @@ class Population:
         return [user for user in self.users if not user.is_dangerous]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Size:
+    """How large a world is: people, and how often what comes in."""
+
+    quiet: int = 8
+    dangerous: int = 5
+    crossed: int = 1
+    flood: int = 30
+    exchanges: timedelta = timedelta(hours=26)
+    signals: timedelta = timedelta(hours=44)
+    notices: timedelta = timedelta(hours=60)
+    sweeps: timedelta = timedelta(minutes=110)
+
+
 HAZARDS = (Hazard.STALKING, Hazard.THREAT, Hazard.SELF_HARM, Hazard.MASS_CASUALTY, Hazard.IMPERSONATION, Hazard.CRISIS)
 
 

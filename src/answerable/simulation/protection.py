@@ -5,7 +5,7 @@ Law: at a gate it is real time that counts: a limit is over when it has lasted, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
 from answerable.simulation.laws import Checks, Law
@@ -13,8 +13,6 @@ from answerable.simulation.witness import SeenItem, Witness
 from answerable_gate import NOTHING, Entry, Item, Level, Standing, Verdict, cap, covers, join
 from answerable_gate import standing as join_items
 
-EVERYTHING = 2**53
-"""A checkpoint over all that will ever be written: what is lifted or withdrawn is then gone."""
 ON_THE_WAY = timedelta(seconds=6)
 """What a line may take from the store to a gate while they are in contact; `left` counts from its arrival."""
 
@@ -32,7 +30,7 @@ def weighing(
     before = witness.withdrawn_at(still, sealed)
     for case in witness.cases_of(still):
         for item in case.items.values():
-            if item.lift is not None and item.lift < sealed:
+            if witness.is_sealed(item.lift, sealed):
                 continue
             goes_on = item.index < before
             if case.subject in full or (goes_on and case.subject in still_full):
@@ -53,19 +51,30 @@ def by_record(witness: Witness, subject: str, sealed: int, now: datetime | None)
 
 
 def by_nature(
-    witness: Witness, subject: str, sealed: int, true: timedelta, *, contact: timedelta, lost: timedelta
+    witness: Witness,
+    subject: str,
+    sealed: int,
+    true: timedelta,
+    *,
+    contact: timedelta,
+    lowest: Callable[[timedelta], timedelta],
 ) -> Standing:
     """Return the least that a gate owes: all that was written before its last contact and whose limit has lasted.
 
-    `lost` is what the record's clock has lost so far; a gate that had to ask again was told so much later.
+    `lowest` tells how little ahead of true time anybody who could tell a gate has been since some moment; a gate that
+    had to ask again was told so much later.
     """
     return join(
         *(
             standing
             for item, standing in weighing(witness, subject, sealed, by=contact)
-            if item.known <= contact and item.known + item.limit + (lost - item.lost) + ON_THE_WAY <= true
+            if item.known <= contact and item.known + item.limit + _told_later(item, lowest) + ON_THE_WAY <= true
         )
     )
+
+
+def _told_later(item: SeenItem, lowest: Callable[[timedelta], timedelta]) -> timedelta:
+    return max(timedelta(0), item.ahead - lowest(item.known))
 
 
 def check_entry(

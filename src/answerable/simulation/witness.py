@@ -17,12 +17,17 @@ from answerable.ledger.verify import CompactRange, leaf_hash
 from answerable.simulation.laws import Checks, Law
 from answerable_gate import Standing
 
+EVERYTHING = 2**53
+"""A checkpoint over all that will ever be written: what is lifted or withdrawn is then gone."""
 _EVER = timedelta.max
 
 
 @dataclass(slots=True, kw_only=True)
 class SeenItem:
-    """An armed default or a measure: what was written of it, and when it was written in true time."""
+    """An armed default or a measure: what was written of it, when in true time, and how far ahead the record was.
+
+    `index` and `lift` are places in the order of commits.
+    """
 
     id: str
     case: str
@@ -31,7 +36,7 @@ class SeenItem:
     due: datetime
     limit: timedelta
     known: timedelta
-    lost: timedelta
+    ahead: timedelta
     is_default: bool
     act: str
     index: int
@@ -120,12 +125,18 @@ class SeenLink:
 class Witness:
     """Everything that the log has said so far."""
 
-    def __init__(self, checks: Checks) -> None:
-        """Begin at the first entry."""
+    def __init__(self, checks: Checks, *, is_crossed: bool = False) -> None:
+        """Begin at the first entry; with `is_crossed` acts happen at once."""
         self._checks = checks
+        self._is_crossed = is_crossed
         self.edge = CompactRange()
+        self.roots = {0: self.edge.root()}
+        self._orders: dict[bytes, int] = {}
+        self._places: dict[int, int] = {}
+        self._grown: dict[str, int] = {}
+        self.unplaced: set[int] = set()
         self.heads: dict[str, tuple[int, str]] = {}
-        self.last: datetime | None = None
+        self._last: dict[str, datetime] = {}
         self.cases: dict[str, SeenCase] = {}
         self.accounts: dict[str, list[str]] = {}
         self.links: dict[str, SeenLink] = {}
@@ -137,21 +148,45 @@ class Witness:
         self.views: Counter[tuple[str, str]] = Counter()
         self.owed: set[str] = set()
 
-    def read(self, data: bytes) -> f.Recorded:
-        """Read the next entry; check that it goes on from the last of its stream and of the log (L8)."""
-        raw = json.loads(data)
-        stream, index = raw["stream"], self.edge.size
-        seq, prev = self.heads.get(stream, (0, ""))
-        self._checks.that(
-            Law.L8, (raw["seq"], raw["prev"]) == (seq + 1, prev), f"entry {index} does not follow its stream {stream}"
-        )
-        recorded = read_entry(data, index)
-        older = self.last is not None and recorded.at < self.last
-        self._checks.that(Law.L3, not older, f"entry {index} is older than the one before it")
+    def read(self, data: bytes) -> f.Recorded | None:
+        """Read an entry that was committed, None where it was read before; its index is its place among all commits.
+
+        Check that it goes on from the last of its stream (L8), and that time does not go back (L3).
+        """
         leaf = leaf_hash(data)
-        self.last, self.heads[stream] = recorded.at, (raw["seq"], leaf.hex())
-        self.edge.append(leaf)
+        if leaf in self._orders:
+            return None
+        raw = json.loads(data)
+        stream, order = raw["stream"], len(self._orders)
+        seq, prev = self.heads.get(stream, (0, ""))
+        follows = (raw["seq"], raw["prev"]) == (seq + 1, prev)
+        self._checks.that(Law.L8, follows, f"entry {order} does not follow its stream {stream}")
+        recorded = read_entry(data, order)
+        # Of two acts at once the one that began first may be committed last; in a stream they stand one by one.
+        scope = stream if self._is_crossed else ""
+        older = scope in self._last and recorded.at < self._last[scope]
+        self._checks.that(Law.L3, not older, f"entry {order} is older than the one before it")
+        self._last[scope], self.heads[stream] = recorded.at, (raw["seq"], leaf.hex())
+        self._orders[leaf] = order
+        self.unplaced.add(order)
         return recorded
+
+    def place(self, data: bytes) -> None:
+        """Note the next entry of the tree; check that it was committed, and that each stream is whole up to it (L8)."""
+        leaf, index = leaf_hash(data), self.edge.size
+        order = self._orders.get(leaf, -1)
+        self._checks.that(Law.L8, order in self.unplaced, f"leaf {index} was not committed, or is in the tree already")
+        raw = json.loads(data)
+        whole = self._grown.get(raw["stream"], 0) + 1 == raw["seq"]
+        self._checks.that(Law.L8, whole, f"leaf {index} leaves out an entry of {raw['stream']}")
+        self._grown[raw["stream"]], self._places[order] = raw["seq"], index
+        self.unplaced.discard(order)
+        self.edge.append(leaf)
+        self.roots[self.edge.size] = self.edge.root()
+
+    def is_sealed(self, order: int | None, sealed: int) -> bool:
+        """Tell whether a fact is in a signed checkpoint of `sealed` leaves."""
+        return order is not None and self._places.get(order, EVERYTHING - 1) < sealed
 
     # --- who belongs together
 
@@ -171,7 +206,7 @@ class Witness:
         while waiting:
             here = waiting.pop()
             for link in self.links.values():
-                gone = link.withdrawn is not None and (sealed is None or link.withdrawn < sealed)
+                gone = link.withdrawn is not None and (sealed is None or self.is_sealed(link.withdrawn, sealed))
                 confirmed = link.confirmed is not None and link.confirmed <= by
                 ties = confirmed or (link.strong and link.known <= by and not full)
                 if here in link.ends and not gone and ties:
@@ -187,9 +222,9 @@ class Witness:
                 yield self.cases[case]
 
     def withdrawn_at(self, accounts: set[str], sealed: int) -> int:
-        """Return the place of the newest withdrawal among some accounts that is not sealed yet, or 0."""
-        places = (link.withdrawn for link in self.links.values() if accounts.intersection(link.ends))
-        return max((place for place in places if place is not None and place >= sealed), default=0)
+        """Return the order of the newest withdrawal among some accounts that is not sealed yet, or 0."""
+        orders = (link.withdrawn for link in self.links.values() if accounts.intersection(link.ends))
+        return max((one for one in orders if one is not None and not self.is_sealed(one, sealed)), default=0)
 
     # --- what is known
 

@@ -6,7 +6,6 @@ Law: what happens and when is drawn from the seed alone (L16); what must hold is
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from heapq import heappop, heappush
@@ -17,12 +16,14 @@ from answerable.core import facts as f
 from answerable.core.journal import Plan
 from answerable.ports.entitlements import Plan as PortPlan
 from answerable.simulation.chance import Chance
+from answerable.simulation.crossing import Crossing
 from answerable.simulation.desk import Desk
 from answerable.simulation.faults import Faults
+from answerable.simulation.grounds import Ground
 from answerable.simulation.house import House
 from answerable.simulation.laws import Law
 from answerable.simulation.outside import History, Mail
-from answerable.simulation.people import Notice, User, named, population, staff, words
+from answerable.simulation.people import Notice, Size, User, named, population, staff, words
 from answerable.simulation.wires import LINE_DELAY_MAX, Site
 from answerable.work.look_back import look
 from answerable.work.outbox import deliver
@@ -31,31 +32,26 @@ from answerable.work.ticker import sweep
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 AGAIN = 10 * MINUTE
 FLUSH = 4 * DAY
+SERVERS = 2
 HAZARD_WORDS = {hazard: hazard.value for hazard in f.Hazard}
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Size:
-    """How large a world is: people, and how often what comes in."""
-
-    quiet: int = 8
-    dangerous: int = 5
-    crossed: int = 1
-    flood: int = 30
-    exchanges: timedelta = timedelta(hours=26)
-    signals: timedelta = timedelta(hours=44)
-    notices: timedelta = timedelta(hours=60)
-    sweeps: timedelta = timedelta(minutes=110)
 
 
 class World:
     """One run. `step` takes the next event; `end` brings everything to rest and checks what must hold then."""
 
-    def __init__(self, seed: int, policy: str, size: Size, *, then: str | None = None) -> None:
-        """Found the house, let everybody in, and set the first events; `then` is a policy that is adopted later."""
+    def __init__(
+        self, seed: int, policy: str, size: Size, *, then: str | None = None, ground: Ground, crossed: bool = False
+    ) -> None:
+        """Found the house; `then` is a policy that is adopted later.
+
+        With `crossed` acts happen in the middle of others, where the ground has room for two at once.
+        """
         self.colleagues = staff()
-        self.house = House(seed, policy, tuple(one.person for one in self.colleagues))
+        self.crossing = Crossing(Chance(seed, 6))
+        between = self.crossing.between if crossed else None
+        people = tuple(one.person for one in self.colleagues)
+        self.house = House(seed, policy, people, servers=SERVERS, ground=ground, between=between)
         self.people = population(size.quiet, size.dangerous, size.crossed)
         self.mail = Mail()
         self.history = History(self.people, self.house.worker)
@@ -71,16 +67,16 @@ class World:
         self._users, self._comes, self._roads = Chance(seed, 1), Chance(seed, 2), Chance(seed, 3)
         self._words = words(seed)
         self.faults = Faults(self, Chance(seed, 4))
-        self._begin(seed)
-        if then is not None:
-            self.after(30 * DAY, lambda: self._adopt(then))
+        self._desks: list[Desk] = []
+        self._seed, self._then = seed, then
 
     def _adopt(self, policy: str) -> None:
         self._policy = policy
         if not self.house.adopt(policy, tuple(one.person for one in self.colleagues)):
             self.after(AGAIN, lambda: self._adopt(policy))
 
-    def _begin(self, seed: int) -> None:
+    def begin(self) -> None:
+        """Let everybody in, and set the first events."""
         for user in self.people.users:
             plan = PortPlan(plan="paid", models=("large", "small"), tools=("search", "code"))
             self.house.accounts.add(user.account, plan, *named(user.email))
@@ -88,8 +84,9 @@ class World:
             came = AccountIn(account=user.account, identifiers=named(user.email), verified_at=self.house.now)
             self._enter(user, came)
         for number, colleague in enumerate(self.colleagues):
-            chance = Chance(seed, 100 + number)
+            chance = Chance(self._seed, 100 + number)
             desk = Desk(self.house, colleague.person.id, colleague.manner, chance, self._is_dangerous)
+            self._desks.append(desk)
             self.after(chance.span(timedelta(0), colleague.every), self._works(desk, chance, colleague.every))
         for event, every in (
             (self._signal, self._size.signals),
@@ -107,6 +104,10 @@ class World:
         self.after(HOUR, self._sweep)
         self.after(FLUSH, self._flush)
         self.faults.begin()
+        self.crossing.begin(self)
+        then = self._then
+        if then is not None:
+            self.after(30 * DAY, lambda: self._adopt(then))
 
     # --- time
 
@@ -130,10 +131,28 @@ class World:
         self._follow_up()
         return at
 
+    def crossings(self) -> list[Callable[[], None]]:
+        """Return what may happen while one of the programs is in the middle of an act."""
+        house = self.house
+        found = [
+            self._signal, self._notice, self._cross, self._second_account, self._confirm_notice, self._confirm_link,
+            self._take_back, house.seal, *(desk.work for desk in self._desks),
+        ]  # fmt: skip
+        if not house.worker.store.is_writing:
+            found += [self.tick, self._look]
+        for site in house.sites:
+            if site.is_connected and house.may_hear(site):
+                found.append(partial(self._hears, site))
+        return found
+
+    def _hears(self, site: Site) -> None:
+        site.send()
+        site.arrive()
+
     def _follow_up(self) -> None:
         """After any event: seal soon, and let the feed carry what is new to each gate, late."""
         house = self.house
-        if house.store.size() > house.sealed and not self._seal_waits:
+        if len(house.facts) > house.sealed and not self._seal_waits:
             self._seal_waits = True
             self.after(timedelta(milliseconds=250), self._seal)
         head = house.store.feed_head()
@@ -145,14 +164,14 @@ class World:
     def _seal(self) -> None:
         self._seal_waits = False
         self.house.seal()
-        if self.house.signer.is_down:
+        if self.house.signer.is_down or self.house.disk.is_late:
             self._seal_waits = True
             self.after(AGAIN, self._seal)
 
     def _send(self, site: Site) -> Callable[[], None]:
         def event() -> None:
             if not site.is_connected and not self.faults.is_cut(site):
-                site.connect()
+                self.house.connect(site)
             site.send()
             self.after(self._roads.span(timedelta(0), LINE_DELAY_MAX), self._arrive(site))
 
@@ -184,7 +203,7 @@ class World:
         def event() -> None:
             site = self._users.pick(self.house.sites)
             if not site.is_connected and not self.faults.is_cut(site):
-                site.connect()
+                self.house.connect(site)
                 site.arrive()
             self.house.exchange(site, user.account, user.subject, user.model, user.tools)
             self.after(self._users.wait(self._size.exchanges), event)
@@ -355,15 +374,15 @@ class World:
     def tick(self) -> None:
         """Let the worker do everything once."""
         worker = self.house.worker
-        self.house.act("sweep", lambda: sweep(worker.app), by=worker)
+        self.house.act("sweep", lambda: sweep(worker.app))
         for _ in range(20):
-            if not self.house.act("deliver", lambda: deliver(worker.app, (self.mail,)), by=worker):
+            if not self.house.act("deliver", lambda: deliver(worker.app, (self.mail,))):
                 break
 
     def _look(self) -> None:
         if not self.faults.worker_is_dead:
             worker = self.house.worker
-            self.house.act("look back", lambda: look(worker.app, self.history), by=worker)
+            self.house.act("look back", lambda: look(worker.app, self.history))
 
     def _flush(self) -> None:
         self.flush()
@@ -373,4 +392,4 @@ class World:
         """Let the gates hand in what they recorded, and the blocks be sealed."""
         house = self.house
         house.act("exchanges", lambda: house.app.record_exchanges(house.log))
-        house.act("blocks", house.worker.app.seal_exposures, by=house.worker)
+        house.act("blocks", house.worker.app.seal_exposures)
