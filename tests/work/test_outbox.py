@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from answerable.app.briefs import Brief
 from answerable.core.facts import NoticeId, Outcome, StaffId
-from answerable.ports.notifier import Delivery, DeliveryState, Letter
+from answerable.ports.notifier import Delivery, DeliveryState, FileNotifier, Letter
 from answerable.store.protocol import Outgoing
 from answerable.work import letters
 from answerable.work.outbox import RETRY_MAX, LogNotifier, deliver, retry_after
@@ -69,6 +70,78 @@ def test_a_lease_that_ran_out_is_taken_again(tmp_path: Path) -> None:
     assert drained(house, Carrier()) == []
     house.clock.advance(timedelta(seconds=61))
     assert len(drained(house, Carrier())) == 1
+
+
+class Killed(BaseException):
+    """The worker died here."""
+
+
+def test_killed_between_sending_and_marking_the_same_letter_comes_again(tmp_path: Path) -> None:
+    """Nobody can both send and mark at once: the second delivery bears the same id, so the receiver has it once."""
+    house, path = in_memory(tmp_path), tmp_path / "letters.jsonl"
+    house.flag("s1")
+
+    class Dies:
+        """A carrier after whose delivery the worker dies."""
+
+        def send(self, letter: Letter) -> Delivery:
+            FileNotifier(path).send(letter)
+            raise Killed
+
+    with pytest.raises(Killed):
+        deliver(house.answerable, [Dies()])
+    carrier = Carrier()
+    assert drained(house, carrier) == []
+    house.clock.advance(timedelta(seconds=61))
+    assert deliver(house.answerable, [carrier]) == 1
+    (again,) = carrier.letters
+    FileNotifier(path).send(again)
+    assert [json.loads(line)["id"] for line in path.read_text().splitlines()] == [again.id]
+    assert drained(house, Carrier()) == []
+
+
+def test_one_that_nobody_can_carry_holds_up_none_behind_it(tmp_path: Path) -> None:
+    """A fault at one letter is that letter's alone: the others leave in the same pass, and it is tried again."""
+    house = in_memory(tmp_path)
+    house.warn("n1")
+    house.warn("n2", "user-8")
+
+    class Stumbles(Carrier):
+        """A carrier with a fault of its own at the first letter."""
+
+        def send(self, letter: Letter) -> Delivery:
+            if not self.letters:
+                self.letters.append(letter)
+                raise LookupError("a fault of the carrier")
+            return super().send(letter)
+
+    carrier = Stumbles()
+    first, *others = drained(house, carrier)
+    assert others and first not in others
+    house.clock.advance(timedelta(seconds=1))
+    assert drained(house, carrier)[-1] == first
+
+
+def test_a_slow_carrier_sends_nothing_under_a_lease_that_may_have_ended(tmp_path: Path) -> None:
+    """What was not begun in half the lease is left for whoever takes it next; nothing is sent twice for slowness."""
+    house = in_memory(tmp_path)
+    for number in range(3):
+        house.flag(f"s{number}", f"user-{number}")
+
+    class Slow(Carrier):
+        """A carrier that takes forty seconds for each letter."""
+
+        def send(self, letter: Letter) -> Delivery:
+            house.clock.advance(timedelta(seconds=40))
+            return super().send(letter)
+
+    carrier = Slow()
+    deliver(house.answerable, [carrier])
+    assert len(carrier.letters) == 1
+    for _ in range(4):
+        house.clock.advance(timedelta(seconds=61))
+        deliver(house.answerable, [carrier])
+    assert len({letter.id for letter in carrier.letters}) == len(carrier.letters) >= 3
 
 
 def test_a_refusal_for_good_goes_to_the_next_carrier(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -12,13 +12,13 @@ from datetime import timedelta
 from answerable.app import Answerable
 from answerable.app.effects import ANSWER, PAGE, RECEIPT
 from answerable.core.facts import CaseId, NoticeId
-from answerable.errors import AnswerableError
 from answerable.ports.notifier import Delivery, DeliveryState, Letter, Notifier
 from answerable.store.protocol import Claimed, Outgoing
 from answerable.work import letters
 
 AT_ONCE = 50
 LEASE = timedelta(seconds=60)
+SEND_S_MAX = 30.0
 RETRIES = tuple(timedelta(seconds=s) for s in (1, 2, 5, 10, 30, 60, 120, 300))
 RETRY_MAX = timedelta(minutes=15)
 
@@ -36,14 +36,17 @@ class LogNotifier:
 
 def deliver(answerable: Answerable, carriers: Sequence[Notifier]) -> int:
     """Send what is due; return how many messages were claimed."""
-    store = answerable.acts.store
-    now = answerable.acts.now(store.high_water())
+    store, clock = answerable.acts.store, answerable.acts.clock
+    now, begun = answerable.acts.now(store.high_water()), clock.monotonic()
     claimed = store.claim(now, now + LEASE, AT_ONCE)
     for one in claimed:
+        if clock.monotonic() - begun > SEND_S_MAX:
+            # The lease of the rest may end while they are sent: whoever takes them then would send them as well.
+            break
         try:
             is_done = _deliver(answerable, one, carriers)
-        except AnswerableError as error:
-            _log.exception("message %s could not be worded: %s", one.outgoing.idem, error)
+        except Exception as error:  # noqa: BLE001 - one that nobody can word or carry holds up none behind it
+            _log.error("message %s could not be sent: %s", one.outgoing.idem, error, exc_info=error)
             is_done = False
         retry_at = None if is_done else now + retry_after(one.attempts)
         store.settle_outgoing(one.outgoing.idem, done=is_done, retry_at=retry_at)
