@@ -25,7 +25,7 @@ from answerable.store.sqlite import SqliteStore
 from answerable.work.checking import EVERY_S, Checking, check_step, watchers
 from answerable.work.outbox import deliver
 from answerable.work.signs import CHECK, last_check
-from tests.app.test_checking import Kept, begin
+from tests.app.kept import SqliteKept, begin
 from tests.work.memory import InMemory
 
 
@@ -35,11 +35,12 @@ class Worker:
     def __init__(self, folder: Path) -> None:
         """Begin a record that holds a case."""
         self.house: InMemory
-        self.kept: Kept
-        self.house, self.kept = begin(folder)
+        self.house, kept = begin(folder)
+        assert isinstance(kept, SqliteKept)
+        self.kept = kept
         self.house.warn("one")
         self.house.answerable.seal()
-        self.record = self.kept.folder
+        self.record = self.kept.where
         self.begun = 0
         self.checking = Checking(self.house.answerable, self.begin)
 

@@ -165,6 +165,8 @@ class Check:
                 self._signatures(notes)
             self._releasing(self.inspection.releasing(begin, end))
             yield
+        if (there := self._audit.tree.size) < stop:
+            self.found.bad(f"fact {there}: of {stop} leaves these are the last, the others cannot be read")
 
     def _beside_the_tree(self, moment: Moment) -> Iterator[None]:
         """Take the facts that are committed and not in the tree yet: no signature covers them, their rows are there."""
