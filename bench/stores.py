@@ -9,6 +9,7 @@ import argparse
 import json
 
 import _crowd
+import _feed
 import _throughput
 from _houses import KINDS
 
@@ -16,7 +17,7 @@ from _houses import KINDS
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--part", choices=("throughput", "crowd"))
+    parser.add_argument("--part", choices=("throughput", "crowd", "feed"))
     parser.add_argument("--kind", choices=KINDS)
     parser.add_argument("--cases", type=int, default=1_000_000)
     options = parser.parse_args()
@@ -26,6 +27,9 @@ def main() -> None:
     if options.part in (None, "crowd"):
         found = {kind: _crowd.measure(kind, options.cases) for kind in kinds}
         _print("crowd", {"few": _crowd.FEW, "many": options.cases, **found, "goals": _crowd.GOALS})
+    if options.part in (None, "feed"):
+        found = {kind: _feed.measure(kind) for kind in kinds}
+        _print("feed", {"gates": _feed.GATES, "trials": _feed.TRIALS, **found, "goal_p99_ms": _feed.GOAL_MS})
 
 
 def _print(part: str, found: dict[str, object]) -> None:
