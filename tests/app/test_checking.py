@@ -289,7 +289,7 @@ def test_nothing_acts_there_but_what_was_begun(begun: tuple[InMemory, Kept], kin
             file.execute(ACTING[kind][name])
     else:
         with psycopg.connect(kept.where, options="-c search_path=answerable") as admin:
-            admin.execute(ACTING[kind][name])  # type: ignore[arg-type]
+            admin.execute(ACTING[kind][name])
     checked = kept.check()
     assert checked.verdict == "FAILED"
     assert any(one.startswith(name) for one in checked.findings), checked.findings

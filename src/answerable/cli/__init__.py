@@ -20,6 +20,7 @@ from answerable.cli import (
     ledger,
     migrate,
     policy,
+    rebuild,
     serve,
     sign,
     simulate,
@@ -43,6 +44,7 @@ app.command("config")(configuration.config)
 app.command("import")(imports.import_history)
 app.command("check")(check.check)
 app.command("migrate")(migrate.migrate)
+app.command("rebuild")(rebuild.rebuild)
 app.command("verify")(ledger.verify)
 app.command("demo")(demo.demo)
 app.command("simulate")(simulate.simulate_policy)

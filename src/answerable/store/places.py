@@ -17,6 +17,7 @@ from answerable.store import sqlite
 from answerable.store.inspecting import Inspection, SqliteInspection
 from answerable.store.opening import RECORD
 from answerable.store.protocol import Store
+from answerable.store.rebuilding import SqliteTables, Tables
 
 
 class Make(Protocol):
@@ -36,6 +37,7 @@ class Place:
     create: Make
     open: Make
     inspect: Callable[[], Inspection]
+    tables: Callable[[], Tables]
 
     @classmethod
     def of_folder(cls, folder: Path) -> Place:
@@ -46,6 +48,7 @@ class Place:
             create=partial(sqlite.create_store, folder),
             open=partial(sqlite.open_store, folder),
             inspect=partial(SqliteInspection, folder),
+            tables=partial(SqliteTables, folder),
         )
 
     @classmethod
@@ -55,6 +58,7 @@ class Place:
             opening = import_module("answerable.store.postgres_opening")
             postgres = import_module("answerable.store.postgres")
             inspecting = import_module("answerable.store.postgres_inspecting")
+            rebuilding = import_module("answerable.store.postgres_rebuilding")
         except ImportError as error:
             raise ConfigError("a record in PostgreSQL needs: pip install answerable[postgres]") from error
         return cls(
@@ -63,4 +67,5 @@ class Place:
             create=partial(postgres.create_store, dsn),
             open=partial(postgres.open_store, dsn),
             inspect=partial(inspecting.PgInspection, dsn),
+            tables=partial(rebuilding.PgTables, dsn),
         )
