@@ -153,6 +153,44 @@ class Bulk:
         self._link.close()
 
 
+class WithBulk:
+    """The part of a store in a database that hands on to its bulk."""
+
+    _bulk: Bulk
+
+    def put_exchanges(self, exchanges: Sequence[Exchange]) -> int:
+        """Keep exchange rows in the bulk; return how many were new."""
+        return self._bulk.put(exchanges)
+
+    def exchanges(self, subject: SubjectId, *, since: datetime | None = None) -> Iterator[Exchange]:
+        """Yield a subject's exchanges in order of time."""
+        return self._bulk.of(subject, since)
+
+    def unsealed(self, limit: int) -> dict[SubjectId, list[Exchange]]:
+        """Return exchanges not yet in a sealed block, by subject, in order of time."""
+        return self._bulk.unsealed(limit)
+
+    def assign_block(self, subject: SubjectId, ids: Sequence[str], root: str) -> None:
+        """Assign exchanges to a block that is about to be sealed; an exchange belongs to one block for ever."""
+        self._bulk.assign_block(subject, ids, root)
+
+    def pending_blocks(self) -> dict[str, list[Exchange]]:
+        """Return blocks assigned and not yet marked as sealed, by root, their exchanges in order of time."""
+        return self._bulk.pending_blocks()
+
+    def block_sealed(self, root: str) -> None:
+        """Mark a block whose fact stands in the record."""
+        self._bulk.block_sealed(root)
+
+    def beat(self, beats: Sequence[Beat]) -> None:
+        """Keep signs of life, the later of two under one name."""
+        self._bulk.beat(beats)
+
+    def beats(self, kind: str) -> list[Beat]:
+        """Return the signs of life of a kind, by name."""
+        return self._bulk.beats(kind)
+
+
 def _row(one: Exchange) -> tuple[object, ...]:
     return (
         one.id,

@@ -6,28 +6,27 @@ it is found out whether it holds, never guessed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from threading import RLock, get_ident
-from time import sleep
 from typing import Any
 
 import psycopg
 
 from answerable.core.facts import SubjectId
 from answerable.edge import SystemClock
-from answerable.errors import AnswerableError, Corrupt, StoreUnavailable, Unsure
+from answerable.errors import AnswerableError, Corrupt, StoreUnavailable
 from answerable.ledger.tree import CompactRange
 from answerable.ledger.verify import leaf_hash
-from answerable.store.bulk import Bulk
+from answerable.store.bulk import Bulk, WithBulk
 from answerable.store.folds import Folds, Rows
 from answerable.store.opening import Identity
-from answerable.store.postgres_links import Leads, Link
+from answerable.store.postgres_links import Leads, Link, find_out
 from answerable.store.postgres_opening import PgConnection, check, connect, create, known_faults
 from answerable.store.postgres_tx import HIGH_WATER, Group, PgReading, PgTx
-from answerable.store.protocol import Beat, Checkpointed, Exchange, Tx
+from answerable.store.protocol import Checkpointed, Tx
 from answerable.store.record import Record, edge_of
 from answerable.store.rows import HASH_BYTES, Table, inner_place, moment
 from answerable.store.sql_lists import Lists
@@ -36,7 +35,6 @@ from answerable.store.sql_tx import Connection
 CHUNK = 500
 GROWN_AT_ONCE = 5_000
 POLL_S = 0.5
-RESOLVE_S = 30.0
 CHANNEL = "answerable_feed"
 
 _BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
@@ -77,7 +75,7 @@ def open_store(dsn: str, *, keys: Path, origin: str, mark: str) -> PostgresStore
     return PostgresStore(dsn, origin=origin)
 
 
-class PostgresStore(Lists, Record):
+class PostgresStore(Lists, WithBulk, Record):
     """A record and its bulk rows in one database. `create_store` and `open_store` make it."""
 
     BEHIND, WAITING = BEHIND, WAITING
@@ -133,23 +131,7 @@ class PostgresStore(Lists, Record):
             write.execute("COMMIT")
         except psycopg.OperationalError as error:
             if xid is not None:
-                self._find_out(xid, error)
-
-    def _find_out(self, xid: str, error: psycopg.OperationalError) -> None:
-        """Return where a commit holds whose answer was lost; raise where it does not, or where nobody can tell."""
-        clock = SystemClock()
-        until = clock.monotonic() + RESOLVE_S
-        status = None
-        while status != "committed" and clock.monotonic() < until:
-            with suppress(AnswerableError, psycopg.Error):
-                self._write = connect(self._dsn)
-                (status,) = self._write.execute("SELECT pg_xact_status(?::xid8)", (xid,)).fetchone()
-            if status == "aborted":
-                raise error
-            if status != "committed":  # out of reach, or its server has not yet seen that we are gone
-                sleep(POLL_S)
-        if status != "committed":
-            raise Unsure from error
+                self._write = find_out(self._dsn, xid, error)
 
     def _flush(self) -> None:
         """Give out places in the feed, under the lock of its head, which nobody may hold for long."""
@@ -381,45 +363,11 @@ class PostgresStore(Lists, Record):
             found.execute(f"LISTEN {CHANNEL}")
         return found
 
-    # --- bulk ---
-
-    def put_exchanges(self, exchanges: Sequence[Exchange]) -> int:
-        """Keep exchange rows in the bulk; return how many were new."""
-        return self._bulk.put(exchanges)
-
-    def exchanges(self, subject: SubjectId, *, since: datetime | None = None) -> Iterator[Exchange]:
-        """Yield a subject's exchanges in order of time."""
-        return self._bulk.of(subject, since)
-
-    def unsealed(self, limit: int) -> dict[SubjectId, list[Exchange]]:
-        """Return exchanges not yet in a sealed block, by subject, in order of time."""
-        return self._bulk.unsealed(limit)
-
-    def assign_block(self, subject: SubjectId, ids: Sequence[str], root: str) -> None:
-        """Assign exchanges to a block that is about to be sealed; an exchange belongs to one block for ever."""
-        self._bulk.assign_block(subject, ids, root)
-
-    def pending_blocks(self) -> dict[str, list[Exchange]]:
-        """Return blocks assigned and not yet marked as sealed, by root, their exchanges in order of time."""
-        return self._bulk.pending_blocks()
-
-    def block_sealed(self, root: str) -> None:
-        """Mark a block whose fact stands in the record."""
-        self._bulk.block_sealed(root)
-
     # --- processes ---
 
     def leads(self, role: str) -> bool:
         """Tell whether this store leads in a role."""
         return self._leads.leads(role)
-
-    def beat(self, beats: Sequence[Beat]) -> None:
-        """Keep signs of life, the later of two under one name."""
-        self._bulk.beat(beats)
-
-    def beats(self, kind: str) -> list[Beat]:
-        """Return the signs of life of a kind, by name."""
-        return self._bulk.beats(kind)
 
     # --- checks ---
 

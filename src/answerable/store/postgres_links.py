@@ -6,16 +6,21 @@ Law: a lease asks no clock of another machine, and nothing that protects depends
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from threading import RLock
+from time import sleep
+
+import psycopg
 
 from answerable.edge import RandomMint, SystemClock
+from answerable.errors import AnswerableError, Unsure
 from answerable.store.opening import SCHEMA
 from answerable.store.postgres_opening import PgConnection, connect, known_faults
 from answerable.store.sql_tx import Connection
 
 RENEWED_S, PATIENCE_S = 1.0, 3.0
 NOBODY = ""
+AGAIN_S, RESOLVE_S = 0.5, 30.0
 
 _LEAD = """
 INSERT INTO lead VALUES (?, ?, 1, ?) ON CONFLICT (role) DO UPDATE SET holder = excluded.holder, term = lead.term + 1,
@@ -57,6 +62,27 @@ class Link:
         with self._lock:
             if self._connection is not None:
                 self._connection.close()
+
+
+def find_out(dsn: str, xid: str, error: psycopg.OperationalError) -> PgConnection:
+    """Return a fresh connection where a commit holds whose answer was lost.
+
+    Raise the error where it does not hold, `Unsure` where nobody can tell.
+    """
+    clock = SystemClock()
+    until = clock.monotonic() + RESOLVE_S
+    while clock.monotonic() < until:
+        status = None
+        with suppress(AnswerableError, psycopg.Error):
+            fresh = connect(dsn)
+            (status,) = fresh.execute("SELECT pg_xact_status(?::xid8)", (xid,)).fetchone()
+        if status == "committed":
+            return fresh
+        if status == "aborted":
+            raise error
+        # Out of reach, or the server has not yet seen that its client is gone.
+        sleep(AGAIN_S)
+    raise Unsure from error
 
 
 class Leads:

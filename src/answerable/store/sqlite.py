@@ -8,7 +8,7 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -18,10 +18,10 @@ from answerable.core.facts import SubjectId
 from answerable.errors import Corrupt, StoreUnavailable
 from answerable.ledger.tree import CompactRange
 from answerable.ledger.verify import leaf_hash
-from answerable.store.bulk import Bulk, SqliteLink
+from answerable.store.bulk import Bulk, SqliteLink, WithBulk
 from answerable.store.folds import Folds, Rows
 from answerable.store.opening import BULK, RECORD, Identity, check, connect, create, known_faults
-from answerable.store.protocol import Beat, Checkpointed, Exchange, Tx
+from answerable.store.protocol import Checkpointed, Tx
 from answerable.store.record import Record
 from answerable.store.rows import HASH_BYTES, inner_place, moment
 from answerable.store.sql_lists import Lists
@@ -42,7 +42,7 @@ def open_store(folder: Path, *, keys: Path, origin: str, mark: str) -> SqliteSto
     return SqliteStore(folder, origin=origin)
 
 
-class SqliteStore(Lists, Record):
+class SqliteStore(Lists, WithBulk, Record):
     """A record and its bulk rows in two files. `create_store` and `open_store` make it."""
 
     def __init__(self, folder: Path, *, origin: str) -> None:
@@ -199,32 +199,6 @@ class SqliteStore(Lists, Record):
         row = self._one(HIGH_WATER)
         return moment(row[0]) if row else None
 
-    # --- bulk ---
-
-    def put_exchanges(self, exchanges: Sequence[Exchange]) -> int:
-        """Keep exchange rows in the bulk; return how many were new."""
-        return self._bulk.put(exchanges)
-
-    def exchanges(self, subject: SubjectId, *, since: datetime | None = None) -> Iterator[Exchange]:
-        """Yield a subject's exchanges in order of time."""
-        return self._bulk.of(subject, since)
-
-    def unsealed(self, limit: int) -> dict[SubjectId, list[Exchange]]:
-        """Return exchanges not yet in a sealed block, by subject, in order of time."""
-        return self._bulk.unsealed(limit)
-
-    def assign_block(self, subject: SubjectId, ids: Sequence[str], root: str) -> None:
-        """Assign exchanges to a block that is about to be sealed; an exchange belongs to one block for ever."""
-        self._bulk.assign_block(subject, ids, root)
-
-    def pending_blocks(self) -> dict[str, list[Exchange]]:
-        """Return blocks assigned and not yet marked as sealed, by root, their exchanges in order of time."""
-        return self._bulk.pending_blocks()
-
-    def block_sealed(self, root: str) -> None:
-        """Mark a block whose fact stands in the record."""
-        self._bulk.block_sealed(root)
-
     # --- processes ---
 
     def leads(self, role: str) -> bool:
@@ -238,14 +212,6 @@ class SqliteStore(Lists, Record):
             except BlockingIOError:
                 return False
             return True
-
-    def beat(self, beats: Sequence[Beat]) -> None:
-        """Keep signs of life, the later of two under one name."""
-        self._bulk.beat(beats)
-
-    def beats(self, kind: str) -> list[Beat]:
-        """Return the signs of life of a kind, by name."""
-        return self._bulk.beats(kind)
 
     def close(self) -> None:
         """Close the files; the store cannot be used afterwards."""
