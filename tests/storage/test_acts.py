@@ -36,8 +36,11 @@ from tests.storage.worlds import VKEY, a_stored_world, assert_sound, seal, undon
 def test_what_an_act_appends_is_read_back_as_it_was(store: Store) -> None:
     """Facts come back equal, in the order of the tree, with their leaf indexes (L7)."""
     world = a_stored_world(store).with_flag().with_notice()
+    waiting, since = store.pending()
+    assert (waiting, since) in ((0, None), (len(world.facts), world.facts[0].at))
     grown = store.integrate()
-    assert grown in (0, len(world.facts))
+    assert grown == waiting
+    assert store.pending() == (0, None)
     assert _unplaced(store.all_recorded()) == _unplaced(world.facts)
     assert [one.index for one in store.all_recorded()] == list(range(store.size())) == list(range(len(world.facts)))
     assert grown or [one.index for one in world.facts] == list(range(store.size()))

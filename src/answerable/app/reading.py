@@ -46,7 +46,8 @@ class GateRules:
 class Health:
     """How the record stands: entries, how many of them a checkpoint covers, and whether time is being written down.
 
-    `unsealed_since` is the time of the first entry that no checkpoint covers.
+    `size` counts what waits for the tree as well. `unsealed_since` is the time of the first entry that no checkpoint
+    covers.
     """
 
     now: datetime
@@ -96,11 +97,12 @@ class Reading:
         newest = store.newest_checkpoint()
         sealed = newest.size if newest else 0
         first = next(store.entries(sealed, sealed + 1), None)
+        waiting, since = store.pending()
         return Health(
             now=now,
-            size=store.size(),
+            size=store.size() + waiting,
             sealed=sealed,
-            unsealed_since=decode(first).at if first is not None else None,
+            unsealed_since=decode(first).at if first is not None else since,
             is_overdue=bool(store.due(now - OVERDUE_AFTER, 1)),
         )
 

@@ -44,6 +44,10 @@ INSERT INTO feed SELECT given.subject, head.seq - ? + given.n, 1
 FROM head, unnest(?::text[]) WITH ORDINALITY AS given (subject, n)
 ON CONFLICT (subject) DO UPDATE SET seq = excluded.seq, version = feed.version + 1
 """
+_PENDING = """
+SELECT (SELECT count(*) FROM pending),
+  (SELECT at FROM pending JOIN fact ON fact.id = pending.fact ORDER BY pending.fact LIMIT 1)
+"""
 _TAKE_PENDING = """
 DELETE FROM pending WHERE fact IN (SELECT fact FROM pending ORDER BY fact LIMIT ?) RETURNING fact
 """
@@ -276,6 +280,11 @@ class PostgresStore(Lists, WithBulk, Record):
             connection.execute(_PUT_LEAVES, (list(range(size, size + len(facts))), facts, nodes))
             connection.execute("UPDATE tree SET size = ?", (edge.size,))
         return len(facts)
+
+    def pending(self) -> tuple[int, datetime | None]:
+        """Return how many committed entries are not in the tree yet, and the time of the first of them."""
+        row = self._one(_PENDING)
+        return (0, None) if row is None or row[1] is None else (row[0], moment(row[1]))
 
     def size(self) -> int:
         """Return how many entries are in the tree."""

@@ -281,6 +281,10 @@ class Store(Protocol):
         """
         ...
 
+    def pending(self) -> tuple[int, datetime | None]:
+        """Return how many committed entries are not in the tree yet, and the time of the first of them."""
+        ...
+
     def place_of(self, subject: SubjectId | None, stream: StreamId, seq: int) -> int | None:
         """Return the leaf index of a subject's fact, None where it is not in the tree (yet)."""
         ...

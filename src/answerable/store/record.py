@@ -210,6 +210,10 @@ class Record(ABC):
         """Grow the tree by what is not in it yet: nothing, where every act grows it."""
         return 0
 
+    def pending(self) -> tuple[int, datetime | None]:
+        """Return how many committed entries are not in the tree yet: none, where every act grows it."""
+        return 0, None
+
     def place_of(self, subject: SubjectId | None, stream: StreamId, seq: int) -> int | None:
         """Return the leaf index of a subject's fact, None where it is not in the tree (yet)."""
         with self._snapshot() as rows:
