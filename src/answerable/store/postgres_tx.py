@@ -111,6 +111,8 @@ class PgTx(PgReading, SqlTx, Act):
             self._run(_ENTER, (wanted,))
             found = self._run(asked, (wanted,)).fetchall()
         self._ends.update(found)
+        # Whoever held these rows until now may have written later than this group has seen (L3).
+        self._group.high_water = None
 
     def end(self, subject: SubjectId | None) -> int:
         """Return how many facts a subject has; None is the system."""
