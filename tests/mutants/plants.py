@@ -30,10 +30,14 @@ from answerable.core import (
 from answerable.core import facts as f
 from answerable.ledger import codec
 from answerable.store import act as store_act
-from answerable.store import folds, memory_tx
+from answerable.store import folds, memory_tx, postgres
+from answerable.store.postgres import PostgresStore
+from answerable.store.postgres_tx import PgTx
+from answerable.store.sql_tx import SqlTx
 from answerable.store.sqlite import SqliteStore
 from answerable.store.sqlite_tx import SqliteTx
-from answerable_gate import Item, Standing, admission, gate, join
+from answerable_gate import Entry, Item, Standing, admission, gate, join
+from answerable_gate.admission import Held
 from answerable_gate.clock import Clock
 
 Patch = pytest.MonkeyPatch
@@ -339,7 +343,109 @@ def folds_kept_without_looking(patch: Patch) -> None:
     take = folds.Folds.take
 
     def stale(self: Any, rows: Any, subject: Any) -> Any:
-        known = self._kept.pop(subject, None) if isinstance(rows, SqliteTx) else None
+        known = self._kept.pop(subject, None) if isinstance(rows, SqliteTx | PgTx) else None
         return known or take(self, rows, subject)
 
     patch.setattr(folds.Folds, "take", stale)
+
+
+# --- where several write at once
+
+
+def sequencer_reads_on_from_the_last(patch: Patch) -> None:
+    """The tree goes on from the highest number that is in it: whoever was slow to commit is passed over."""
+    last = "(SELECT coalesce(max(fact), 0) FROM leaf)"
+    patch.setattr(postgres, "_TAKE_PENDING", f"DELETE FROM pending WHERE fact > {last} AND ? > 0 RETURNING fact")
+
+
+def places_before_the_commit(patch: Patch) -> None:
+    """A place in the feed is a number of a sequence, taken when it is written."""
+
+    place = "INSERT INTO feed VALUES (?, nextval('answerable.fact_id_seq'), 1)"
+    again = "ON CONFLICT (subject) DO UPDATE SET seq = excluded.seq, version = feed.version + 1"
+
+    def put(run: Any, subjects: Any) -> None:
+        for one in dict.fromkeys(subjects):
+            run(f"{place} {again}", (one,))
+
+    def flush(self: Any) -> None:
+        put(self._own.execute, self._group.bumped)
+        self._group.bumped, self._group.mark = [], 0
+
+    patch.setattr(PgTx, "_bump", lambda self, subjects: put(self._run, subjects))
+    patch.setattr(PostgresStore, "_flush", flush)
+    patch.setattr(PostgresStore, "feed_head", lambda self: self._one("SELECT coalesce(max(seq), 0) FROM feed")[0])
+
+
+def rows_that_refuse_nothing(patch: Patch) -> None:
+    """A fold in memory is not compared, and the table has no rule against two facts in one place."""
+    folds_kept_without_looking(patch)
+    begin = PostgresStore._begin
+
+    def loose(self: Any) -> None:
+        begin(self)
+        for name in ("fact_subject_pos_key", "fact_stream_seq_key"):
+            if self._write.execute("SELECT 1 FROM pg_constraint WHERE conname = ?", (name,)).fetchone():
+                self._write.execute(f"ALTER TABLE fact DROP CONSTRAINT {name}")
+
+    patch.setattr(PostgresStore, "_begin", loose)
+
+
+def two_enter_one_account(patch: Patch) -> None:
+    """Who does not find an account enters it."""
+    patch.setattr(PgTx, "find_alias", SqlTx.find_alias)
+
+
+def lift_counts_without_a_place(patch: Patch) -> None:
+    """A lift that has no place in the tree yet cannot be beyond a checkpoint."""
+
+    def is_sealed(recorded: Any, sealed: int) -> bool:
+        return recorded is not None and (recorded.index is None or recorded.index < sealed)
+
+    patch.setattr(standing, "is_sealed", is_sealed)
+
+
+def folds_kept_before_they_have_their_places(patch: Patch) -> None:
+    """A fold is kept as it is: its facts do not change any more."""
+
+    def give(self: Any, fold: Any) -> None:
+        self._kept[fold.subject.id] = fold
+
+    patch.setattr(folds.Folds, "give", give)
+
+
+def withheld_is_nothing(patch: Patch) -> None:
+    """Of an account that the store cannot read, it has nothing to say."""
+
+    def forget(held: Any, told: Any, *, now: Any) -> Any:
+        left = Entry(
+            subject=told.subject, version=told.version, items=(), aliases=told.aliases, frozen=None, open=False,
+            reason_ref=None,
+        )  # fmt: skip
+        return Held(entry=left)
+
+    patch.setattr(gate, "withhold", forget)
+
+
+def time_before_the_lock(patch: Patch) -> None:
+    """An act asks what time it is when it begins."""
+    begin, high_water = PgTx.__init__, PgTx.high_water
+
+    def begun(self: Any, *how: Any) -> None:
+        begin(self, *how)
+        self.begun_at = high_water(self)
+
+    patch.setattr(PgTx, "__init__", begun)
+    patch.setattr(PgTx, "high_water", lambda self: self.begun_at)
+
+
+def time_of_the_batch(patch: Patch) -> None:
+    """One reading of the record's time does for all acts of a batch."""
+    lock = PgTx.lock
+
+    def locked(self: Any, subjects: Any) -> None:
+        known = self._group.high_water
+        lock(self, subjects)
+        self._group.high_water = known
+
+    patch.setattr(PgTx, "lock", locked)

@@ -25,7 +25,7 @@ class Stage:
     """One story."""
 
     def __init__(
-        self, *, ground: Ground | None = None, servers: int = 1, between: Callable[[], None] | None = None
+        self, *, ground: Ground | None = None, servers: int = 1, between: Callable[[str], None] | None = None
     ) -> None:
         people = tuple(one.person for one in staff())
         self.house = House(1, STAFFED, people, gates=1, servers=servers, ground=ground, between=between)

@@ -34,7 +34,7 @@ class Crossing:
         """Let each act be alone from now on."""
         self._world = None
 
-    def between(self) -> None:
+    def between(self, _: str) -> None:
         """Perhaps let somebody else do something, before the next statement of an act."""
         world = self._world
         if world is None or self._is_on or not self._chance.happens(OFTEN) or not world.house.free():

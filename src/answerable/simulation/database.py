@@ -6,7 +6,7 @@ Law: at every statement of an act another program may commit; which one does, th
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from pathlib import Path
 
@@ -40,7 +40,7 @@ class InDatabase(Ground):
         postgres.create_store(self.dsn, keys=Path(self._keys.name), origin=ORIGIN, mark=MARK).close()
         self._reader = connect(self.dsn)
 
-    def open(self, between: Callable[[], None] | None = None) -> Store:
+    def open(self, between: Callable[[str], None] | None = None) -> Store:
         """Open the record once more."""
         return _Crossed(self.dsn, between)
 
@@ -63,7 +63,7 @@ class InDatabase(Ground):
 class _Crossed(postgres.PostgresStore):
     """A store whose acts others may cross."""
 
-    def __init__(self, dsn: str, between: Callable[[], None] | None) -> None:
+    def __init__(self, dsn: str, between: Callable[[str], None] | None) -> None:
         super().__init__(dsn, origin=ORIGIN)
         self._between = between
 
@@ -76,12 +76,17 @@ class _Crossed(postgres.PostgresStore):
 class _Crossable(PgConnection):
     """A connection at each of whose statements something else may happen first."""
 
-    def __init__(self, found: PgConnection, between: Callable[[], None]) -> None:
+    def __init__(self, found: PgConnection, between: Callable[[str], None]) -> None:
         super().__init__(found.raw)
         found.execute(PATIENCE)
         self._between = between
 
     def execute(self, asked: str, values: object = (), /) -> Cursor:
         """Run one statement."""
-        self._between()
+        self._between(asked)
         return super().execute(asked, values)
+
+    def executemany(self, asked: str, rows: Iterable[object], /) -> Cursor:
+        """Run one statement for each row."""
+        self._between(asked)
+        return super().executemany(asked, rows)

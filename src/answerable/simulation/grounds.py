@@ -25,10 +25,10 @@ class Ground(ABC):
     """Whether a fact gets its place in the tree only some time after its commit."""
 
     @abstractmethod
-    def open(self, between: Callable[[], None] | None = None) -> Store:
+    def open(self, between: Callable[[str], None] | None = None) -> Store:
         """Open the record once more; whoever opened it closes it.
 
-        `between` is called before each statement of an act, where somebody else may commit there.
+        `between` is called with each statement of an act, before it is run, where somebody else may commit there.
         """
 
     def waiting(self) -> list[bytes]:
@@ -47,7 +47,7 @@ class InMemory(Ground):
         """Begin an empty record."""
         self._state = State()
 
-    def open(self, between: Callable[[], None] | None = None) -> Store:  # noqa: ARG002 - one act at a time
+    def open(self, between: Callable[[str], None] | None = None) -> Store:  # noqa: ARG002 - one act at a time
         """Open the record once more."""
         return _Shared(self._state)
 
@@ -70,7 +70,7 @@ class InFiles(Ground):
         self._keys.mkdir()
         sqlite.create_store(self.record, keys=self._keys, origin=ORIGIN, mark=MARK).close()
 
-    def open(self, between: Callable[[], None] | None = None) -> Store:  # noqa: ARG002 - one act at a time
+    def open(self, between: Callable[[str], None] | None = None) -> Store:  # noqa: ARG002 - one act at a time
         """Open the record once more."""
         return self.open_at(self.record)
 
