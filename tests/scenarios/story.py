@@ -1,4 +1,4 @@
-"""A story told to the real application: real verbs, a real record in SQLite, a real gate fed with real feed lines.
+"""A story told to the real application: real verbs, a real record, a real gate fed with real feed lines.
 
 Law: nothing here decides anything; each verb is what a person or a machine does, and time moves only by `fast_forward`.
 """
@@ -49,8 +49,9 @@ from answerable.ports.folder import Folder
 from answerable.ports.intake import FolderSink
 from answerable.ports.signer import LocalSigner, create_signing_key
 from answerable.screen.exports.imports import Format, import_file
+from answerable.store.memory import MemoryStore
+from answerable.store.places import Place
 from answerable.store.protocol import Store
-from answerable.store.sqlite import create_store
 from answerable.vault.keys import make_keyring
 from answerable.work.look_back import look
 from answerable.work.ticker import sweep
@@ -90,6 +91,7 @@ class Story:
     """
 
     folder: Path
+    place: Place | None = None
     policy: str = "staffed"
     works: bool = True
     start: datetime = START
@@ -109,7 +111,9 @@ class Story:
         keyring = make_keyring(mint)
         keys = self.folder / "keys"
         keys.mkdir()
-        self.store = create_store(self.folder / "record", keys=keys, origin=ORIGIN, mark=keyring.mark)
+        # In memory where no place is given.
+        create = self.place.create if self.place else _in_memory
+        self.store = create(keys=keys, origin=ORIGIN, mark=keyring.mark)
         key = keys / "log.json"
         create_signing_key(key, ORIGIN, mint=mint)
         signer = LocalSigner(key)
@@ -313,6 +317,10 @@ class Story:
     def _id(self) -> str:
         self._count += 1
         return f"delivery-{self._count}"
+
+
+def _in_memory(*, keys: Path, origin: str, mark: str) -> Store:
+    return MemoryStore(origin=origin)
 
 
 def case_of(taken: Taken) -> CaseId:

@@ -6,12 +6,14 @@ Law: fiction, reporting, asking for help and sharing a home are no acts; no clai
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from answerable.core.facts import Hazard, LookBackEnded, LookBackResult, NoticesCrossed
+from answerable.store.places import Place
 from answerable_gate import Level
 from tests.scenarios.story import LEAD, SUBJECT, Story, case_of
 
@@ -20,11 +22,11 @@ STORY_BEGINS = datetime(2024, 4, 1, 9, 0, tzinfo=UTC)
 
 
 @pytest.fixture
-def story(tmp_path: Path) -> Iterator[Story]:
+def story(tmp_path: Path, place: Place | None) -> Iterator[Story]:
     """Begin when the conversations of the fixtures are some weeks old."""
-    begun = Story(folder=tmp_path, start=STORY_BEGINS)
-    yield begun
-    begun.store.close()
+    begun = Story(folder=tmp_path, place=place, start=STORY_BEGINS)
+    with closing(begun.store):
+        yield begun
 
 
 def _highest(story: Story, user: str, days: int = 30) -> Level:
