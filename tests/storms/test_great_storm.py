@@ -23,13 +23,6 @@ def server() -> Iterator[Own]:
 
 
 @pytest.fixture
-def on_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ground]:
-    """Give a house with its record in files."""
-    with settled(tmp_path / "house", monkeypatch) as found:
-        yield found
-
-
-@pytest.fixture
 def on_postgres(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: Own) -> Iterator[Ground]:
     """Give a house with its record in that PostgreSQL."""
     with psycopg.connect(server.dsn(), autocommit=True) as admin:
@@ -49,9 +42,9 @@ def weather(ground: Ground, plan: Plan, *, dues: int, lifts: int, admin: str | N
     reckon(storm)
 
 
-def test_a_storm_over_files_loses_and_doubles_nothing(on_files: Ground) -> None:
+def test_a_storm_over_files_loses_and_doubles_nothing(in_files: Ground) -> None:
     """Three processes on SQLite: deadlines and notices come once, through deaths from within and without."""
-    weather(on_files, Plan(notices=200, outside=4, inside=2), dues=60, lifts=3)
+    weather(in_files, Plan(notices=200, outside=4, inside=2), dues=60, lifts=3)
 
 
 def test_a_storm_over_postgres_loses_and_doubles_nothing(on_postgres: Ground, server: Own) -> None:
@@ -61,9 +54,9 @@ def test_a_storm_over_postgres_loses_and_doubles_nothing(on_postgres: Ground, se
 
 
 @pytest.mark.long
-def test_a_great_storm_over_files(on_files: Ground) -> None:
+def test_a_great_storm_over_files(in_files: Ground) -> None:
     """600 deadlines, 5,000 notices, three processes, thirty deaths and more."""
-    weather(on_files, Plan(notices=5_000, outside=20, inside=10), dues=600, lifts=20)
+    weather(in_files, Plan(notices=5_000, outside=20, inside=10), dues=600, lifts=20)
 
 
 @pytest.mark.long

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from answerable.app import Answerable, Taken
-from answerable.errors import BadInput, Conflict, StoreUnavailable, TooMany
+from answerable.errors import BadInput, Busy, Conflict, StoreUnavailable, TooMany, Unsure
 from answerable.store.memory import MemoryStore
 from answerable.work import writer as module
 from answerable.work.writer import Failed, Writer, attempt, perform
@@ -159,6 +159,59 @@ def test_many_as_one(tmp_path: Path) -> None:
     writer.close()
     assert isinstance(good, Taken)
     assert isinstance(failed, Failed)
+
+
+def test_who_met_somebody_is_tried_again_alone(tmp_path: Path) -> None:
+    """In a group, and in a group of groups, `Busy` is nobody's answer as long as the other ends."""
+    house, runs = in_memory(tmp_path), dict[str, list[int]]()
+    writer = Writer(house.answerable)
+    writer.start()
+
+    def meets(name: str, times: int) -> Callable[[Answerable], str]:
+        def verb(_: Answerable) -> str:
+            runs.setdefault(name, []).append(1)
+            if len(runs[name]) <= times:
+                raise Busy
+            return name
+
+        return verb
+
+    one = writer.submit(meets("one", 2))
+    many = writer.submit_all([meets("a", 0), meets("b", 1), meets("c", 4)])
+    assert one.result(20) == "one"
+    assert many.result(20) == ["a", "b", "c"]
+    (never,) = writer.submit_all([meets("never", 99)]).result(20)
+    writer.close()
+    assert isinstance(never, Failed) and isinstance(never.error, Busy)
+    assert {name: len(tries) for name, tries in runs.items()} == {"one": 3, "a": 1, "b": 2, "c": 5, "never": 6}
+
+
+class Silent(MemoryStore):
+    """A store that commits and is lost before it says so."""
+
+    is_lost = False
+
+    def _commit(self) -> None:
+        super()._commit()
+        if self.is_lost:
+            raise Unsure
+
+
+def test_what_nobody_can_tell_is_not_done_twice(tmp_path: Path) -> None:
+    """Where a commit's answer is lost for good the group is not run again, and every caller is told to ask again."""
+    store = Silent(origin=ORIGIN)
+    house, runs = in_memory(tmp_path, store), []
+
+    def verb(_: Answerable) -> None:
+        runs.append(1)
+
+    store.is_lost = True
+    futures = told(house, raising("s1", "u1"), verb, raising("s2", "u2"))
+    store.is_lost = False
+    assert all(isinstance(future.exception(), Unsure) for future in futures)
+    assert len(runs) == 1
+    first, again = house.flag("s1", "u1"), house.flag("s1", "u1")
+    assert (first.id, first.case) == (again.id, again.case)
 
 
 def test_a_full_queue_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,7 +49,7 @@ class Writer:
     def __init__(self, answerable: Answerable) -> None:
         """Take the record to write to; nobody else uses this `Answerable`."""
         self._answerable = answerable
-        self._jobs: queue.Queue[_Job[Any] | None] = queue.Queue(QUEUE_MAX)
+        self._jobs: queue.Queue[list[_Job[Any]] | None] = queue.Queue(QUEUE_MAX)
         self._is_closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
         self._is_drained = threading.Event()
@@ -72,19 +72,27 @@ class Writer:
 
     def submit(self, verb: Verb[T]) -> Future[T]:
         """Put a verb in the queue; its future is done only after the commit. Raise `TooMany` where there is no room."""
-        if self._is_closing.is_set() or not self._thread.is_alive():
-            raise StoreUnavailable
         job: _Job[T] = _Job(verb, Future())
-        try:
-            self._jobs.put_nowait(job)
-        except queue.Full as error:
-            hint = "send it again later under the same id"
-            raise TooMany("more comes in than can be written now", hint=hint) from error
+        self._put([job])
         return job.future
 
     def submit_all(self, verbs: Sequence[Verb[T]]) -> Future[list[T | Failed]]:
         """Put many verbs in the queue as one; each succeeds or fails by itself."""
-        return self.submit(lambda answerable: [attempt(answerable, verb) for verb in verbs])
+        jobs: list[_Job[T]] = [_Job(verb, Future()) for verb in verbs]
+        # Before anybody can be told, so that only the writer's thread counts.
+        whole = _all_told(jobs)
+        if jobs:
+            self._put(jobs)
+        return whole
+
+    def _put(self, jobs: list[_Job[Any]]) -> None:
+        if self._is_closing.is_set() or not self._thread.is_alive():
+            raise StoreUnavailable
+        try:
+            self._jobs.put_nowait(jobs)
+        except queue.Full as error:
+            hint = "send it again later under the same id"
+            raise TooMany("more comes in than can be written now", hint=hint) from error
 
     # --- the thread
 
@@ -101,26 +109,48 @@ class Writer:
 
     def _refuse_rest(self) -> None:
         while not self._jobs.empty():
-            job = self._jobs.get_nowait()
-            if job is not None:
+            for job in self._jobs.get_nowait() or ():
                 job.future.set_exception(StoreUnavailable())
 
     def _gather(self) -> list[_Job[Any]] | None:
         """Return the next jobs, at least one, or None at the end."""
-        first = self._jobs.get()
-        if first is None:
-            return None
-        jobs = [first]
-        while len(jobs) < BATCH_MAX:
+        jobs = self._jobs.get()
+        while jobs is not None and len(jobs) < BATCH_MAX:
             try:
-                job = self._jobs.get_nowait()
+                more = self._jobs.get_nowait()
             except queue.Empty:
                 break
-            if job is None:
+            if more is None:
                 self._jobs.put(None)
                 break
-            jobs.append(job)
+            jobs = jobs + more
         return jobs
+
+
+def _all_told(jobs: Sequence[_Job[T]]) -> Future[list[T | Failed]]:
+    """Return what is done once all of these are: what each returned or raised, in order."""
+    whole: Future[list[T | Failed]] = Future()
+    futures, left = [job.future for job in jobs], len(jobs)
+
+    def count(_: Future[T]) -> None:
+        nonlocal left
+        left -= 1
+        if not left and whole.set_running_or_notify_cancel():
+            whole.set_result([_result(future) for future in futures])
+
+    for future in futures:
+        future.add_done_callback(count)
+    if not futures:
+        whole.set_result([])
+    return whole
+
+
+def _result(future: Future[Any]) -> Any:  # noqa: ANN401 - what its verb returned, or `Failed`
+    error = future.exception()
+    if error is None:
+        return future.result()
+    assert isinstance(error, Exception), "the writer tells of exceptions alone"
+    return Failed(error)
 
 
 def attempt(answerable: Answerable, verb: Verb[T]) -> T | Failed:
