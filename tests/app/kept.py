@@ -10,7 +10,7 @@ import shutil
 import sqlite3
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -98,7 +98,7 @@ class SqliteKept(Kept):
 
     def edit(self, *statements: str) -> SqliteKept:
         """Do what somebody does who has the file: the triggers go first and come back after."""
-        with sqlite3.connect(self.where / RECORD) as file:
+        with closing(sqlite3.connect(self.where / RECORD)) as file, file:
             triggers = file.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
             for name, _ in triggers:
                 file.execute(f"DROP TRIGGER {name}")
@@ -110,13 +110,13 @@ class SqliteKept(Kept):
 
     def columns(self) -> dict[str, dict[str, str]]:
         """Return the columns of every table of the record with their types."""
-        with sqlite3.connect(self.where / RECORD) as file:
+        with closing(sqlite3.connect(self.where / RECORD)) as file, file:
             names = [name for (name,) in file.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
             return {name: {row[1]: row[2] for row in file.execute(f"PRAGMA table_info({name})")} for name in names}
 
     def which(self, table: str, order: str) -> str:
         """Return the condition that only the first or last row of a table meets."""
-        with sqlite3.connect(self.where / RECORD) as file:
+        with closing(sqlite3.connect(self.where / RECORD)) as file, file:
             keys = [row[1] for row in file.execute(f"PRAGMA table_info({table})") if row[5]]
             by = ", ".join(f"{key} {order}" for key in keys)
             values = file.execute(f"SELECT {', '.join(keys)} FROM {table} ORDER BY {by} LIMIT 1").fetchone()

@@ -13,6 +13,7 @@ from rich.console import Console
 from answerable.cli import (
     check,
     configuration,
+    copying,
     demo,
     imports,
     init,
@@ -45,6 +46,7 @@ app.command("import")(imports.import_history)
 app.command("check")(check.check)
 app.command("migrate")(migrate.migrate)
 app.command("rebuild")(rebuild.rebuild)
+app.command("copy")(copying.copy)
 app.command("verify")(ledger.verify)
 app.command("demo")(demo.demo)
 app.command("simulate")(simulate.simulate_policy)

@@ -87,7 +87,8 @@ def create(folder: Path, keys: Path, identity: Identity) -> None:
         raise KeyFault(f"a record was begun with these keys, and it is not in {folder}", hint=hint)
     # The record comes last: a folder without it has not begun, whatever else a crash left there.
     for name, schema in ((BULK, "bulk.sql"), (RECORD, "record.sql")):
-        _make(folder / name, schema, identity)
+        make(folder / name, schema, identity)
+        _compare(folder / name, identity)
     _sync(folder)
     note_inception(keys, identity)
 
@@ -183,8 +184,10 @@ def programs(revision: str) -> tuple[int, int]:
     return newest - (found[2] == "pre"), newest
 
 
-def _make(path: Path, schema: str, identity: Identity) -> None:
+def make(path: Path, schema: str, identity: Identity, *, state: str | None = None) -> None:
+    """Make one file of a record in one transaction; where a state is given nobody opens it until that is gone."""
     path.touch(mode=0o600)
+    rows = [("origin", identity.origin), ("mark", identity.mark), *([(STATE, state)] if state else [])]
     with closing(connect(path)) as made, known_faults():
         made.execute("BEGIN IMMEDIATE")
         if _schema_of(made):
@@ -192,11 +195,10 @@ def _make(path: Path, schema: str, identity: Identity) -> None:
         else:
             for statement in statements(resources.files("answerable.store").joinpath(schema).read_text("utf-8")):
                 made.execute(statement)
-            made.executemany("INSERT INTO meta VALUES (?, ?)", [("origin", identity.origin), ("mark", identity.mark)])
+            made.executemany("INSERT INTO meta VALUES (?, ?)", rows)
             made.execute("INSERT INTO migration VALUES (?)", (NEWEST,))
             made.execute(f"PRAGMA user_version={SCHEMA}")
             made.execute("COMMIT")
-    _compare(path, identity)
 
 
 def statements(script: str) -> Iterator[str]:

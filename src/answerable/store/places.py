@@ -14,10 +14,12 @@ from typing import Protocol
 
 from answerable.errors import ConfigError
 from answerable.store import sqlite
+from answerable.store.copying import Side
 from answerable.store.inspecting import Inspection, SqliteInspection
 from answerable.store.opening import RECORD
 from answerable.store.protocol import Store
 from answerable.store.rebuilding import SqliteTables, Tables
+from answerable.store.sqlite_copying import SqliteSide
 
 
 class Make(Protocol):
@@ -38,6 +40,7 @@ class Place:
     open: Make
     inspect: Callable[[], Inspection]
     tables: Callable[[], Tables]
+    side: Callable[[], Side]
 
     @classmethod
     def of_folder(cls, folder: Path) -> Place:
@@ -49,6 +52,7 @@ class Place:
             open=partial(sqlite.open_store, folder),
             inspect=partial(SqliteInspection, folder),
             tables=partial(SqliteTables, folder),
+            side=partial(SqliteSide, folder),
         )
 
     @classmethod
@@ -59,6 +63,7 @@ class Place:
             postgres = import_module("answerable.store.postgres")
             inspecting = import_module("answerable.store.postgres_inspecting")
             rebuilding = import_module("answerable.store.postgres_rebuilding")
+            copying = import_module("answerable.store.postgres_copying")
         except ImportError as error:
             raise ConfigError("a record in PostgreSQL needs: pip install answerable[postgres]") from error
         return cls(
@@ -68,4 +73,5 @@ class Place:
             open=partial(postgres.open_store, dsn),
             inspect=partial(inspecting.PgInspection, dsn),
             tables=partial(rebuilding.PgTables, dsn),
+            side=partial(copying.PgSide, dsn),
         )
