@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -159,6 +160,50 @@ def test_many_as_one(tmp_path: Path) -> None:
     writer.close()
     assert isinstance(good, Taken)
     assert isinstance(failed, Failed)
+
+
+def test_who_comes_alone_passes_the_many(tmp_path: Path) -> None:
+    """A verb by itself is in the next transaction, and the many go on after it, in order."""
+    writer, order, go = paused(tmp_path)
+    many = writer.submit_all([noted(order, number) for number in range(3 * module.BATCH_MAX)])
+    writer.submit(noted(order, "alone"))
+    go.set()
+    assert len(many.result(20)) == 3 * module.BATCH_MAX
+    writer.close()
+    assert order == ["alone", *range(3 * module.BATCH_MAX)]
+
+
+def test_the_many_are_not_passed_for_ever(tmp_path: Path) -> None:
+    """As many as one transaction takes go before them, no more."""
+    writer, order, go = paused(tmp_path)
+    many = writer.submit_all([noted(order, "many"), noted(order, "many")])
+    for number in range(2 * module.BATCH_MAX):
+        writer.submit(noted(order, number))
+    go.set()
+    many.result(20)
+    writer.close()
+    assert module.BATCH_MAX - 2 < order.index("many") <= module.BATCH_MAX + 2
+    assert len(order) == 2 * module.BATCH_MAX + 2
+
+
+def paused(tmp_path: Path) -> tuple[Writer, list[object], Event]:
+    """Return a writer whose thread waits within a verb until it may go on, and where verbs are noted."""
+    go, begun = Event(), Event()
+
+    def wait(_: Answerable) -> None:
+        begun.set()
+        go.wait(20)
+
+    writer = Writer(in_memory(tmp_path).answerable)
+    writer.start()
+    writer.submit(wait)
+    assert begun.wait(20)
+    return writer, [], go
+
+
+def noted(order: list[object], name: object) -> Callable[[Answerable], None]:
+    """Return a verb that only notes its turn."""
+    return lambda _: order.append(name)
 
 
 def test_who_met_somebody_is_tried_again_alone(tmp_path: Path) -> None:

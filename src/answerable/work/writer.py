@@ -10,7 +10,9 @@ import queue
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from itertools import count
+from math import inf
 from time import sleep
 from typing import Any, Generic, TypeVar
 
@@ -43,13 +45,26 @@ class _Job(Generic[T]):
     future: Future[T]
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class _Waiting:
+    """Jobs in the queue. `turn` is when they come up: where they stand, and for many at once, so many others later."""
+
+    turn: float
+    number: int
+    jobs: list[_Job[Any]] = field(compare=False)
+
+
 class Writer:
-    """Runs verbs in a thread of its own, many to a transaction; another thread seals what they wrote soon after."""
+    """Runs verbs in a thread of its own, many to a transaction; another thread seals what they wrote soon after.
+
+    Who comes alone does not wait behind many who came as one: a warning is not kept waiting by a machine's backlog.
+    """
 
     def __init__(self, answerable: Answerable) -> None:
         """Take the record to write to; nobody else uses this `Answerable`."""
         self._answerable = answerable
-        self._jobs: queue.Queue[list[_Job[Any]] | None] = queue.Queue(QUEUE_MAX)
+        self._jobs: queue.PriorityQueue[_Waiting] = queue.PriorityQueue()
+        self._numbers = count()
         self._is_closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
         self._is_drained = threading.Event()
@@ -66,7 +81,7 @@ class Writer:
         """Do everything accepted so far, seal it, and stop."""
         if not self._is_closing.is_set():
             self._is_closing.set()
-            self._jobs.put(None)
+            self._jobs.put(_Waiting(inf, next(self._numbers), []))
             self._thread.join()
             self._sealing.join()
 
@@ -88,11 +103,11 @@ class Writer:
     def _put(self, jobs: list[_Job[Any]]) -> None:
         if self._is_closing.is_set() or not self._thread.is_alive():
             raise StoreUnavailable
-        try:
-            self._jobs.put_nowait(jobs)
-        except queue.Full as error:
+        if self._jobs.qsize() >= QUEUE_MAX:
             hint = "send it again later under the same id"
-            raise TooMany("more comes in than can be written now", hint=hint) from error
+            raise TooMany("more comes in than can be written now", hint=hint)
+        number = next(self._numbers)
+        self._jobs.put(_Waiting(number if len(jobs) == 1 else number + BATCH_MAX, number, jobs))
 
     # --- the thread
 
@@ -109,22 +124,26 @@ class Writer:
 
     def _refuse_rest(self) -> None:
         while not self._jobs.empty():
-            for job in self._jobs.get_nowait() or ():
+            for job in self._jobs.get_nowait().jobs:
                 job.future.set_exception(StoreUnavailable())
 
     def _gather(self) -> list[_Job[Any]] | None:
-        """Return the next jobs, at least one, or None at the end."""
-        jobs = self._jobs.get()
-        while jobs is not None and len(jobs) < BATCH_MAX:
+        """Return the next jobs, at least one, or None at the end; of many that came as one, what there is room for."""
+        waiting, jobs = self._jobs.get(), list[_Job[Any]]()
+        while waiting.jobs:
+            room = BATCH_MAX - len(jobs)
+            jobs += waiting.jobs[:room]
+            if waiting.jobs[room:]:
+                self._jobs.put(replace(waiting, jobs=waiting.jobs[room:]))
+            if len(jobs) == BATCH_MAX:
+                return jobs
             try:
-                more = self._jobs.get_nowait()
+                waiting = self._jobs.get_nowait()
             except queue.Empty:
-                break
-            if more is None:
-                self._jobs.put(None)
-                break
-            jobs = jobs + more
-        return jobs
+                return jobs
+        if jobs:
+            self._jobs.put(waiting)
+        return jobs or None
 
 
 def _all_told(jobs: Sequence[_Job[T]]) -> Future[list[T | Failed]]:
@@ -132,14 +151,14 @@ def _all_told(jobs: Sequence[_Job[T]]) -> Future[list[T | Failed]]:
     whole: Future[list[T | Failed]] = Future()
     futures, left = [job.future for job in jobs], len(jobs)
 
-    def count(_: Future[T]) -> None:
+    def tell(_: Future[T]) -> None:
         nonlocal left
         left -= 1
         if not left and whole.set_running_or_notify_cancel():
             whole.set_result([_result(future) for future in futures])
 
     for future in futures:
-        future.add_done_callback(count)
+        future.add_done_callback(tell)
     if not futures:
         whole.set_result([])
     return whole
