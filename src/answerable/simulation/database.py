@@ -6,8 +6,8 @@ Law: at every statement of an act another program may commit; which one does, th
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import psycopg
@@ -25,20 +25,35 @@ WAITING = "SELECT bytes FROM pending JOIN fact ON fact.id = pending.fact ORDER B
 PATIENCE = "SET lock_timeout = '25ms'"
 
 
+@contextmanager
+def own_database(server: str, mint: Mint | None = None) -> Iterator[str]:
+    """Give the address of an empty database on a server whose user may create one; it is dropped at the end."""
+    name = (mint or RandomMint()).token("rehearsal")
+    _admin(server, f'CREATE DATABASE "{name}"')
+    try:
+        yield conninfo.make_conninfo(server, dbname=name)
+    finally:
+        _admin(server, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+def _admin(server: str, statement: str) -> None:
+    with known_faults(), closing(psycopg.connect(server, autocommit=True)) as admin:
+        admin.execute(statement.encode())
+
+
 class InDatabase(Ground):
     """A record in a database that is made here and dropped at the end."""
 
     grows_later = True
 
-    def __init__(self, dsn: str, mint: Mint | None = None) -> None:
+    def __init__(self, server: str) -> None:
         """Take the address of a server whose user may create databases, and begin an empty record there."""
-        self._server = dsn
-        self._name = (mint or RandomMint()).token("simulation")
-        self._keys = tempfile.TemporaryDirectory()
-        self._admin(f'CREATE DATABASE "{self._name}"')
-        self.dsn = conninfo.make_conninfo(dsn, dbname=self._name)
-        postgres.create_store(self.dsn, keys=Path(self._keys.name), origin=ORIGIN, mark=MARK).close()
-        self._reader = connect(self.dsn)
+        with ExitStack() as begun:
+            self.dsn = begun.enter_context(own_database(server))
+            keys = Path(begun.enter_context(tempfile.TemporaryDirectory()))
+            postgres.create_store(self.dsn, keys=keys, origin=ORIGIN, mark=MARK).close()
+            self._reader = begun.enter_context(closing(connect(self.dsn)))
+            self._ends = begun.pop_all()
 
     def open(self, between: Callable[[str], None] | None = None) -> Store:
         """Open the record once more."""
@@ -51,13 +66,7 @@ class InDatabase(Ground):
 
     def close(self) -> None:
         """Drop the database."""
-        self._reader.close()
-        self._admin(f'DROP DATABASE "{self._name}" WITH (FORCE)')
-        self._keys.cleanup()
-
-    def _admin(self, statement: str) -> None:
-        with known_faults(), closing(psycopg.connect(self._server, autocommit=True)) as admin:
-            admin.execute(statement.encode())
+        self._ends.close()
 
 
 class _Crossed(postgres.PostgresStore):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import shutil
 import signal
 import sys
@@ -14,6 +15,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from types import FrameType
 from typing import Annotated
@@ -23,11 +25,11 @@ from rich.console import Console
 
 from answerable.cli.demo import chapters, closing
 from answerable.cli.demo.asking import Asking
-from answerable.cli.demo.house import ACCOUNT, SMALL, House
+from answerable.cli.demo.house import ACCOUNT, DSN, SMALL, House
 from answerable.cli.demo.processes import Processes
 from answerable.cli.demo.stage import Stage
 from answerable.cli.demo.telling import LEAD, Telling
-from answerable.errors import AnswerableError
+from answerable.errors import AnswerableError, ConfigError
 
 INTERRUPTED = 130
 Once = Annotated[bool, typer.Option("--once", help="End by itself; the last line is one JSON object.")]
@@ -44,16 +46,19 @@ STORY = (
 
 
 def demo(once: Once = False) -> None:
-    """Play the story of one warning on this machine, and leave everything running to be tried."""
+    """Play the story of one warning on this machine, and leave everything running to be tried.
+
+    Where ANSWERABLE_DSN names a PostgreSQL server, the record lies in a database there that ends with the demo.
+    """
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A terminal without these letters shows another sign; it never stops the story.
         sys.stdout.reconfigure(errors="replace")
     console = Console(highlight=False)
     stage = Stage(console, pauses=console.is_terminal and not once)
-    with _ended_by_signals(), _home() as home:
+    with _ended_by_signals(), _database(os.environ.get(DSN)) as environment, _home() as home:
         logs = home / "logs"
         logs.mkdir()
-        processes = Processes(logs, {})
+        processes = Processes(logs, environment)
         try:
             story = _begin(home, processes, stage)
             for chapter in STORY:
@@ -96,6 +101,20 @@ def _end(story: Telling, *, once: bool) -> None:
     stage.command(f"answerable status --config {house.config}")
     stage.say("\nCtrl-C ends all of it and removes its folder.")
     threading.Event().wait()
+
+
+@contextmanager
+def _database(server: str | None) -> Iterator[dict[str, str]]:
+    """Give the environment that names a database of the demo's own, an empty one where no server was named."""
+    if not server:
+        yield {}
+        return
+    try:
+        database = import_module("answerable.simulation.database")
+    except ImportError as error:
+        raise ConfigError("a record in PostgreSQL needs: pip install answerable[postgres]") from error
+    with database.own_database(server) as dsn:
+        yield {DSN: dsn}
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from answerable.core import policy as policies
 from answerable.edge import RandomMint, SystemClock, shift_clock
 from answerable.gateway import stand_in
 
+DSN = "ANSWERABLE_DSN"
 API, WORK, MODEL = "serve", "work", "model"
 ACCOUNT, SECOND_ACCOUNT = "corvin-vale", "cv-evenings"
 ACCOUNT_EMAIL, ACCOUNT_PHONE = "corvin.vale@example.net", "+14155550134"
@@ -32,6 +33,7 @@ CONFIG = """\
 [record]
 path = "record"
 origin = "demo/record"
+{database}
 
 [keys]
 path = "keys"
@@ -114,7 +116,10 @@ class House:
         return self.home / "clock.offset"
 
     def _configuration(self) -> str:
-        text = CONFIG.format(policy=POLICY, api=self.api, gateway=self.gateway.port, model=self.model.port)
+        database = f'dsn_env = "{DSN}"' if DSN in self.processes.environment else ""
+        text = CONFIG.format(
+            policy=POLICY, api=self.api, gateway=self.gateway.port, model=self.model.port, database=database
+        )
         for id_, name, role, duty, superior in STAFF:
             text += PERSON.format(id=id_, name=name, role=role, duty=duty, hash=token_hash(self.tokens[id_]))
             text += f'superior = "{superior}"\n' if superior else ""
