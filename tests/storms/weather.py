@@ -26,7 +26,7 @@ from answerable.errors import AnswerableError, Busy, StoreUnavailable
 from tests.storms.ground import BETWEEN, LEAD, Ground, Process
 
 CLIENTS = 8
-PATIENCE_S = 240.0
+PATIENCE_S = 600.0
 RESENT_S = 0.05
 ACCOUNTS = 150
 

@@ -135,7 +135,7 @@ class PostgresStore(Lists, WithBulk, Record):
             write.execute("COMMIT")
         except psycopg.OperationalError as error:
             if xid is not None:
-                self._write = find_out(self._dsn, xid, error)
+                self._write = find_out(self._dsn, xid, self._group.witness, error)
 
     def _flush(self) -> None:
         """Give out places in the feed, under the lock of its head, which nobody may hold for long."""
@@ -157,7 +157,7 @@ class PostgresStore(Lists, WithBulk, Record):
     def _save(self) -> None:
         self._refuse_undone()
         self._own.execute("SAVEPOINT act")
-        self._group.mark = len(self._group.bumped)
+        self._group.begin_act()
 
     def _release(self) -> None:
         self._refuse_undone()

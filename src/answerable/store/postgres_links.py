@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from enum import Enum, auto
 from threading import RLock
 from time import sleep
 
@@ -16,6 +17,7 @@ from answerable.edge import RandomMint, SystemClock
 from answerable.errors import AnswerableError, Unsure
 from answerable.store.opening import SCHEMA
 from answerable.store.postgres_opening import PgConnection, connect, known_faults
+from answerable.store.rows import Leaf
 from answerable.store.sql_tx import Connection
 
 RENEWED_S, PATIENCE_S = 1.0, 3.0
@@ -26,6 +28,14 @@ _LEAD = """
 INSERT INTO lead VALUES (?, ?, 1, ?) ON CONFLICT (role) DO UPDATE SET holder = excluded.holder, term = lead.term + 1,
   logic = excluded.logic WHERE lead.holder = ? AND lead.term = ? AND lead.logic <= excluded.logic RETURNING term
 """
+
+
+class Fate(Enum):
+    """What became of a transaction whose COMMIT was not answered."""
+
+    KEPT = auto()
+    UNDONE = auto()
+    NOT_KNOWN = auto()
 
 
 class Link:
@@ -64,25 +74,46 @@ class Link:
                 self._connection.close()
 
 
-def find_out(dsn: str, xid: str, error: psycopg.OperationalError) -> PgConnection:
-    """Return a fresh connection where a commit holds whose answer was lost.
+def find_out(dsn: str, xid: str, witness: Leaf | None, error: psycopg.OperationalError) -> PgConnection:
+    """Return a fresh connection where a commit holds whose answer was lost; `witness` is a fact that it wrote.
 
     Raise the error where it does not hold, `Unsure` where nobody can tell.
     """
     clock = SystemClock()
     until = clock.monotonic() + RESOLVE_S
     while clock.monotonic() < until:
-        status = None
+        found = None
         with suppress(AnswerableError, psycopg.Error):
             fresh = connect(dsn)
-            (status,) = fresh.execute("SELECT pg_xact_status(?::xid8)", (xid,)).fetchone()
-        if status == "committed":
-            return fresh
-        if status == "aborted":
+            found = _fate(fresh, xid, witness)
+            if found is Fate.KEPT:
+                return fresh
+            fresh.close()
+        if found is Fate.UNDONE:
             raise error
+        if found is Fate.NOT_KNOWN:
+            break
         # Out of reach, or the server has not yet seen that its client is gone.
         sleep(AGAIN_S)
     raise Unsure from error
+
+
+def _fate(fresh: PgConnection, xid: str, witness: Leaf | None) -> Fate | None:
+    """Return what became of a transaction, None while it is under way."""
+    try:
+        (status,) = fresh.execute("SELECT pg_xact_status(?::xid8)", (xid,)).fetchone()
+    except psycopg.errors.InvalidParameterValue:
+        return Fate.UNDONE  # a server that crashed has no memory of ever having begun it
+    if status == "in progress":
+        return None
+    if status == "aborted":
+        return Fate.UNDONE
+    # A server that crashed gives the numbers out again that it had not written down: another's commit may bear ours.
+    if witness is None:
+        return Fate.NOT_KNOWN
+    asked = "SELECT 1 FROM fact WHERE stream = ? AND seq = ? AND bytes = ?"
+    is_kept = fresh.execute(asked, (witness.stream, witness.seq, witness.data)).fetchone() is not None
+    return Fate.KEPT if is_kept else Fate.UNDONE
 
 
 class Leads:

@@ -59,10 +59,18 @@ class Group:
     high_water: int | None = None
     sealed: int | None = None
     effects: tuple[int, list[int]] | None = None
+    # A fact of this transaction, by which it is found out later whether it holds.
+    witness: Leaf | None = None
+    before: Leaf | None = None
+
+    def begin_act(self) -> None:
+        """Note what stands as an act begins."""
+        self.mark, self.before = len(self.bumped), self.witness
 
     def forget(self) -> None:
         """Forget what an act that was undone has read and written."""
         del self.bumped[self.mark :]
+        self.witness = self.before
         self.high_water = self.sealed = self.effects = None
 
 
@@ -123,6 +131,7 @@ class PgTx(PgReading, SqlTx, Act):
         releasing = {(one.stream, one.seq) for one in delta.releasing}
         columns = zip(*(_fact(leaf, (leaf.stream, leaf.seq) in releasing) for leaf in delta.leaves), strict=True)
         self._run(_PUT_FACTS, [list(column) for column in columns])
+        self._group.witness = delta.leaves[-1]
         if delta.effects:
             self._refuse_uncounted()
         self._write_tables(delta)

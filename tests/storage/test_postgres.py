@@ -1,0 +1,371 @@
+"""What only the PostgreSQL store can break: lost answers to commits, stopped writers, leases, dark lines."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from answerable.app import Answerable
+from answerable.core import facts as f
+from answerable.core.facts import SubjectId
+from answerable.errors import Busy, StoreUnavailable, Unsure
+from answerable.store import postgres_links, postgres_opening
+from answerable.store.opening import SCHEMA
+from answerable.store.postgres import PostgresStore, create_store, open_store
+from answerable.store.postgres_opening import PgConnection
+from answerable.work import writer
+from tests.core.builders import SECOND, SUBJECT
+from tests.postgres import database, own_server
+from tests.storage.conftest import OpenPostgres
+from tests.storage.worlds import MARK, a_stored_world, assert_sound
+from tests.storms.proxy import Line
+from tests.work.memory import InMemory, a_flag, a_notice, in_memory
+
+WAITED_S = 20
+
+
+@pytest.fixture
+def line(tmp_path: Path) -> Iterator[Line]:
+    """Lay a line to an empty database."""
+    with database() as dsn:
+        found = Line(dsn)
+        yield found
+        found.close()
+
+
+@pytest.fixture
+def behind(line: Line, tmp_path: Path) -> Iterator[InMemory]:
+    """Give a house whose record lies behind the line."""
+    keys = tmp_path / "keys"
+    keys.mkdir()
+    store = create_store(line.dsn, keys=keys, origin="record/test", mark=MARK)
+    yield in_memory(tmp_path, store)
+    store.close()
+
+
+def told(house: InMemory, *verbs: Any) -> list[Future[Any]]:
+    """Run verbs as one group and return what each caller was told."""
+    jobs = [writer._Job(verb, Future()) for verb in verbs]
+    writer.perform(house.answerable, jobs)
+    return [job.future for job in jobs]
+
+
+def warn(key: str) -> Any:
+    """Return the verb that gives notice."""
+    return lambda answerable: answerable.receive_notice(a_notice(key, f"user-{key}"))
+
+
+def notices(house: InMemory) -> int:
+    """Return how many notices are in the record, after it was found sound."""
+    assert_sound(house.store)
+    return sum(isinstance(one.fact, f.NoticeReceived) for one in house.store.all_recorded())
+
+
+# --- the answer to a COMMIT
+
+
+def test_a_commit_that_never_arrived_is_told_as_none(line: Line, behind: InMemory) -> None:
+    """The connection ends before COMMIT reaches the server: nothing is kept, and an act alone says so."""
+    line.lose.append("before")
+    with pytest.raises(StoreUnavailable) as raised:
+        behind.warn("n1")
+    assert line.lost.is_set() and not isinstance(raised.value, Unsure)
+    assert notices(behind) == 0
+    assert not behind.warn("n1").again
+
+
+def test_a_group_whose_commit_never_arrived_is_done_alone(line: Line, behind: InMemory) -> None:
+    """The writer does each of the group by itself, and everybody is told of what is kept."""
+    line.lose.append("before")
+    one, two = told(behind, warn("n1"), warn("n2"))
+    assert line.lost.is_set()
+    assert not one.result().again and not two.result().again
+    assert notices(behind) == 2
+
+
+def test_a_commit_whose_answer_was_lost_is_found_out(line: Line, behind: InMemory) -> None:
+    """It is durable before the connection ends: the caller is told of success, and nothing is done twice."""
+    line.lose.append("after")
+    taken = behind.warn("n1")
+    assert line.lost.is_set()
+    again = behind.warn("n1")
+    assert (again.id, again.again) == (taken.id, True)
+    line.lose.append("after")
+    line.lost.clear()
+    one, two = told(behind, warn("n2"), warn("n3"))
+    assert line.lost.is_set()
+    assert not one.result().again and not two.result().again
+    assert notices(behind) == 3
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_where_nobody_can_tell_nobody_is_told_anything_else(
+    line: Line, behind: InMemory, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    """With the server out of reach as well the group is not run again; who sends again gets one answer (L17)."""
+    monkeypatch.setattr(postgres_links, "RESOLVE_S", 0.5)
+    runs = []
+
+    def count(_: Answerable) -> None:
+        runs.append(1)
+
+    line.lose += [moment, "for good"]
+    futures = told(behind, warn("n1"), count, warn("n2"))
+    assert all(isinstance(future.exception(), Unsure) for future in futures)
+    assert runs == [1]
+    line.lose.clear()
+    line.mend()
+    first, second = behind.warn("n1"), behind.warn("n1")
+    assert (first.id, second.again) == (second.id, True)
+    assert first.again == (moment == "after")
+    behind.warn("n2")
+    assert notices(behind) == 2
+
+
+def test_a_commit_still_under_way_is_waited_for(postgres: OpenPostgres, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As long as the server has not ended the transaction its fate is open, and nothing is told of it."""
+    one, other = postgres(), postgres()
+    a_stored_world(one)
+    seen: list[str] = []
+    with pytest.raises(Busy), one.act() as tx:  # noqa: PT012
+        tx.remember("test", "key", b"answer")
+        (xid,) = one._own.execute("SELECT pg_current_xact_id()::text").fetchone()
+        mine = one._own
+
+        def wait(_: float) -> None:
+            seen.append(xid)
+            mine.execute("ROLLBACK")
+
+        monkeypatch.setattr(postgres_links, "sleep", wait)
+        with pytest.raises(psycopg.OperationalError, match="lost"):
+            postgres_links.find_out(other._dsn, xid, None, psycopg.OperationalError("lost"))
+        raise Busy
+    assert seen == [xid]
+
+
+@dataclass
+class Crashed:
+    """A house whose server crashes at its next COMMIT, and gives the number of that transaction out again."""
+
+    house: InMemory
+    numbers: list[str]
+
+
+@pytest.fixture
+def crashed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Crashed]:
+    """Give a house with a server of its own."""
+    keys, run, numbers = tmp_path / "keys", PgConnection.execute, list[str]()
+    keys.mkdir()
+    with own_server("-c wal_writer_delay=10s") as server:
+        house = in_memory(tmp_path, create_store(server.dsn(), keys=keys, origin="record/test", mark=MARK))
+        other = open_store(server.dsn(), keys=keys, origin="record/test", mark=MARK)
+
+        def crash(connection: PgConnection, asked: str, values: object = (), /) -> Any:
+            if asked == "COMMIT" and not numbers:
+                numbers.append(number(connection))
+                os.kill(connection.raw.info.backend_pid, signal.SIGKILL)
+                until_it_writes(other, numbers)
+            return run(connection, asked, values)
+
+        monkeypatch.setattr(PgConnection, "execute", crash)
+        yield Crashed(house, numbers)
+        house.store.close()
+        other.close()
+
+
+def test_a_number_given_out_again_deceives_nobody(crashed: Crashed) -> None:
+    """What was not written down at the crash is undone, though another's commit bears its number now (L17)."""
+    with pytest.raises(StoreUnavailable) as raised:
+        crashed.house.warn("n1")
+    assert crashed.numbers[0] in crashed.numbers[1:]  # else the server has not done what this is about
+    assert not isinstance(raised.value, Unsure)
+    assert not crashed.house.warn("n1").again
+    assert notices(crashed.house) == 1
+
+
+def test_who_trusts_the_number_alone_is_deceived(crashed: Crashed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The test above can fail: the server says `committed`, and the notice is nowhere."""
+
+    def trusting(fresh: PgConnection, xid: str, _: object) -> object:
+        (status,) = fresh.execute("SELECT pg_xact_status(?::xid8)", (xid,)).fetchone()
+        return postgres_links.Fate.KEPT if status == "committed" else None
+
+    monkeypatch.setattr(postgres_links, "_fate", trusting)
+    assert crashed.house.warn("n1").id
+    assert notices(crashed.house) == 0
+
+
+def number(connection: PgConnection) -> str:
+    """Return the number of the transaction that is open."""
+    return str(connection.raw.execute("SELECT pg_current_xact_id()::text").fetchone()[0])  # type: ignore[index]
+
+
+def until_it_writes(store: PostgresStore, numbers: list[str]) -> None:
+    """Write as soon as the server is back, and note the numbers that it gives for it."""
+    until = time.monotonic() + WAITED_S
+    while len(numbers) < 4:
+        assert time.monotonic() < until
+        with suppress(StoreUnavailable), store.act() as tx:
+            tx.remember("test", f"key-{len(numbers)}", b"another")
+            numbers.append(number(store._own))
+        time.sleep(0.02)
+
+
+# --- who stops, and who waits
+
+
+def test_a_stopped_writer_keeps_others_out_for_as_long_as_its_session(
+    postgres: OpenPostgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever stands still in the middle of an act is undone by the server; nothing of it is kept when it goes on."""
+    monkeypatch.setattr(postgres_opening, "SESSION", postgres_opening.SESSION.replace("'15s'", "'700ms'"))
+    stopped, other = postgres(), postgres()
+    world = a_stored_world(other).with_flag()
+    entered, go_on = threading.Event(), threading.Event()
+    faults: list[BaseException] = []
+
+    def stand_still() -> None:
+        try:
+            with stopped.act() as tx:
+                tx.files([SUBJECT])
+                tx.remember("test", "key", b"never")
+                entered.set()
+                go_on.wait(WAITED_S)
+                tx.remember("test", "other", b"never")
+        except BaseException as error:  # noqa: BLE001 - looked at below
+            faults.append(error)
+
+    thread = threading.Thread(target=stand_still)
+    thread.start()
+    assert entered.wait(WAITED_S)
+    began = time.monotonic()
+    with other.act() as tx:  # about somebody else: at once
+        tx.files([SubjectId("su_elsewhere")])
+    elsewhere = time.monotonic() - began
+    world.with_flag()  # about the same account: once the session is ended
+    waited = time.monotonic() - began
+    go_on.set()
+    thread.join(WAITED_S)
+    assert elsewhere < waited and waited > 0.3
+    assert [type(one) for one in faults] == [StoreUnavailable]
+    with other.act() as tx:
+        assert tx.remembered("test", "key") is None and tx.remembered("test", "other") is None
+    with stopped.act() as tx:  # and it goes on as if nothing had been
+        tx.files([SUBJECT])
+    assert_sound(stopped)
+
+
+def test_who_holds_anything_never_waits(postgres: OpenPostgres) -> None:
+    """The second act of a group meets somebody and is told so at once, and the first one is kept."""
+    one, other = postgres(), postgres()
+    a_stored_world(one)
+    with other.act() as theirs:
+        theirs.files([SECOND])
+        began = time.monotonic()
+        with one.batch():
+            with one.act() as tx:
+                tx.files([SUBJECT])
+                tx.remember("test", "kept", b"yes")
+            with pytest.raises(Busy), one.act() as tx:
+                tx.files([SECOND])
+        assert time.monotonic() - began < 3
+    with one.act() as tx:
+        assert tx.remembered("test", "kept") == b"yes"
+
+
+# --- who leads
+
+
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let leases be short."""
+    monkeypatch.setattr(postgres_links, "RENEWED_S", 0.1)
+    monkeypatch.setattr(postgres_links, "PATIENCE_S", 0.4)
+
+
+def leading(stores: list[PostgresStore]) -> list[int]:
+    """Return which of these lead, each asked once."""
+    return [number for number, store in enumerate(stores) if store.leads("test")]
+
+
+def until_leads(stores: list[PostgresStore]) -> float:
+    """Ask until one leads, and return how long that took."""
+    began = time.monotonic()
+    while not leading(stores):
+        assert time.monotonic() - began < WAITED_S
+        time.sleep(0.02)
+    return time.monotonic() - began
+
+
+@pytest.mark.usefixtures("hurried")
+def test_one_of_four_leads_and_is_followed_when_it_falls_silent(postgres: OpenPostgres) -> None:
+    """One leads; silent, it is followed by another and by one alone; when it comes back it leads no more."""
+    four = [postgres() for _ in range(4)]
+    for _ in range(10):
+        assert leading(four) == [0]
+        time.sleep(0.06)
+    took = until_leads(four[1:])
+    assert 0.15 < took < 5
+    ahead = leading(four[1:])
+    assert len(ahead) == 1
+    time.sleep(0.15)
+    assert not four[0].leads("test")  # its lease was renewed by nobody, and the term has moved on
+    assert leading(four[1:]) == ahead
+
+
+@pytest.mark.usefixtures("hurried")
+def test_who_ends_is_followed_at_once(postgres: OpenPostgres) -> None:
+    """A leader that ends as it should leaves nobody waiting for its lease."""
+    one, other = postgres(), postgres()
+    assert one.leads("test") and not other.leads("test")
+    one.close()
+    assert other.leads("test")
+
+
+@pytest.mark.usefixtures("hurried")
+def test_an_older_program_never_leads(postgres: OpenPostgres, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once a newer one has led, one that knows less stands by for ever, though nobody else is there."""
+    newer, older = postgres(), postgres()
+    monkeypatch.setattr(postgres_links, "SCHEMA", SCHEMA + 1)
+    assert newer.leads("test")
+    monkeypatch.undo()
+    monkeypatch.setattr(postgres_links, "PATIENCE_S", 0.1)
+    until = time.monotonic() + 0.6
+    while time.monotonic() < until:
+        assert not older.leads("test")
+        time.sleep(0.05)
+
+
+# --- lines that go dark
+
+
+def test_a_dark_line_is_given_up_and_used_again_once_it_is_back(line: Line, behind: InMemory) -> None:
+    """Where no packet comes back the caller hears so in seconds; afterwards the same store goes on by itself."""
+    behind.warn("n1")
+    line.darken()
+    began = time.monotonic()
+    with pytest.raises(StoreUnavailable):
+        behind.warn("n2")
+    assert time.monotonic() - began < WAITED_S
+    line.mend()
+    assert not behind.warn("n2").again
+    line.cut()
+    with pytest.raises(StoreUnavailable):
+        behind.flag("s1")
+    line.mend()
+    assert behind.flag("s1").case
+    assert behind.answerable.raise_signal(a_flag("s1")).again
+    assert notices(behind) == 2
+
+
