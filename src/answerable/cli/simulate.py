@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from enum import StrEnum
-from importlib import import_module, resources
+from importlib import resources
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated
@@ -90,12 +90,9 @@ def _database(dsn: str) -> Ground:
     if not dsn:
         hint = f"set {DSN} to the address of a server where its user may create a database"
         raise ConfigError("no PostgreSQL was named", hint=hint)
-    try:
-        database = import_module("answerable.simulation.database")
-    except ImportError as error:
-        raise ConfigError("a record in PostgreSQL needs: pip install answerable[postgres]") from error
-    ground: Ground = database.InDatabase(dsn)
-    return ground
+    from answerable.simulation.database import InDatabase  # noqa: PLC0415 - its parts may not be installed
+
+    return InDatabase(dsn)
 
 
 def _text(policy: str) -> str:

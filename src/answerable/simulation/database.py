@@ -10,15 +10,19 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
-import psycopg
-from psycopg import conninfo
-
 from answerable.edge import Mint, RandomMint
+from answerable.errors import ConfigError
 from answerable.simulation.grounds import MARK, ORIGIN, Ground
 from answerable.store import postgres
 from answerable.store.postgres_opening import PgConnection, connect, known_faults
 from answerable.store.protocol import Store
 from answerable.store.sql_tx import Cursor
+
+try:
+    import psycopg
+    from psycopg import conninfo
+except ImportError as error:  # pragma: no cover - the tests have it
+    raise ConfigError("a record in PostgreSQL needs: pip install answerable[postgres]") from error
 
 WAITING = "SELECT bytes FROM pending JOIN fact ON fact.id = pending.fact ORDER BY fact.id"
 # Whoever waits here waits for somebody who goes on only once it has given up.

@@ -15,7 +15,6 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import import_module
 from pathlib import Path
 from types import FrameType
 from typing import Annotated
@@ -29,7 +28,7 @@ from answerable.cli.demo.house import ACCOUNT, DSN, SMALL, House
 from answerable.cli.demo.processes import Processes
 from answerable.cli.demo.stage import Stage
 from answerable.cli.demo.telling import LEAD, Telling
-from answerable.errors import AnswerableError, ConfigError
+from answerable.errors import AnswerableError
 
 INTERRUPTED = 130
 Once = Annotated[bool, typer.Option("--once", help="End by itself; the last line is one JSON object.")]
@@ -109,11 +108,9 @@ def _database(server: str | None) -> Iterator[dict[str, str]]:
     if not server:
         yield {}
         return
-    try:
-        database = import_module("answerable.simulation.database")
-    except ImportError as error:
-        raise ConfigError("a record in PostgreSQL needs: pip install answerable[postgres]") from error
-    with database.own_database(server) as dsn:
+    from answerable.simulation.database import own_database  # noqa: PLC0415 - its parts may not be installed
+
+    with own_database(server) as dsn:
         yield {DSN: dsn}
 
 
