@@ -163,13 +163,15 @@ def test_many_as_one(tmp_path: Path) -> None:
 
 
 def test_who_comes_alone_passes_the_many(tmp_path: Path) -> None:
-    """A verb by itself is in the next transaction, and the many go on after it, in order."""
+    """A verb by itself is in the next transaction, with few of the many, which go on after it in order."""
     writer, order, go = paused(tmp_path)
     many = writer.submit_all([noted(order, number) for number in range(3 * module.BATCH_MAX)])
-    writer.submit(noted(order, "alone"))
+    writer.submit(noted(order, "alone")).add_done_callback(lambda _: order.append("told"))
     go.set()
     assert len(many.result(20)) == 3 * module.BATCH_MAX
     writer.close()
+    assert order.index("told") == 1 + module.MANY_MAX
+    order.remove("told")
     assert order == ["alone", *range(3 * module.BATCH_MAX)]
 
 

@@ -25,6 +25,8 @@ Verb = Callable[[Answerable], T]
 
 QUEUE_MAX = 10_000
 BATCH_MAX = 128
+MANY_MAX = 32
+"""Of what came as one, in one transaction: whoever comes alone meanwhile waits for no more than these."""
 TRIES_MAX = 5
 BUSY_S = 0.02
 FAILS_MAX = 2
@@ -52,6 +54,11 @@ class _Waiting:
     turn: float
     number: int
     jobs: list[_Job[Any]] = field(compare=False)
+
+    @property
+    def is_alone(self) -> bool:
+        """Tell whether it came by itself."""
+        return self.turn == self.number
 
 
 class Writer:
@@ -129,13 +136,15 @@ class Writer:
 
     def _gather(self) -> list[_Job[Any]] | None:
         """Return the next jobs, at least one, or None at the end; of many that came as one, what there is room for."""
-        waiting, jobs = self._jobs.get(), list[_Job[Any]]()
+        waiting, jobs, many = self._jobs.get(), list[_Job[Any]](), 0
         while waiting.jobs:
-            room = BATCH_MAX - len(jobs)
-            jobs += waiting.jobs[:room]
-            if waiting.jobs[room:]:
-                self._jobs.put(replace(waiting, jobs=waiting.jobs[room:]))
-            if len(jobs) == BATCH_MAX:
+            room = BATCH_MAX if waiting.is_alone else MANY_MAX - many
+            taken, rest = waiting.jobs[:room], waiting.jobs[room:]
+            jobs += taken
+            many += 0 if waiting.is_alone else len(taken)
+            if rest:
+                self._jobs.put(replace(waiting, jobs=rest))
+            if rest or len(jobs) >= BATCH_MAX:
                 return jobs
             try:
                 waiting = self._jobs.get_nowait()
