@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from importlib import import_module
 from pathlib import Path
 from typing import Protocol
 
@@ -59,19 +58,21 @@ class Place:
     def of_database(cls, dsn: str) -> Place:
         """Return the place of a record in PostgreSQL. Raise `ConfigError` where its parts are not installed."""
         try:
-            opening = import_module("answerable.store.postgres_opening")
-            postgres = import_module("answerable.store.postgres")
-            inspecting = import_module("answerable.store.postgres_inspecting")
-            rebuilding = import_module("answerable.store.postgres_rebuilding")
-            copying = import_module("answerable.store.postgres_copying")
+            from answerable.store import (  # noqa: PLC0415 - whoever has no database has not its parts either
+                postgres,
+                postgres_copying,
+                postgres_inspecting,
+                postgres_opening,
+                postgres_rebuilding,
+            )
         except ImportError as error:
             raise ConfigError("a record in PostgreSQL needs: pip install answerable[postgres]") from error
         return cls(
             where=dsn,
-            is_begun=partial(opening.is_begun, dsn),
+            is_begun=partial(postgres_opening.is_begun, dsn),
             create=partial(postgres.create_store, dsn),
             open=partial(postgres.open_store, dsn),
-            inspect=partial(inspecting.PgInspection, dsn),
-            tables=partial(rebuilding.PgTables, dsn),
-            side=partial(copying.PgSide, dsn),
+            inspect=partial(postgres_inspecting.PgInspection, dsn),
+            tables=partial(postgres_rebuilding.PgTables, dsn),
+            side=partial(postgres_copying.PgSide, dsn),
         )
