@@ -13,7 +13,7 @@ from answerable.simulation.chance import Chance
 if TYPE_CHECKING:
     from answerable.simulation.world import World
 
-OFTEN = 0.02
+OFTEN = 0.012
 MOMENT = timedelta(microseconds=1)
 
 

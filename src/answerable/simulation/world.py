@@ -9,7 +9,6 @@ from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from heapq import heappop, heappush
-from typing import TypeVar
 
 from answerable.app import AccountIn, Identifier, IdentifierKind, NoticeIn, SignalIn, Taken
 from answerable.core import facts as f
@@ -20,6 +19,7 @@ from answerable.simulation.crossing import Crossing
 from answerable.simulation.desk import Desk
 from answerable.simulation.faults import Faults
 from answerable.simulation.grounds import Ground
+from answerable.simulation.groups import Groups
 from answerable.simulation.house import House
 from answerable.simulation.laws import Law
 from answerable.simulation.outside import History, Mail
@@ -33,8 +33,6 @@ MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 AGAIN = 10 * MINUTE
 FLUSH = 4 * DAY
 SERVERS = 2
-HAZARD_WORDS = {hazard: hazard.value for hazard in f.Hazard}
-T = TypeVar("T")
 
 
 class World:
@@ -66,7 +64,7 @@ class World:
         self._confirm: set[str] = set()
         self._users, self._comes, self._roads = Chance(seed, 1), Chance(seed, 2), Chance(seed, 3)
         self._words = words(seed)
-        self.faults = Faults(self, Chance(seed, 4))
+        self.faults, self.groups = Faults(self, Chance(seed, 4)), Groups(self, Chance(seed, 7))
         self._desks: list[Desk] = []
         self._seed, self._then = seed, then
 
@@ -104,9 +102,9 @@ class World:
         self.after(HOUR, self._sweep)
         self.after(FLUSH, self._flush)
         self.faults.begin()
+        self.groups.begin()
         self.crossing.begin(self)
-        then = self._then
-        if then is not None:
+        if (then := self._then) is not None:
             self.after(30 * DAY, lambda: self._adopt(then))
 
     # --- time
@@ -136,18 +134,11 @@ class World:
         house = self.house
         found = [
             self._signal, self._notice, self._cross, self._second_account, self._confirm_notice, self._confirm_link,
-            self._take_back, house.seal, *(desk.work for desk in self._desks),
+            self._take_back, house.seal, self.groups.come, *(desk.work for desk in self._desks),
         ]  # fmt: skip
         if not house.worker.store.is_writing:
             found += [self.tick, self._look]
-        for site in house.sites:
-            if site.is_connected and house.may_hear(site):
-                found.append(partial(self._hears, site))
-        return found
-
-    def _hears(self, site: Site) -> None:
-        site.send()
-        site.arrive()
+        return found + [site.hear for site in house.sites if site.is_connected and house.may_hear(site)]
 
     def _follow_up(self) -> None:
         """After any event: seal soon, and let the feed carry what is new to each gate, late."""
@@ -233,6 +224,10 @@ class World:
     # --- who warns
 
     def _signal(self) -> None:
+        self.give_flag(*self.flag())
+
+    def flag(self) -> tuple[SignalIn, User]:
+        """Return a flag that nobody has seen yet, and whom it is about."""
         about = self._comes.pick(self.people.dangerous if self._comes.happens(0.75) else self.people.harmless)
         hazard = about.hazard if about.is_dangerous else self._comes.pick(tuple(f.Hazard))
         kind = self._comes.pick((f.SignalKind.FLAG, f.SignalKind.FLAG, f.SignalKind.RULE, f.SignalKind.TRAJECTORY))
@@ -241,7 +236,7 @@ class World:
             source="classifier-1",
             model="m",
             version="1",
-            label=HAZARD_WORDS[hazard],
+            label=hazard.value,
             hazard=hazard,
             user=about.account,
             score=round(self._comes.between(0.5, 1.0), 3),
@@ -249,6 +244,11 @@ class World:
             evidence="What was written.",
             kind=kind,
         )
+        self.given.add(came.id)
+        return came, about
+
+    def give_flag(self, came: SignalIn, about: User) -> None:
+        """Give a flag in until it is taken."""
         self._give(came.id, f"signal {about.account}", lambda: self.house.app.raise_signal(came), about)
 
     def _notice(self) -> None:
@@ -304,12 +304,16 @@ class World:
         if taken is None:
             self.after(AGAIN, lambda: self._give(key, name, verb, about))
             return
+        self.took(key, taken, about)
+        if self._comes.happens(0.1):
+            self.after(self._comes.span(MINUTE, DAY), lambda: self._give(key, name, verb, about))
+
+    def took(self, key: str, taken: Taken, about: User) -> None:
+        """Check what was answered to something that was given in (L17)."""
         about.subject = self.house.witness.cases[taken.case or ""].subject
         self._confirm.add(about.subject)
         kept = taken.id in self.house.witness.intake and self.taken.setdefault(key, taken.id) == taken.id
         self.house.checks.that(Law.L17, kept, f"{key} was taken as {taken.id} and is not in the record under it alone")
-        if self._comes.happens(0.1):
-            self.after(self._comes.span(MINUTE, DAY), lambda: self._give(key, name, verb, about))
 
     def _enter(self, user: User, came: AccountIn) -> None:
         taken = self.house.act(f"account {user.account}", lambda: self.house.app.see_account(came))
