@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from answerable.app.checking import Check
@@ -26,7 +27,13 @@ from answerable.work.checking import EVERY_S, Checking, check_step, watchers
 from answerable.work.outbox import deliver
 from answerable.work.signs import CHECK, last_check
 from tests.app.kept import SqliteKept, begin
+from tests.postgres import database
 from tests.work.memory import InMemory
+
+CUT = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE datname = current_database() AND application_name = 'answerable'
+"""
 
 
 class Worker:
@@ -115,6 +122,42 @@ def test_a_pass_that_breaks_off_is_begun_again_in_its_time(tmp_path: Path) -> No
     assert checking._check is None
     assert checking.step() is False  # its time has not come again
     assert last_check(worker.house.store) is None
+
+
+def test_a_record_in_postgresql_is_checked_as_well(tmp_path: Path) -> None:
+    """Sound, it is noted; altered, two people hear of it; a server out of reach breaks the pass off, unpaged."""
+    with database() as dsn:
+        house, kept = begin(tmp_path, dsn)
+        house.warn("one")
+        house.answerable.seal()
+        house.warn("waits")
+        checks: list[Check] = []
+
+        def begin_one() -> Check:
+            checks.append(Check(kept.inspection(), kept.trusted))
+            return checks[-1]
+
+        checking = Checking(house.answerable, begin_one)
+        for wanted in ("VERIFIED", "FAILED"):
+            checking._next_at = 0
+            while not checks or checking._check is not None:
+                checking.step()
+            checks.clear()
+            found = last_check(house.store)
+            assert found is not None
+            assert found.verdict == wanted, found
+            with psycopg.connect(dsn) as admin:
+                admin.execute("DELETE FROM answerable.gate_alias")
+        posted = {one.outgoing.body.get("to") for one in house.store.claim(house.clock.now(), house.clock.now(), 1000)}
+        assert {"lead-1", "partner-1"} <= posted
+        checking._next_at = 0
+        checking.step()
+        with psycopg.connect(dsn, autocommit=True) as admin:
+            admin.execute(CUT)
+        with pytest.raises(StoreUnavailable):
+            checking.step()
+        assert checking._check is None
+        house.store.close()
 
 
 def test_a_roster_that_cannot_be_read_still_gets_a_letter_out(tmp_path: Path) -> None:

@@ -151,6 +151,8 @@ class Subjects:
         except NewerVersion as error:
             self.found.skip(f"{name}: {error}")
         except (AnswerableError, AssertionError, LookupError) as error:
+            if self.inspection.is_lost:
+                raise
             # The entries are there and cannot be folded: one is missing, doubled or changed.
             self.found.bad(f"{name}: its facts cannot be put together: {error}")
 

@@ -70,6 +70,11 @@ class Inspection(ABC):
 
     # --- what a kind of database has to offer
 
+    @property
+    def is_lost(self) -> bool:
+        """Tell whether the database is out of reach: what is not read then is no fault of the record."""
+        return False
+
     @abstractmethod
     def close(self) -> None:
         """Close the connection."""

@@ -80,6 +80,11 @@ class PgInspection(Inspection):
         with known_faults():
             self._connection.execute("SET default_transaction_read_only = on")
 
+    @property
+    def is_lost(self) -> bool:
+        """Tell whether the connection is gone."""
+        return not self._connection.is_open
+
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
