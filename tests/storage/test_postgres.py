@@ -17,12 +17,15 @@ import psycopg
 import pytest
 
 from answerable.app import Answerable
+from answerable.app.checking import Check, Trusted
 from answerable.core import facts as f
 from answerable.core.facts import SubjectId
 from answerable.errors import Busy, StoreUnavailable, Unsure
+from answerable.ports.signer import LocalSigner
 from answerable.store import postgres_links, postgres_opening
 from answerable.store.opening import SCHEMA
 from answerable.store.postgres import PostgresStore, create_store, open_store
+from answerable.store.postgres_inspecting import PgInspection
 from answerable.store.postgres_opening import PgConnection
 from answerable.work import writer
 from tests.core.builders import SECOND, SUBJECT
@@ -369,3 +372,27 @@ def test_a_dark_line_is_given_up_and_used_again_once_it_is_back(line: Line, behi
     assert notices(behind) == 2
 
 
+
+
+def test_a_line_that_is_cut_is_no_altered_record(line: Line, behind: InMemory) -> None:
+    """A check that loses the database on its way has not checked all; it accuses nobody."""
+    behind.warn("n1")
+    behind.answerable.seal()
+    signer = behind.answerable.signer
+    assert isinstance(signer, LocalSigner)
+    trusted = Trusted(
+        origin="record/test", vkey=signer.vkey, index=behind.answerable.intake.index, signed=signer.signed_last(),
+        now=behind.clock.now,
+    )  # fmt: skip
+    check = Check(PgInspection(line.dsn), trusted)
+    slices = check.slices()
+    next(slices)
+    line.cut()
+    assert list(slices) == []
+    checked = check.result()
+    check.inspection.close()
+    line.mend()
+    assert checked.verdict == "NOT CHECKED" and checked.first is None
+    whole = Check(PgInspection(line.dsn), trusted)
+    assert whole.run().verdict == "VERIFIED"
+    whole.inspection.close()

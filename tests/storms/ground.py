@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -24,7 +24,17 @@ from answerable.app import Answerable, ProposalIn, SignalIn, Taken
 from answerable.app.genesis import adopt
 from answerable.cli.wiring import House, open_house
 from answerable.config import init_config, load
-from answerable.core.facts import CaseId, Hazard, LoweringKind, Outcome, ProposalId, Refused, SignalId, StaffId
+from answerable.core.facts import (
+    CaseId,
+    DefaultArmed,
+    Hazard,
+    LoweringKind,
+    Outcome,
+    ProposalId,
+    Refused,
+    SignalId,
+    StaffId,
+)
 from answerable.edge import ManualClock, RandomMint, SystemClock, shift_clock
 from answerable.errors import StoreUnavailable
 from answerable_gate import Level, Standing
@@ -34,7 +44,6 @@ FORKED = multiprocessing.get_context("forkserver")
 FORKED.set_forkserver_preload(["answerable.cli", "answerable.store.postgres"])
 DSN = "ANSWERABLE_STORM_DSN"
 LEAD, PARTNER = StaffId("lead-1"), StaffId("partner-1")
-DUE_AFTER = timedelta(days=7)
 BETWEEN = timedelta(minutes=1)
 PREPARED_AT_ONCE = 100
 
@@ -47,7 +56,7 @@ class Ground:
     tokens: dict[str, str]
     port: int
     environment: dict[str, str]
-    dues: int = 0
+    dues: list[datetime] = field(default_factory=list)
     lifts: list[tuple[CaseId, ProposalId]] = field(default_factory=list)
 
     @property
@@ -68,6 +77,10 @@ class Ground:
     def forward(self, by: timedelta) -> None:
         """Let time pass for every process."""
         shift_clock(self.home / "clock.offset", Decimal(by // timedelta(seconds=1)))
+
+    def forward_to(self, at: datetime) -> None:
+        """Let time pass for every process until a moment, unless it is over."""
+        self.forward(max(at - SystemClock(self.home / "clock.offset").now(), timedelta(0)))
 
     def spawn(self, roles: str) -> Process:
         """Start the program; SIGUSR1 lets it die at one of the next statements of its transactions."""
@@ -154,10 +167,12 @@ def prepare(ground: Ground, *, dues: int, lifts: int) -> None:
         for number in range(lifts):
             ground.lifts.append(_signed(desk, desk.raise_signal(_flag(f"lift-{number}", Hazard.MASS_CASUALTY))))
         desk.seal()
+        armed = [one.fact for one in house.store.all_recorded() if isinstance(one.fact, DefaultArmed)]
+        ground.dues = sorted(one.due for one in armed[:dues])
     finally:
         house.close()
-    ground.dues = dues
-    ground.forward(DUE_AFTER - BETWEEN)
+    # Who is flagged at night has longer: when they fall due is read, not worked out. Lifts have cooled off by then.
+    ground.forward_to(ground.dues[0] - BETWEEN if dues else clock.now() + timedelta(days=7))
 
 
 def _flag(user: str, hazard: Hazard) -> SignalIn:

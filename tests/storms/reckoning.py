@@ -95,8 +95,8 @@ def what_was_due_came_once(ground: Ground, desk: Answerable, recorded: list[f.Re
     assert {one.fact.item for one in held if one.fell} == set(fired)
     assert [one for one in held if one.item.effective <= now and one.is_live and not one.fell
             and isinstance(one.fact, f.DefaultArmed)] == []  # fmt: skip
-    first = [one.fact for one in recorded if isinstance(one.fact, f.DefaultArmed)][: ground.dues]
-    assert len(first) == ground.dues
+    first = [one.fact for one in recorded if isinstance(one.fact, f.DefaultArmed)][: len(ground.dues)]
+    assert len(first) == len(ground.dues)
     # A notice about the account may have put a stricter one in its place; nothing else may.
     warned = {one.fact.subject for one in recorded if isinstance(one.fact, f.NoticeReceived)}
     replaced = {one.fact.item for one in held if not one.is_live}

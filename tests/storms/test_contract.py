@@ -157,7 +157,7 @@ def test_two_lifts_at_once_are_one(enter: Enter, ground: Ground) -> None:
 def test_a_decision_and_two_tickers_find_each_default_once(enter: Enter, ground: Ground) -> None:
     """A person decides while two workers write down what is due about the same case: each falls once, nobody fails."""
     prepare(ground, dues=30, lifts=0)
-    ground.forward(timedelta(hours=1))
+    ground.forward_to(ground.dues[-1] + timedelta(hours=1))
     cases = {fact.subject: fact.case for fact in said(enter, f.CaseOpened)}
     wanted = MeasureIn(level=Level.GUARDED, reason="As the flag says.", proportionality="The least that helps.")
 

@@ -126,15 +126,15 @@ class Storm:
                     assert self._released < plan.notices, f"the work was done after {self.deaths}"
                     self._release(self._released + plan.notices * 2 // (3 * plan.deaths))
                 time.sleep(self._chance.uniform(0, 0.05))
-                if strikes and not is_doomed and not self._is_quiet():
-                    self._strike(strikes.pop())
+                if strikes and not is_doomed and not self._is_quiet() and self._strike(strikes[-1]):
+                    strikes.pop()
             time.sleep(0.005)
 
     def _release(self, number: int) -> None:
         """Let so many of the notices be sent, and as large a part of the defaults fall due."""
         number = min(number, self.plan.notices)
-        share, before = (self.ground.dues * one // self.plan.notices for one in (number, self._released))
-        self.ground.forward(BETWEEN * (share - before))
+        dues = self.ground.dues
+        self.ground.forward_to(dues[max(0, len(dues) * number // self.plan.notices - 1)])
         with self._moved:
             self._released = number
             self._moved.notify_all()
@@ -155,27 +155,32 @@ class Storm:
         while len(self._running) < self.plan.processes:
             self._running.append(self.ground.spawn("api,worker"))
 
-    def _strike(self, kind: str) -> None:
+    def _strike(self, kind: str) -> bool:
+        """Do it, and tell whether it could be done."""
         if kind in ("outside", "inside"):
             process = self._chance.choice([one for one in self._running if one.is_ready])
             if kind == "inside":
                 process.is_doomed = True
                 process.send(signal.SIGUSR1)
-                return
+                return True
             self._running.remove(process)
             process.end()
             self.deaths[kind] += 1
-            return
+            return True
         assert self.admin is not None
         with suppress(psycopg.Error), psycopg.connect(self.admin, autocommit=True) as admin:
-            asked = "SELECT pid FROM pg_stat_activity WHERE application_name = 'answerable' ORDER BY state DESC"
+            asked = "SELECT pid FROM pg_stat_activity WHERE application_name = 'answerable'"
             pids = [pid for (pid,) in admin.execute(asked).fetchall()]
+            if not pids:
+                return False
             pid = self._chance.choice(pids)
             if kind == "backend":
                 os.kill(pid, signal.SIGKILL)
             else:
                 admin.execute("SELECT pg_terminate_backend(%s)", (pid,))
             self.deaths[kind] += 1
+            return True
+        return False
 
     def _calm(self) -> None:
         """Let one that lived through it finish, or where none did, one more."""
@@ -187,7 +192,7 @@ class Storm:
             self._running[0] = self.ground.spawn("api,worker")
         del self._running[1:]
         self._release(self.plan.notices)
-        self.ground.forward(BETWEEN * 2)
+        self.ground.forward(BETWEEN)
         until = time.monotonic() + PATIENCE_S
         try:
             while not (self._is_quiet() and not self._to_lift and is_settled(house.answerable())):
