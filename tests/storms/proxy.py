@@ -23,7 +23,7 @@ class Line:
 
     def __init__(self, dsn: str) -> None:
         """Take the server's address."""
-        self._dsn = dsn
+        self.straight = self._dsn = dsn
         self._listening = socket.create_server(("127.0.0.1", 0))
         self._pairs: list[tuple[socket.socket, socket.socket]] = []
         self._threads: list[threading.Thread] = []
