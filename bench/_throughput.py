@@ -243,23 +243,24 @@ def measure(kind: str) -> dict[str, Any]:
 
 
 def _measure_verb(verb: str, shapes: Any, crews: dict[int, Crew], found: Site) -> dict[str, Any]:
-    (begin,) = crews[1].tell({"do": "size"})
     rounds: dict[str, list[dict[str, float]]] = {}
-    row_bytes, done = 0, 0
-    for turn in range(-1, ROUNDS):  # the first warms up, and tells how much an act writes
+    wrote = {"facts": 0, "bytes": 1000 * ACTS}
+    for turn in range(-1, ROUNDS):  # the first warms up, and tells how much an act writes once a case is some acts old
         for processes, clients in shapes:
             keys = [(ACTS * (turn + 1) + number) % USERS for number in range(ACTS)]
             if verb == "decide":
                 crews[1].tell({"do": "ready", "keys": keys})
-                (begin,) = crews[1].tell({"do": "size"}) if turn < 0 else (begin,)
+            (begin,) = crews[1].tell({"do": "size"}) if turn < 0 else ({},)
+            row_bytes = wrote["bytes"] // ACTS
             name = f"{verb}-{processes}-{clients}-{turn}"
-            spent = _round(crews[processes], verb, clients, keys, name, row_bytes or 1000, found)
-            if not row_bytes:
+            spent = _round(crews[processes], verb, clients, keys, name, row_bytes, found)
+            if turn < 0:
                 (end,) = crews[1].tell({"do": "size"})
-                row_bytes, done = (end["bytes"] - begin["bytes"]) // ACTS, (end["facts"] - begin["facts"]) / ACTS
-            if turn >= 0:
+                wrote = {name: end[name] - begin[name] for name in wrote}
+            else:
                 rounds.setdefault(f"{processes}x{clients}", []).append(spent)
-    return {"row_bytes": row_bytes, "facts": round(done, 2)} | {shape: _medians(each) for shape, each in rounds.items()}
+    told = {"row_bytes": wrote["bytes"] // ACTS, "facts": round(wrote["facts"] / ACTS, 2)}
+    return told | {shape: _medians(each) for shape, each in rounds.items()}
 
 
 def _medians(rounds: list[dict[str, float]]) -> dict[str, float]:
