@@ -55,8 +55,8 @@ class AtGate:
         self._reading, self._clock = house.reading(), house.clock
         policy, hello = self._reading.hello()
         self._gate = Gate(
-            gate_key=house.keyring.gate, pinned=pin(house.signer.vkey, house.store.origin), policy=policy, wall=self._clock.now(),
-            monotonic=self._clock.monotonic(),
+            gate_key=house.keyring.gate, pinned=pin(house.signer.vkey, house.store.origin), policy=policy,
+            wall=self._clock.now(), monotonic=self._clock.monotonic(),
         )  # fmt: skip
         self._take(hello)
         self._after = 0
