@@ -115,6 +115,7 @@ def _weather(opened: Open, folder: Path, *, subjects: int, kills: int, deadly: f
     check(store, folder)
 
 
+@pytest.mark.long
 def test_deaths_at_any_statement_lose_and_double_nothing(opened: Open, tmp_path: Path) -> None:
     """Thirty SIGKILLs from within and without, two workers at once: fired = took effect = facts = outbox rows."""
     _weather(opened, tmp_path, subjects=400, kills=30, deadly=0.02)

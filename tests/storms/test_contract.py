@@ -5,6 +5,8 @@ Law: whoever meets somebody else waits or tries again, and in the end everybody 
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 import time
 from collections import Counter
@@ -12,18 +14,25 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any
 
+import pytest
+
 from answerable.app import AccountIn, Answerable, Identifier, IdentifierKind, MeasureIn, NoticeIn, SignalIn, Taken
+from answerable.cli.wiring import open_house
+from answerable.config import load
 from answerable.core import facts as f
 from answerable.core.facts import CaseId, Hazard, Refused
 from answerable.edge import SystemClock
+from answerable.store import postgres_links
 from answerable.work.ticker import sweep
 from answerable.work.writer import Writer
 from answerable_gate import Level
 from tests.storage.worlds import assert_sound
 from tests.storms.conftest import Enter
-from tests.storms.ground import LEAD, Ground, prepare
+from tests.storms.deadly import hurry
+from tests.storms.ground import FORKED, LEAD, Ground, prepare
 
 ROUNDS = 6
 FLOOR = 20
@@ -204,3 +213,75 @@ def test_the_hourly_bound_holds_exactly_for_four_writers(enter: Enter) -> None:
     assert len(enter().store.tables()["effects"]) == FLOOR
     assert len(said(enter, f.NoticeReceived)) == FLOOR + 12
     assert len(said(enter, f.EffectsBounded)) == 12
+
+
+def lead(config: str, environment: dict[str, str], says: Any) -> None:
+    """Be a process that wants to lead, and say all the while whether it does."""
+    os.environ.update(environment)
+    hurry()
+    house = open_house(load(Path(config)))
+    while True:
+        says.value = 1 + house.store.leads("test")
+        time.sleep(0.03)
+
+
+@contextmanager
+def leader(ground: Ground) -> Iterator[tuple[Any, Any]]:
+    """Give a process that leads, and what it says: 1 that it does not, 2 that it does."""
+    says = FORKED.Value("i", 0, lock=False)
+    process = FORKED.Process(target=lead, args=(str(ground.config), ground.environment, says), daemon=True)
+    process.start()
+    try:
+        until(lambda: says.value == 2, "it leads")
+        yield process, says
+    finally:
+        process.kill()
+        process.join()
+
+
+def until(is_so: Callable[[], object], what: str) -> None:
+    """Wait until something is so."""
+    deadline = time.monotonic() + 30
+    while not is_so():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def short_leases(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let whoever is silent be followed soon."""
+    monkeypatch.setattr(postgres_links, "RENEWED_S", 0.1)
+    monkeypatch.setattr(postgres_links, "PATIENCE_S", 0.6)
+
+
+@pytest.mark.usefixtures("short_leases")
+def test_a_leader_that_is_killed_is_followed(enter: Enter, ground: Ground) -> None:
+    """Of two processes one leads; when it dies the other does, and until then it does not."""
+    store = enter().store
+    with leader(ground) as (process, _):
+        for _ in range(20):
+            assert not store.leads("test")
+            time.sleep(0.02)
+        process.kill()
+        process.join()
+        until(lambda: store.leads("test"), "the other one leads")
+
+
+@pytest.mark.usefixtures("short_leases")
+def test_of_one_that_stood_still_and_its_follower_one_leads(enter: Enter, ground: Ground) -> None:
+    """A leader that was stopped and goes on leads no more if another does by then; there are never two."""
+    store = enter().store
+    with leader(ground) as (process, says):
+        assert not store.leads("test")
+        os.kill(process.pid, signal.SIGSTOP)
+        deadline = time.monotonic() + 1.5
+        while time.monotonic() < deadline:
+            is_followed = store.leads("test")
+            time.sleep(0.02)
+        says.value = 0
+        os.kill(process.pid, signal.SIGCONT)
+        until(lambda: (store.leads("test"), says.value)[1], "it says again whether it leads")
+        for _ in range(20):
+            assert says.value == (1 if is_followed else 2)
+            assert store.leads("test") == is_followed
+            time.sleep(0.02)
