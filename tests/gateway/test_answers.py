@@ -7,7 +7,8 @@ import json
 import pytest
 
 from answerable.errors import BadInput
-from answerable.gateway.answers import NO_IDENTITY, NOT_READY, Answer, fault, not_here, refusal
+from answerable.gateway.answers import NO_IDENTITY, NO_ROUTE, NOT_READY, Answer, fault, not_here, refusal, withheld
+from answerable.gateway.routes import Api, Talk
 from answerable.gateway.upstream import UpstreamDown
 from answerable_gate import Level, Limit, Shield, Verdict
 from answerable_gate.clock import NEVER, microseconds
@@ -49,6 +50,7 @@ def test_the_unknown_are_not_called_restricted(verdict: Verdict, refused: Answer
     """What could not be checked is said as such (L10)."""
     assert refusal(verdict) is refused
     assert not_here(verdict) is closed
+    assert withheld(verdict, "prompt") is closed
 
 
 def test_a_known_account_is_told_of_its_route_also_while_cut_off() -> None:
@@ -62,10 +64,34 @@ def test_faults_of_ours_keep_their_detail() -> None:
     assert "10.0.0.7" not in fault(UpstreamDown("10.0.0.7 refused")).message
 
 
-def test_an_answer_is_also_the_last_event_of_a_stream() -> None:
-    """One event, one line, the same error."""
-    event = NO_IDENTITY.event
-    assert event.startswith(b"data: ")
+@pytest.mark.parametrize(
+    ("api", "talk", "name"),
+    [
+        ("openai", "chat", b""),
+        ("openai", "responses", b"event: error\n"),
+        ("anthropic", "messages", b"event: error\n"),
+    ],
+)
+def test_an_answer_is_also_the_last_event_of_a_stream(api: Api, talk: Talk, name: bytes) -> None:
+    """One event, the same error, as the API's own clients look for it."""
+    event = NO_IDENTITY.event(api, talk)
+    assert event.startswith(name + b"data: ")
     assert event.endswith(b"\n\n")
-    assert event.count(b"\n") == 2
-    assert json.loads(event[6:]) == json.loads(NO_IDENTITY.body)
+    assert event.count(b"\n") == 2 + bool(name)
+    assert json.loads(event.removeprefix(name)[6:])["error"] == json.loads(NO_IDENTITY.body(api))["error"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (NO_IDENTITY, "permission_error"),
+        (NOT_READY, "overloaded_error"),
+        (NO_ROUTE, "not_found_error"),
+        (fault(BadInput("x")), "invalid_request_error"),
+        (fault(UpstreamDown("x")), "api_error"),
+    ],
+)
+def test_the_messages_api_has_its_own_words_for_errors(answer: Answer, kind: str) -> None:
+    """By status, as its clients sort them; our code stands beside."""
+    told = json.loads(answer.body("anthropic"))
+    assert (told["type"], told["error"]["type"], told["error"]["code"]) == ("error", kind, answer.code)

@@ -122,7 +122,7 @@ def test_who_is_refused_never_reaches_the_model(level: Level) -> None:
             await world.chat(),
             await world.chat(None, safety_identifier="subject_a"),
             await world.chat(None, user="subject_a"),
-            await world.send(b"x", path="/v1/responses"),
+            await world.send(b"x", path="/v1/unheard"),
             await world.send(b"x", path="/v1/unheard/of"),
         ]
         for got in refusals:
@@ -191,7 +191,7 @@ def test_guarded_is_carried_where_it_can_be() -> None:
             "I was told: Take care. I was told: Be brief. My tools: calculator. Hi"
             in got.json["choices"][0]["message"]["content"]
         )
-        closed = await world.send(b"x", path="/v1/responses")
+        closed = await world.send(b"x", path="/v1/unheard")
         assert (closed.status, closed.code) == (403, "route_not_available")
         async with world.session.get(world.base + "/v1/models", headers={"X-Answerable-User": "subject_a"}) as listed:
             assert listed.status == 200
@@ -207,7 +207,7 @@ def test_what_a_route_cannot_carry_below_guarded_is_reported(caplog: Any) -> Non
 
     async def story(world: World) -> None:
         await world.hold(held(Level.NONE, limits=frozenset({Limit.CARE, Limit.NO_TOOLS})))
-        got = await world.send(b"x", path="/v1/responses")
+        got = await world.send(b"x", path="/v1/unheard")
         assert (got.status, got.headers["x-answerable-not-in-force"]) == (200, "preamble, tools")
         assert "x-answerable-not-in-force" not in (await world.chat()).headers
 
@@ -263,7 +263,7 @@ def test_no_identity_gets_what_policy_says(rule: Any, chat: int, other: int) -> 
         got = await world.chat(None)
         assert got.status == chat
         assert (b"I was told: Take care." in got.body) == (rule == "guarded")
-        closed = await world.send(b"x", None, path="/v1/responses")
+        closed = await world.send(b"x", None, path="/v1/unheard")
         assert closed.status == other
         if other == 403:
             assert closed.code == "identity_required"
@@ -286,7 +286,7 @@ def test_before_the_first_contact_policy_holds(rule: Any, chat: int, code: str |
         if chat == 503:
             assert (got.code, got.headers["retry-after"]) == ("not_ready", str(RETRY_AFTER_S))
         if code:
-            closed = await world.send(b"x", path="/v1/responses")
+            closed = await world.send(b"x", path="/v1/unheard")
             assert (closed.status, closed.code) == (503, code)
 
     run(story, World(store=Store(down=True), changes={"policy": policy}), contact=False)

@@ -66,7 +66,7 @@ def test_beyond_the_lease_each_rule_holds_and_the_known_keep_theirs(
         got = await world.chat("somebody else")
         assert got.status == chat
         assert (b"I was told: Take care." in got.body) == (rule == "guarded")
-        closed = await world.send(b"x", "somebody else", path="/v1/responses")
+        closed = await world.send(b"x", "somebody else", path="/v1/unheard")
         assert closed.status == other
         assert {one.code for one in (got, closed) if one.status == 503} <= {"not_ready"}
         assert (await world.chat()).code == "account_restricted"

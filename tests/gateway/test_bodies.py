@@ -106,3 +106,34 @@ def test_an_identity_has_a_length() -> None:
 def test_a_text_is_unescaped() -> None:
     """The gate sees what the model will see."""
     assert text_of(read_members(rb'{"model":"m\u0031"}'), "model") == "m1"
+
+
+@pytest.mark.parametrize(
+    ("written", "identity"),
+    [
+        ('{"metadata":{"user_id":"a","other":1},"user":"b"}', "a"),
+        ('{"metadata":{"user_id":null}}', None),
+        ('{"metadata":{}}', None),
+        ('{"metadata":null}', None),
+        ('{"user":"b"}', None),
+    ],
+)
+def test_the_messages_api_names_its_user_in_the_metadata(written: str, identity: str | None) -> None:
+    """And nowhere else."""
+    assert identity_of(read_members(written.encode()), "anthropic") == identity
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        '{"metadata":{"user_id":"a","user_id":"b"}}',
+        '{"metadata":{"User_Id":"a"}}',
+        '{"metadata":"a"}',
+        '{"metadata":{"user_id":1}}',
+        '{"metadata":{"user_id":"a"},"Metadata":{"user_id":"b"}}',
+    ],
+)
+def test_doubtful_metadata_name_nobody(written: str) -> None:
+    """What two readers could understand in two ways is refused there too."""
+    with pytest.raises(BadInput):
+        identity_of(read_members(written.encode()), "anthropic")

@@ -10,6 +10,7 @@ import pytest
 from answerable.errors import BadInput
 from answerable.gateway.bodies import read_members
 from answerable.gateway.edits import carry, tools_of
+from answerable.gateway.routes import Talk
 from answerable_gate import NOTHING, Level, Limit, Standing, Verdict
 from answerable_gate.judge import GUARDED_LIMITS
 from tests.gate.build import a_policy
@@ -34,8 +35,12 @@ def tool(name: str) -> dict:
 
 def edited(verdict: Verdict, **asked: Any) -> dict:
     """Edit a request that is written as Python writes JSON."""
-    members = read_members(json.dumps({"messages": [], **asked}).encode())
-    return json.loads(carry(members, verdict, POLICY))
+    return written("chat", verdict, **{"messages": [], **asked})
+
+
+def written(talk: Talk, verdict: Verdict, **asked: Any) -> dict:
+    """Edit a request of an API."""
+    return json.loads(carry(talk, read_members(json.dumps(asked).encode()), verdict, POLICY))
 
 
 def test_the_preamble_stands_before_everything() -> None:
@@ -44,26 +49,26 @@ def test_the_preamble_stands_before_everything() -> None:
     first = b'{"role":"system","content":"Take \\"care\\"."}'
     kept = b' {"role":"system","content":"\\u0041 \xc3\xa9"} , {"x": 1e2}]'
     wanted = b'{"model" : "m1","messages":[' + first + b"," + kept + b',"n":1,"store":false}'
-    assert carry(read_members(body), GUARDED, POLICY) == wanted
+    assert carry("chat", read_members(body), GUARDED, POLICY) == wanted
 
 
 def test_an_empty_conversation_has_the_preamble_alone() -> None:
     """No comma without something behind it."""
     assert edited(GUARDED, messages=[])["messages"] == [{"role": "system", "content": POLICY.preamble}]
-    assert b"[]" not in carry(read_members(b'{"messages":[ \n ]}'), GUARDED, POLICY)
+    assert b"[]" not in carry("chat", read_members(b'{"messages":[ \n ]}'), GUARDED, POLICY)
 
 
 @pytest.mark.parametrize("body", [b"{}", b'{"messages":"Hi"}', b'{"messages":null}', b'{"messages":{"a":[]}}'])
 def test_without_messages_nothing_is_passed(body: bytes) -> None:
     """A request that could not carry the preamble is refused, not passed without."""
     with pytest.raises(BadInput, match="messages"):
-        carry(read_members(body), GUARDED, POLICY)
+        carry("chat", read_members(body), GUARDED, POLICY)
 
 
 def test_a_policy_without_preamble_adds_no_message() -> None:
     """There is nothing to say."""
     members = read_members(b'{"messages":[1]}')
-    assert carry(members, GUARDED, a_policy(preamble="")) == b'{"messages":[1],"store":false}'
+    assert carry("chat", members, GUARDED, a_policy(preamble="")) == b'{"messages":[1],"store":false}'
 
 
 def test_tools_off_the_list_go() -> None:
@@ -93,7 +98,7 @@ def test_without_any_tool_left_nothing_speaks_of_tools() -> None:
 def test_allowed_tools_keep_their_bytes() -> None:
     """Where all are on the list, nothing is written anew."""
     body = b'{"messages":[],"tools":[ {"type" :"function","function":{"name":"calculator"}} ],"tool_choice": "auto"}'
-    assert carry(read_members(body), LIST_ONLY, POLICY) == body
+    assert carry("chat", read_members(body), LIST_ONLY, POLICY) == body
 
 
 @pytest.mark.parametrize(
@@ -112,7 +117,7 @@ def test_allowed_tools_keep_their_bytes() -> None:
 def test_a_tool_with_two_names_has_none(told: str) -> None:
     """A tool that only looks like one on the list is removed."""
     members = read_members(('{"messages":[],"tools":[' + told + "]}").encode())
-    assert carry(members, LIST_ONLY, POLICY) == b'{"messages":[]}'
+    assert carry("chat", members, LIST_ONLY, POLICY) == b'{"messages":[]}'
 
 
 @pytest.mark.parametrize(
@@ -130,14 +135,14 @@ def test_a_tool_with_two_names_has_none(told: str) -> None:
 )
 def test_tools_are_known_by_name(asked: dict, names: tuple[str, ...]) -> None:
     """Every way to bring a tool is seen."""
-    assert tools_of(read_members(json.dumps(asked).encode())) == names
+    assert tools_of("chat", read_members(json.dumps(asked).encode())) == names
 
 
 @pytest.mark.parametrize("value", [b"1", b"{}", b'"x"'])
 def test_tools_are_a_list(value: bytes) -> None:
     """What cannot be filtered is refused."""
     with pytest.raises(BadInput, match="tools"):
-        tools_of(read_members(b'{"tools":' + value + b"}"))
+        tools_of("chat", read_members(b'{"tools":' + value + b"}"))
 
 
 def test_nothing_is_stored_where_memory_is_withheld() -> None:
@@ -152,3 +157,46 @@ def test_care_alone_brings_the_preamble() -> None:
     got = edited(limited(Standing(limits=frozenset({Limit.CARE}))), tools=[tool("mail")], store=True)
     assert got["messages"][0]["content"] == POLICY.preamble
     assert (got["tools"], got["store"]) == ([tool("mail")], True)
+
+
+def test_a_response_is_told_by_its_instructions() -> None:
+    """The operator's own stay behind the preamble; nothing is kept."""
+    told = {"instructions": POLICY.preamble, "store": False}
+    assert written("responses", GUARDED) == told
+    assert written("responses", GUARDED, instructions=None, store=True) == told
+    both = written("responses", GUARDED, instructions="Be brief.", input="Hi")
+    assert both == {"instructions": f"{POLICY.preamble}\n\nBe brief.", "input": "Hi", "store": False}
+    with pytest.raises(BadInput, match="instructions"):
+        written("responses", GUARDED, instructions=["Be brief."])
+
+
+def test_a_message_is_told_by_its_system() -> None:
+    """In its own shape, and without a member that its API does not know."""
+    first = {"type": "text", "text": POLICY.preamble}
+    own = {"type": "text", "text": "Be brief."}
+    assert written("messages", GUARDED) == {"system": [first]}
+    assert written("messages", GUARDED, system="") == {"system": [first]}
+    assert written("messages", GUARDED, system="Be brief.") == {"system": [first, own]}
+    assert written("messages", GUARDED, system=[own | {"cache_control": {}}]) == {
+        "system": [first, own | {"cache_control": {}}]
+    }
+    assert written("messages", GUARDED, system=[]) == {"system": [first]}
+
+
+def test_the_tools_of_other_apis_go_as_well() -> None:
+    """By their own shapes; what the upstream runs itself is named by its type, and counts where it stands alone."""
+    flat = [{"type": "function", "name": "calculator"}, {"type": "web_search"}, {"type": "mcp", "server_label": "x"}]
+    got = written("responses", LIST_ONLY, tools=flat, tool_choice={"type": "mcp"}, max_tool_calls=3)
+    assert got == {"tools": flat[:1], "max_tool_calls": 3}
+    assert written("responses", LIST_ONLY, tools=flat[1:], max_tool_calls=3) == {}
+    bare = [{"name": "calculator", "input_schema": {}}, {"type": "custom", "name": "mail"}, {"type": "computer_1"}]
+    asked = {"tools": bare, "tool_choice": {"type": "auto"}, "mcp_servers": [{}], "container": "c"}
+    assert written("messages", LIST_ONLY, **asked) == {"tools": bare[:1]}
+    assert written("messages", limited(tools=("container",)), container="c") == {"container": "c"}
+
+
+@pytest.mark.parametrize("talk", ["responses", "messages"])
+def test_a_flat_tool_with_two_names_has_none(talk: Talk) -> None:
+    """A name at the top is no name where another reader looks below."""
+    doubtful = {"type": "function", "name": "calculator", "function": {"name": "mail"}}
+    assert written(talk, LIST_ONLY, tools=[doubtful]) == {}

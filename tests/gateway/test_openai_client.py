@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -84,3 +85,56 @@ def test_the_official_client_understands_a_fault() -> None:
             await client.chat.completions.create(model="m1", messages=MESSAGES, extra_body={"User": "x"})
 
     told(story, World())
+
+
+def test_the_official_client_asks_for_responses() -> None:
+    """Plain and streaming; guarded is carried, and what it withholds is refused by name."""
+
+    async def story(world: World, client: Any) -> None:
+        plain = await client.responses.create(model="m1", input="Hello")
+        assert plain.output_text.endswith("Hello")
+        stream = await client.responses.create(model="m1", input="Hello", stream=True)
+        words = [event.delta async for event in stream if event.type == "response.output_text.delta"]
+        assert "".join(words).strip() == plain.output_text
+        await world.hold(held(Level.GUARDED))
+        tools = [{"type": "web_search"}, {"type": "function", "name": "calculator", "parameters": {}, "strict": True}]
+        got = await client.responses.create(model="m1", input="Hello", instructions="Be brief.", tools=tools)
+        assert "I was told: Take care.\n\nBe brief. My tools: calculator." in got.output_text
+        for part in ({"background": True}, {"previous_response_id": "resp_1"}, {"conversation": "conv_1"}):
+            with pytest.raises(openai.PermissionDeniedError) as refused:
+                await client.responses.create(model="m1", input="Hello", **part)
+            assert (refused.value.code, refused.value.param) == ("feature_not_available", next(iter(part)))
+        with pytest.raises(openai.PermissionDeniedError):
+            await client.files.create(file=b"x", purpose="user_data")
+
+    told(story, World())
+
+
+def test_a_cut_response_ends_as_its_client_expects() -> None:
+    """With an error of its own kind."""
+
+    async def story(world: World, client: Any) -> None:
+        stream = await client.responses.create(model="m1", input="Hello", stream=True)
+        assert (await anext(stream)).type == "response.created"
+        await world.hold(held(Level.PAUSED))
+        with pytest.raises(openai.APIError) as cut:
+            [event async for event in stream]
+        assert cut.value.code == "account_restricted"
+
+    told(story, World(upstream=StandIn(token_s=0.02, words=100_000)))
+
+
+def test_a_client_without_async_talks_as_well() -> None:
+    """From a thread of its own, with a tool that it may use."""
+    tool: dict[str, Any] = {"type": "function", "function": {"name": "calculator", "parameters": {"type": "object"}}}
+
+    def ask(base: str) -> str:
+        headers = {"X-Answerable-User": "subject_a"}
+        with openai.OpenAI(base_url=f"{base}/v1", api_key="client", default_headers=headers, max_retries=0) as client:
+            got = client.chat.completions.create(model="m1", messages=MESSAGES, tools=[tool])
+            return got.choices[0].message.content
+
+    async def story(world: World) -> None:
+        assert "My tools: calculator." in await asyncio.to_thread(ask, world.base)
+
+    run(story)

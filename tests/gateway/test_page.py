@@ -9,17 +9,40 @@ import pytest
 from answerable.gateway import answers, exchange, upstream
 from answerable.gateway.asgi import ClientGone
 from answerable.gateway.recorder import ROWS_MAX
+from answerable.gateway.routes import ALL, ROUTES
 from answerable_gate import Limit
 from tests.sources import ROOT
 
 PAGE = (ROOT / "docs/gateway.md").read_text(encoding="utf-8")
 SOURCES = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "src/answerable/gateway").glob("*.py"))
 
+OTHERS = {"other": "everything else", "messages_other": "everything else below `/messages`"}
 CODES = {
     *re.findall(r'_restricted\("([a-z_]+)"', SOURCES),
     *(answer.code for answer in vars(answers).values() if isinstance(answer, answers.Answer)),
     *re.findall(r'^    code = "([a-z_]+)"', SOURCES, re.MULTILINE),
 } - {ClientGone.code}
+
+
+def table() -> list[str]:
+    """Write the capability matrix as it stands on the page."""
+    lines = ["| route | requests below `/v1` | body read | not carried | withheld by |", "|---|---|---|---|---|"]
+    for route in ROUTES:
+        by_path: dict[str, list[str]] = {}
+        for request in route.requests:
+            method, path = request.split()
+            by_path.setdefault(path.removesuffix("/*"), []).append(method)
+        told = [f"{' '.join(dict.fromkeys(methods))} `{path}`" for path, methods in by_path.items()]
+        requests = ", ".join(told) or OTHERS[route.name]
+        missing = ", ".join(sorted(ALL - route.carries)) or "–"
+        by = ", ".join(f"`{limit}`" for limit in route.withheld_by) or "–"
+        lines.append(f"| {route.name} | {requests} | {'yes' if route.reads_body else 'no'} | {missing} | {by} |")
+    return lines
+
+
+def test_the_matrix_on_the_page_is_the_one_in_force() -> None:
+    """Line by line."""
+    assert "\n".join(table()) in PAGE
 
 
 @pytest.mark.parametrize("code", sorted(CODES))

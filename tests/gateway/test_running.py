@@ -230,7 +230,7 @@ class Leaving(StandIn):
 class Silent(StandIn):
     """A stand-in that never answers."""
 
-    async def _complete(self, scope: Any, body: bytes, send: Any) -> None:
+    async def _complete(self, scope: Any, body: bytes, speaks: Any, send: Any) -> None:
         self.served += 1
         await asyncio.sleep(20)
 
@@ -238,7 +238,7 @@ class Silent(StandIn):
 class HalfABody(StandIn):
     """A stand-in that promises more than it sends."""
 
-    async def _complete(self, scope: Any, body: bytes, send: Any) -> None:
+    async def _complete(self, scope: Any, body: bytes, speaks: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"100")]})
         await send({"type": "http.response.body", "body": b"half", "more_body": True})
         await asyncio.sleep(20)
@@ -249,7 +249,7 @@ class Torrent(Leaving):
 
     sent = 0
 
-    async def _complete(self, scope: Any, body: bytes, send: Any) -> None:
+    async def _complete(self, scope: Any, body: bytes, speaks: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/event-stream")]})
         while True:
             await send({"type": "http.response.body", "body": b"data: " + b"x" * 50_000 + b"\n\n", "more_body": True})

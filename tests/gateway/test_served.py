@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from answerable.gateway.routes import Talk
 from answerable.gateway.served import HELD_BYTES_MAX, READ_BYTES_MAX, Events, Served
 
 pieces = st.lists(
@@ -33,9 +34,9 @@ def test_an_endless_event_is_not_held_for_ever() -> None:
     assert events.whole(b"x") == b"x" * (HELD_BYTES_MAX + 1)
 
 
-def count(*chunks: bytes, is_stream: bool = False) -> tuple[int, str]:
+def count(*chunks: bytes, is_stream: bool = False, talk: Talk | None = None) -> tuple[int, str]:
     """Count a whole answer."""
-    served = Served(is_stream=is_stream)
+    served = Served(is_stream=is_stream, talk=talk)
     for chunk in chunks:
         served.add(chunk)
     return served.tokens(), served.digest
@@ -78,3 +79,27 @@ def test_tokens_are_the_upstreams_or_a_fourth_of_the_characters(
 def test_a_huge_answer_is_counted_by_its_bytes() -> None:
     """It is not kept to be read."""
     assert count(b"x" * READ_BYTES_MAX, b"xxxx")[0] == READ_BYTES_MAX // 4 + 1
+
+
+TEXT = [{"type": "text", "text": "12345"}, {"type": "thinking"}]
+OUTPUT = [{"content": TEXT}, {"type": "reasoning"}]
+DELTA = {"type": "content_block_delta", "delta": {"type": "text_delta", "text": "12345"}}
+
+
+@pytest.mark.parametrize(
+    ("talk", "chunks", "is_stream", "tokens"),
+    [
+        ("responses", [json.dumps({"output": OUTPUT, "usage": {"output_tokens": 6}}).encode()], False, 6),
+        ("responses", [json.dumps({"output": OUTPUT, "usage": None}).encode()], False, 2),
+        ("responses", [event(delta="abcd"), event(delta={"x": 1}), event(delta="e")], True, 2),
+        ("responses", [event(delta="abcd"), event(response={"usage": {"output_tokens": 9}})], True, 9),
+        ("responses", [event(delta="abcd"), event(response={"status": "in_progress"})], True, 1),
+        ("messages", [json.dumps({"content": TEXT, "usage": {"output_tokens": 4}}).encode()], False, 4),
+        ("messages", [json.dumps({"content": TEXT}).encode()], False, 2),
+        ("messages", [event(message={"usage": {"output_tokens": 1}}), event(**DELTA), event(**DELTA)], True, 3),
+        ("messages", [event(**DELTA), event(delta={"stop_reason": "end"}, usage={"output_tokens": 8})], True, 8),
+    ],
+)
+def test_each_api_is_counted_as_it_counts(talk: Talk, chunks: list[bytes], is_stream: bool, tokens: int) -> None:
+    """By its own usage, else by what was said; a usage given before anything was said is none."""
+    assert count(*chunks, is_stream=is_stream, talk=talk)[0] == tokens

@@ -26,7 +26,7 @@ class Broken(StandIn):
     headers: list = EVENTS
     breaks = False
 
-    async def _complete(self, scope: Any, body: bytes, send: Any) -> None:
+    async def _complete(self, scope: Any, body: bytes, speaks: Any, send: Any) -> None:
         self.served += 1
         if self.parts:
             await send({"type": "http.response.start", "status": 200, "headers": self.headers})
@@ -128,7 +128,7 @@ def test_an_error_of_the_model_passes_as_it_is() -> None:
 class Refusing(StandIn):
     """A stand-in with too much to do."""
 
-    async def _complete(self, scope: Any, body: bytes, send: Any) -> None:
+    async def _complete(self, scope: Any, body: bytes, speaks: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": 429, "headers": [(b"retry-after", b"7")]})
         await send({"type": "http.response.body", "body": b"slow down"})
 

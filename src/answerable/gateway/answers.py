@@ -10,11 +10,17 @@ from dataclasses import dataclass
 import msgspec
 
 from answerable.errors import AnswerableError, default_message
+from answerable.gateway.routes import Api, Talk
 from answerable_gate import Verdict
 
 RETRY_AFTER_S = 5
 # What the operator's own parts did not know of an account.
 _OURS = frozenset(("contact", "entry"))
+# What the Messages API calls an error of a status.
+_ANTHROPIC = {
+    400: "invalid_request_error", 401: "authentication_error", 403: "permission_error", 404: "not_found_error",
+    413: "request_too_large", 415: "invalid_request_error", 503: "overloaded_error", 504: "timeout_error",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,16 +33,24 @@ class Answer:
     message: str
     param: str | None = None
 
-    @property
-    def body(self) -> bytes:
-        """The whole body."""
+    def body(self, api: Api = "openai") -> bytes:
+        """Write the whole body as an API does."""
+        if api == "anthropic":
+            kind = _ANTHROPIC.get(self.status, "api_error")
+            error = {"type": kind, "message": self.message, "code": self.code, "param": self.param}
+            return msgspec.json.encode({"type": "error", "error": error})
         error = {"message": self.message, "type": self.kind, "code": self.code, "param": self.param}
         return msgspec.json.encode({"error": error})
 
-    @property
-    def event(self) -> bytes:
-        """The last event of a stream that is cut."""
-        return b"data: " + self.body + b"\n\n"
+    def event(self, api: Api = "openai", talk: Talk | None = None) -> bytes:
+        """Write the last event of a stream that is cut."""
+        # The Responses API names its events and has an error's members at the top; some clients look below `error`.
+        if talk == "responses":
+            told = {"type": "error", "code": self.code, "message": self.message, "param": self.param}
+            error = {"message": self.message, "type": self.kind, "code": self.code, "param": self.param}
+            return b"event: error\ndata: " + msgspec.json.encode({**told, "error": error}) + b"\n\n"
+        name = b"event: error\n" if api == "anthropic" else b""
+        return name + b"data: " + self.body(api) + b"\n\n"
 
 
 def refusal(verdict: Verdict) -> Answer:
@@ -50,11 +64,14 @@ def refusal(verdict: Verdict) -> Answer:
 
 def not_here(verdict: Verdict) -> Answer:
     """Say that a route is closed where what applies can only be carried on another one."""
-    if _OURS.intersection(verdict.not_known) and verdict.reason_ref is None:
-        return NOT_READY
-    if "identity" in verdict.not_known:
-        return NO_IDENTITY
-    return _restricted("route_not_available", "This endpoint is not available for this account.", verdict)
+    sentence = "This endpoint is not available for this account."
+    return _unsaid(verdict) or _restricted("route_not_available", sentence, verdict)
+
+
+def withheld(verdict: Verdict, param: str) -> Answer:
+    """Say that a part of a request asks for what a limit withholds."""
+    sentence = "This part of the request is not available for this account."
+    return _unsaid(verdict) or _restricted("feature_not_available", sentence, verdict, param)
 
 
 def fault(error: AnswerableError) -> Answer:
@@ -79,6 +96,13 @@ NOT_READY = Answer(
     status=503, kind="service_unavailable", code="not_ready", message="This service cannot answer this yet; try again."
 )
 NO_ROUTE = Answer(status=404, kind="invalid_request_error", code="not_found", message="There is no such endpoint.")
+
+
+def _unsaid(verdict: Verdict) -> Answer | None:
+    """Say what is not known, where no account is restricted by its own entry."""
+    if _OURS.intersection(verdict.not_known) and verdict.reason_ref is None:
+        return NOT_READY
+    return NO_IDENTITY if "identity" in verdict.not_known else None
 
 
 def _restricted(code: str, sentence: str, verdict: Verdict, param: str | None = None) -> Answer:

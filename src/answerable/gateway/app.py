@@ -59,7 +59,7 @@ class Gateway:
         path: bytes = scope["raw_path"]
         route = route_of(scope["method"], path)
         if route is not None:
-            await serve(self._desk, route, scope, receive, Reply(send))
+            await serve(self._desk, route, scope, receive, Reply(send, api=route.api, talk=route.talk))
         elif path == HEALTH:
             await self._tell_health(send)
         else:
@@ -136,11 +136,7 @@ def build(
     snapshots = _snapshots(snapshot, gate, gate_key, clock) if snapshot is not None else None
     runnings = Runnings(gate, clock)
     base = feed_base.rstrip("/")
-    couriers = rows, gaps, confirmations = (
-        Courier(f"{base}/v1/exchanges", gate_token, room=rows_max, report=report),
-        Courier(f"{base}/v1/gaps", gate_token, room=rows_max, report=report),
-        Courier(f"{base}/v1/confirmations", gate_token, room=CONFIRMATIONS_MAX, report=report),
-    )
+    couriers = rows, gaps, confirmations = _couriers(base, gate_token, rows_max)
     nonce = (mint or RandomMint()).secret(NONCE_BYTES)
     recorder = Recorder(name, nonce, rows=rows, gaps=gaps, confirmations=confirmations)
     desk = Desk(
@@ -153,6 +149,14 @@ def build(
         body_bytes=body_bytes,
     )
     return Gateway(desk, _feed(desk, base, gate_token, name), couriers, snapshots)
+
+
+def _couriers(base: str, token: str, rows_max: int) -> tuple[Courier, Courier, Courier]:
+    return (
+        Courier(f"{base}/v1/exchanges", token, room=rows_max, report=report),
+        Courier(f"{base}/v1/gaps", token, room=rows_max, report=report),
+        Courier(f"{base}/v1/confirmations", token, room=CONFIRMATIONS_MAX, report=report),
+    )
 
 
 def _snapshots(path: Path, gate: Gate, gate_key: bytes, clock: Clock) -> Snapshots:

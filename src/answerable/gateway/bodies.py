@@ -13,13 +13,15 @@ import msgspec
 from msgspec import DecodeError, Raw
 
 from answerable.errors import BadInput
+from answerable.gateway.routes import Api
 
 IDENTITY_KEYS = ("safety_identifier", "user")  # the first that is there holds; `user` is its older name
 IDENTITY_LENGTH_MAX = 1024
 READ_KEYS = frozenset((
-    *IDENTITY_KEYS,
-    "model", "messages", "stream", "store", "tools", "tool_choice", "parallel_tool_calls", "functions",
-    "function_call", "web_search_options",
+    *IDENTITY_KEYS, "user_id",
+    "background", "container", "conversation", "function_call", "functions", "input", "instructions",
+    "max_tool_calls", "mcp_servers", "messages", "metadata", "model", "parallel_tool_calls", "previous_response_id",
+    "prompt", "store", "stream", "system", "tool_choice", "tools", "web_search_options",
 ))  # fmt: skip
 
 Members = dict[str, "Member"]
@@ -62,9 +64,18 @@ def read_members(body: bytes) -> Members:
     return members
 
 
-def identity_of(members: Members) -> str | None:
+def identity_of(members: Members, api: Api = "openai") -> str | None:
     """Give for whom the body says that it is made; raise BadInput where that is no text."""
-    for key in IDENTITY_KEYS:
+    if api == "anthropic":
+        metadata = members.get("metadata")
+        if metadata is None or metadata.value == b"null":
+            return None
+        return _first(read_members(metadata.value), ("user_id",))
+    return _first(members, IDENTITY_KEYS)
+
+
+def _first(members: Members, keys: tuple[str, ...]) -> str | None:
+    for key in keys:
         identity = text_of(members, key)
         if identity:
             if len(identity) > IDENTITY_LENGTH_MAX:

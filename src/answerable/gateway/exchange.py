@@ -12,10 +12,11 @@ from typing import NamedTuple
 
 from answerable.edge import Clock
 from answerable.errors import AnswerableError, BadInput, TooLarge
-from answerable.gateway.answers import Answer, fault, not_here, refusal
+from answerable.gateway.answers import Answer, fault, not_here, refusal, withheld
 from answerable.gateway.asgi import ClientGone, Headers, Receive, Scope, next_part, read_body
 from answerable.gateway.bodies import Members, identity_of, read_members, text_of
 from answerable.gateway.edits import carry, tools_of
+from answerable.gateway.features import withheld_in
 from answerable.gateway.headers import CONVERSATION, NOT_IN_FORCE, identity_in
 from answerable.gateway.recorder import Judged, Recorder, report
 from answerable.gateway.reply import Reply
@@ -84,7 +85,7 @@ async def serve(desk: Desk, route: Route, scope: Scope, receive: Receive, reply:
 async def _answer(desk: Desk, asked: Asked, judged: Judged, running: Running, reply: Reply) -> None:
     reply.wants_count = bool(judged.subjects)
     try:
-        said = _said(asked.route, judged.verdict)
+        said = _said(asked, judged.verdict)
         if said is None:
             await _pass(desk, asked, judged.verdict, running, reply)
         else:
@@ -123,7 +124,7 @@ async def _read(desk: Desk, route: Route, scope: Scope, receive: Receive) -> Ask
     if identity is not None:
         return Asked(route, method, target, headers, named, Request(identity=identity, model=None, tools=None), body)
     members = read_members(body)
-    request = Request(identity=identity_of(members), model=None, tools=None)
+    request = Request(identity=identity_of(members, route.api), model=None, tools=None)
     return Asked(route, method, target, headers, named, request, body, members)
 
 
@@ -134,13 +135,17 @@ def _judge(desk: Desk, asked: Asked, running: Running) -> tuple[Asked, Judged]:
     if asked.route.reads_body and (bearers or verdict.answer == "limit"):
         # With model and tools the gate may find that nothing needs a change, or that the model is not his.
         members, model = _look(asked, must=verdict.answer == "limit")
-        tools = tools_of(members) if members is not None and verdict.tools is not None else None
+        tools = _tools(asked.route, members) if members is not None and verdict.tools is not None else None
         asked = asked._replace(members=members, request=replace(asked.request, model=model, tools=tools))
         running.request = asked.request
         if verdict.answer == "limit":
             verdict = desk.gate.check(asked.request, wall=wall, monotonic=monotonic, alias=running.alias)
     subjects = tuple([held.entry.subject for held in bearers if held.entry.open])
     return asked, Judged(subjects, wall, asked.named.get(CONVERSATION), asked.request.model, verdict)
+
+
+def _tools(route: Route, members: Members) -> tuple[str, ...]:
+    return () if route.talk is None else tools_of(route.talk, members)
 
 
 def _look(asked: Asked, *, must: bool) -> tuple[Members | None, str | None]:
@@ -155,10 +160,15 @@ def _look(asked: Asked, *, must: bool) -> tuple[Members | None, str | None]:
         return members, None
 
 
-def _said(route: Route, verdict: Verdict) -> Answer | None:
+def _said(asked: Asked, verdict: Verdict) -> Answer | None:
     if verdict.answer == "refuse":
         return refusal(verdict)
-    return not_here(verdict) if is_closed(route, verdict) else None
+    if is_closed(asked.route, verdict):
+        return not_here(verdict)
+    if verdict.answer == "limit" and asked.route.talk is not None and asked.members is not None:
+        part = withheld_in(asked.route.talk, asked.members, verdict)
+        return withheld(verdict, part) if part is not None else None
+    return None
 
 
 async def _pass(desk: Desk, asked: Asked, verdict: Verdict, running: Running, reply: Reply) -> None:
@@ -172,7 +182,8 @@ async def _pass(desk: Desk, asked: Asked, verdict: Verdict, running: Running, re
         asked.headers,
         await _body(desk, asked, verdict, running),
         drop=(desk.identity_header,),
-        plain=asked.route.reads_body,
+        plain=asked.route.reads_body or asked.route.talk is not None,
+        api=asked.route.api,
     )
     try:
         await give_back(response, reply, extra)
@@ -181,8 +192,8 @@ async def _pass(desk: Desk, asked: Asked, verdict: Verdict, running: Running, re
 
 
 async def _body(desk: Desk, asked: Asked, verdict: Verdict, running: Running) -> Sent:
-    if verdict.answer == "limit" and asked.members is not None:
-        return carry(asked.members, verdict, desk.gate.policy)
+    if verdict.answer == "limit" and asked.members is not None and asked.route.talk is not None:
+        return carry(asked.route.talk, asked.members, verdict, desk.gate.policy)
     if asked.body is not None:
         return asked.body
     first = await next_part(running.receive)

@@ -9,6 +9,7 @@ import asyncio
 
 from answerable.gateway.answers import RETRY_AFTER_S, Answer
 from answerable.gateway.asgi import Headers, Send, respond
+from answerable.gateway.routes import Api, Talk
 from answerable.gateway.served import Events, Served
 
 # A client that reads nothing must not keep a cut exchange alive.
@@ -18,11 +19,13 @@ LAST_WORDS_S = 1.0
 class Reply:
     """One answer on its way; `served` counts it, where somebody wants it counted."""
 
-    __slots__ = ("_events", "_send", "is_complete", "served", "started", "wants_count")
+    __slots__ = ("_api", "_events", "_send", "_talk", "is_complete", "served", "started", "wants_count")
 
-    def __init__(self, send: Send) -> None:
-        """Begin with nothing sent."""
+    def __init__(self, send: Send, *, api: Api = "openai", talk: Talk | None = None) -> None:
+        """Begin with nothing sent; `api` and `talk` say in which shape the gateway speaks for itself."""
         self._send = send
+        self._api: Api = api
+        self._talk: Talk | None = talk
         self._events: Events | None = None
         self.started = False
         self.is_complete = False
@@ -32,7 +35,7 @@ class Reply:
     async def begin(self, status: int, headers: Headers, *, is_stream: bool) -> None:
         """Send the head."""
         self._events = Events() if is_stream else None
-        self.served = Served(is_stream=is_stream) if self.wants_count else None
+        self.served = Served(is_stream=is_stream, talk=self._talk) if self.wants_count else None
         self.started = True
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
 
@@ -54,7 +57,7 @@ class Reply:
         if answer.status == 503:
             headers.append((b"retry-after", str(RETRY_AFTER_S).encode()))
         self.started = True
-        await respond(self._send, answer.status, headers, answer.body)
+        await respond(self._send, answer.status, headers, answer.body(self._api))
 
     async def end(self, answer: Answer) -> None:
         """End what is under way with an answer, as far as its client can still be told.
@@ -66,6 +69,7 @@ class Reply:
                 if not self.started:
                     await self.whole(answer)
                 elif self._events is not None and not self.is_complete:
-                    await self._send({"type": "http.response.body", "body": answer.event, "more_body": False})
+                    last = answer.event(self._api, self._talk)
+                    await self._send({"type": "http.response.body", "body": last, "more_body": False})
         except TimeoutError:
             return

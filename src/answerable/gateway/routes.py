@@ -1,4 +1,4 @@
-"""Which inlet can carry which limit: the capability matrix of the gateway, as data.
+"""Which request is which, and what each can carry: the capability matrix of the gateway, as data.
 
 Law (DESIGN section 6): what cannot be carried is replaced by something stronger, or reported as NOT IN FORCE.
 """
@@ -11,41 +11,173 @@ from typing import Literal
 
 from answerable_gate import Level, Limit, Verdict
 
-Carried = Literal["preamble", "tools", "store", "model"]
+Carried = Literal["documents", "model", "preamble", "store", "tools"]
+# Whose shape errors have, and where a body says for whom it is.
+Api = Literal["openai", "anthropic"]
+# How a conversation is written: what is edited in it, how its stream ends early, how its tokens are counted.
+Talk = Literal["chat", "responses", "messages"]
+
+ALL: frozenset[Carried] = frozenset(("documents", "model", "preamble", "store", "tools"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """One kind of request: whether its body is read, what it can carry, and whether a model answers it."""
+    """One kind of request.
+
+    `requests` are its methods and paths below /v1 (`{id}` is one part, `*` any rest). `carries` is what it does under
+    a limit, or what has nothing to bear on there; `withheld_by` are the limits that it is the very object of.
+    """
 
     name: str
-    reads_body: bool
+    requests: tuple[str, ...]
     carries: frozenset[Carried]
-    is_exchange: bool
+    reads_body: bool = False
+    is_exchange: bool = True
+    withheld_by: frozenset[Limit] = frozenset()
+    api: Api = "openai"
+    talk: Talk | None = None
 
 
-ALL: frozenset[Carried] = frozenset(("preamble", "tools", "store", "model"))
+def _all_but(*missing: Carried) -> frozenset[Carried]:
+    return ALL - frozenset(missing)
 
-CHAT = Route(name="chat", reads_body=True, carries=ALL, is_exchange=True)
-# A list of models contains no answer of one: there is nothing in it to limit.
-MODELS = Route(name="models", reads_body=False, carries=ALL, is_exchange=False)
-OTHER = Route(name="other", reads_body=False, carries=frozenset(), is_exchange=True)
+
+_MEMORY = frozenset({Limit.NO_MEMORY})
+_DOCUMENTS = frozenset({Limit.NO_DOCUMENTS})
+
+CHAT = Route(name="chat", requests=("POST /chat/completions",), carries=ALL, reads_body=True, talk="chat")
+RESPONSES = Route(name="responses", requests=("POST /responses",), carries=ALL, reads_body=True, talk="responses")
+MESSAGES = Route(
+    name="messages", requests=("POST /messages",), carries=ALL, reads_body=True, api="anthropic", talk="messages"
+)
+# A bare prompt has no place for a preamble that the model would not take for its user's words.
+COMPLETIONS = Route(name="completions", requests=("POST /completions",), carries=_all_but("preamble"), reads_body=True)
+# What was answered before and kept: reading it again is memory.
+STORED = Route(
+    name="stored",
+    requests=(
+        "GET /responses/{id}", "DELETE /responses/{id}", "GET /responses/{id}/input_items", "GET /chat/completions",
+        "GET /chat/completions/{id}", "GET /chat/completions/{id}/messages", "POST /chat/completions/{id}",
+        "DELETE /chat/completions/{id}",
+    ),
+    carries=ALL,
+    withheld_by=_MEMORY,
+    talk="responses",
+)  # fmt: skip
+THREADS = Route(
+    name="threads",
+    requests=tuple(
+        f"{method} /{kind}{rest}"
+        for kind in ("assistants", "conversations", "threads")
+        for method in ("GET", "POST", "DELETE")
+        for rest in ("", "/*")
+    ),
+    carries=frozenset(),
+    withheld_by=_MEMORY,
+)
+# Nothing is said in an embedding, but it is how programs remember and look things up.
+EMBEDDINGS = Route(
+    name="embeddings", requests=("POST /embeddings",), carries=_all_but("documents", "store"), reads_body=True
+)
+IMAGES = Route(name="images", requests=("POST /images/generations",), carries=_all_but("preamble"), reads_body=True)
+IMAGE_EDITS = Route(
+    name="image_edits",
+    requests=("POST /images/edits", "POST /images/variations"),
+    carries=_all_but("documents", "model", "preamble"),
+)
+SPEECH = Route(name="speech", requests=("POST /audio/speech",), carries=_all_but("preamble"), reads_body=True)
+TRANSCRIPTS = Route(
+    name="transcripts",
+    requests=("POST /audio/transcriptions", "POST /audio/translations"),
+    carries=_all_but("documents", "model"),
+)
+# Under quarantine files are neither brought nor read nor erased until a person has decided.
+FILES = Route(
+    name="files",
+    requests=tuple(
+        f"{method} /{kind}{rest}"
+        for kind in ("files", "uploads", "vector_stores")
+        for method in ("GET", "POST", "DELETE")
+        for rest in ("", "/*")
+    ),
+    carries=_all_but("documents", "store"),
+    withheld_by=_DOCUMENTS,
+)
+# What runs later, unseen, cannot be edited on its way.
+BATCHES = Route(name="batches", requests=("POST /batches",), carries=frozenset())
+MESSAGE_BATCHES = Route(
+    name="message_batches",
+    requests=("POST /messages/batches", "GET /messages/batches/{id}/results"),
+    carries=frozenset(),
+    api="anthropic",
+)
+REALTIME = Route(name="realtime", requests=("GET /realtime",), carries=frozenset())
+# These requests are answered by no model, or only stop one: there is nothing in them to limit.
+MODELS = Route(name="models", requests=("GET /models", "GET /models/{id}"), carries=ALL, is_exchange=False)
+SIDE = Route(
+    name="side",
+    requests=(
+        "POST /moderations", "POST /responses/input_tokens", "POST /responses/{id}/cancel", "GET /batches",
+        "GET /batches/{id}", "POST /batches/{id}/cancel", "POST /threads/{id}/runs/{id}/cancel",
+    ),
+    carries=ALL,
+    is_exchange=False,
+)  # fmt: skip
+MESSAGES_SIDE = Route(
+    name="messages_side",
+    requests=(
+        "POST /messages/count_tokens", "GET /messages/batches", "GET /messages/batches/{id}",
+        "DELETE /messages/batches/{id}", "POST /messages/batches/{id}/cancel",
+    ),
+    carries=ALL,
+    is_exchange=False,
+    api="anthropic",
+)  # fmt: skip
+OTHER = Route(name="other", requests=(), carries=frozenset())
+MESSAGES_OTHER = Route(name="messages_other", requests=(), carries=frozenset(), api="anthropic")
+
+# The first that fits holds.
+ROUTES = (
+    CHAT, RESPONSES, MESSAGES, COMPLETIONS, SIDE, MESSAGES_SIDE, STORED, THREADS, EMBEDDINGS, IMAGES, IMAGE_EDITS,
+    SPEECH, TRANSCRIPTS, FILES, BATCHES, MESSAGE_BATCHES, REALTIME, MODELS, OTHER, MESSAGES_OTHER,
+)  # fmt: skip
 
 PREFIX = b"/v1/"
-_MODELS = re.compile(rb"/v1/models(/[A-Za-z0-9._:-]+)?")
+_ID = "[A-Za-z0-9._:-]+"
 # A dot segment could lead out of the upstream's own prefix once somebody resolves it.
 _DOTS = re.compile(rb"(?i)/(\.|%2e){1,2}(/|%2f|\\|%5c|$)|\\|%5c|%2f\.|%2f%2e")
+
+_Pattern = tuple[str, re.Pattern[bytes], Route]
 
 
 def route_of(method: str, path: bytes) -> Route | None:
     """Give the route of a request, None where the gateway has none."""
-    if method == "POST" and path == b"/v1/chat/completions":
-        return CHAT
+    if (found := _EXACT.get((method, path))) is not None:
+        return found
     if not path.startswith(PREFIX) or not path.isascii() or _DOTS.search(path):
         return None
-    if method in ("GET", "HEAD") and _MODELS.fullmatch(path):
-        return MODELS
-    return OTHER
+    method = "GET" if method == "HEAD" else method
+    kind = path.split(b"/", 3)[2]
+    for asked, pattern, route in _BY_KIND.get(kind, ()):
+        if asked == method and pattern.fullmatch(path):
+            return route
+    return MESSAGES_OTHER if kind == b"messages" else OTHER
+
+
+def _by_kind() -> dict[bytes, tuple[_Pattern, ...]]:
+    kinds: dict[bytes, tuple[_Pattern, ...]] = {}
+    for route in ROUTES:
+        for request in route.requests:
+            method, path = request.split(" ")
+            written = re.escape(path).replace(r"\{id\}", _ID).replace(r"\*", ".*")
+            kind = path.split("/")[1].encode()
+            kinds[kind] = (*kinds.get(kind, ()), (method, re.compile(f"/v1{written}".encode()), route))
+    return kinds
+
+
+_BY_KIND = _by_kind()
+# Nearly every request is one of a conversation; it costs one look.
+_EXACT = {("POST", f"/v1{route.requests[0].split()[1]}".encode()): route for route in (CHAT, RESPONSES, MESSAGES)}
 
 
 def needed(verdict: Verdict) -> frozenset[Carried]:
@@ -56,6 +188,8 @@ def needed(verdict: Verdict) -> frozenset[Carried]:
         needs.add("preamble")
     if Limit.NO_MEMORY in verdict.limits:
         needs.add("store")
+    if Limit.NO_DOCUMENTS in verdict.limits:
+        needs.add("documents")
     if verdict.tools is not None:
         needs.add("tools")
     if verdict.models is not None:
@@ -69,9 +203,13 @@ def uncarried(route: Route, verdict: Verdict) -> tuple[Carried, ...]:
 
 
 def is_closed(route: Route, verdict: Verdict) -> bool:
-    """Say whether a route is refused because it cannot carry what applies.
+    """Say whether a route is refused: it is what a limit withholds, or cannot carry what applies.
 
     From `guarded` on the next stronger step is within the evidence; below it (care alone, a freeze) a refusal would
     go beyond, and what is not in force is reported instead.
     """
-    return verdict.answer == "limit" and verdict.level >= Level.GUARDED and bool(uncarried(route, verdict))
+    if verdict.answer != "limit":
+        return False
+    if route.withheld_by & verdict.limits:
+        return True
+    return verdict.level >= Level.GUARDED and bool(uncarried(route, verdict))

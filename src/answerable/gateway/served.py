@@ -8,8 +8,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 
-import msgspec
 from msgspec import DecodeError, Struct, ValidationError
+from msgspec.json import Decoder
+
+from answerable.gateway.routes import Talk
 
 READ_BYTES_MAX = 4 * 1024 * 1024
 HELD_BYTES_MAX = 64 * 1024
@@ -17,6 +19,11 @@ CHARACTERS_PER_TOKEN = 4
 TOKENS_MAX = 1 << 40  # what a store takes; an upstream may say anything
 
 _ENDS = (b"\n\n", b"\r\n\r\n", b"\r\r")
+
+
+class _Usage(Struct):
+    completion_tokens: int | None = None
+    output_tokens: int | None = None
 
 
 class _Part(Struct):
@@ -29,17 +36,63 @@ class _Choice(Struct):
     text: str | None = None
 
 
-class _Usage(Struct):
-    completion_tokens: int | None = None
-    output_tokens: int | None = None
-
-
 class _Completion(Struct):
+    """What the chat and the older completions API say, whole or by event."""
+
     choices: list[_Choice] = []
     usage: _Usage | None = None
 
+    def characters(self) -> int:
+        parts = [((choice.message or choice.delta), choice.text) for choice in self.choices]
+        return sum(len((part and part.content) or text or "") for part, text in parts)
 
-_completion = msgspec.json.Decoder(_Completion)
+
+class _Text(Struct):
+    text: str | None = None
+
+
+class _Output(Struct):
+    content: list[_Text] | None = None
+
+
+class _Ended(Struct):
+    usage: _Usage | None = None
+
+
+class _Response(Struct):
+    """What the Responses API says: whole with `output`, by event with `delta` and at last `response`."""
+
+    output: list[_Output] = []
+    delta: object = None
+    response: _Ended | None = None
+    usage: _Usage | None = None
+
+    def __post_init__(self) -> None:
+        if self.response is not None and self.response.usage is not None:
+            self.usage = self.response.usage
+
+    def characters(self) -> int:
+        whole = sum(len(one.text or "") for output in self.output for one in output.content or ())
+        return whole + (len(self.delta) if isinstance(self.delta, str) else 0)
+
+
+class _Message(Struct):
+    """What the Messages API says; the usage at a stream's start is no count of what was said, and not read."""
+
+    content: list[_Text] = []
+    delta: _Text | None = None
+    usage: _Usage | None = None
+
+    def characters(self) -> int:
+        return sum(len((one and one.text) or "") for one in (*self.content, self.delta))
+
+
+_DECODERS: dict[Talk | None, Decoder[_Completion] | Decoder[_Response] | Decoder[_Message]] = {
+    None: Decoder(_Completion),
+    "chat": Decoder(_Completion),
+    "responses": Decoder(_Response),
+    "messages": Decoder(_Message),
+}
 
 
 class Events:
@@ -70,8 +123,9 @@ class Events:
 class Served:
     """The digest and the tokens of one answer."""
 
-    def __init__(self, *, is_stream: bool) -> None:
+    def __init__(self, *, is_stream: bool, talk: Talk | None = None) -> None:
         """Begin with nothing served."""
+        self._decode = _DECODERS[talk].decode
         self._digest = hashlib.sha256()
         self._is_stream = is_stream
         self._body: list[bytes] = []
@@ -105,16 +159,14 @@ class Served:
 
     def _read(self, data: bytes) -> None:
         try:
-            completion = _completion.decode(data)
+            said = self._decode(data)
         except (DecodeError, ValidationError, UnicodeDecodeError, RecursionError):
             return  # not of this API, or its last line: the bytes are the measure then
-        if completion.usage is not None:
-            usage = completion.usage
+        if said.usage is not None:
+            usage = said.usage
             count = usage.completion_tokens if usage.completion_tokens is not None else usage.output_tokens
             self._usage = min(max(0, count), TOKENS_MAX) if count is not None else self._usage
-        for choice in completion.choices:
-            part = choice.message or choice.delta
-            self._characters += len((part and part.content) or choice.text or "")
+        self._characters += said.characters()
 
 
 def _after_last(chunk: bytes, end: bytes) -> int:

@@ -11,8 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from answerable.gateway.asgi import Receive, Scope, Send, read_body, respond
+from answerable.gateway.stand_in_says import NAME, SPEAKING, Says, Speaks
 
-NAME = "stand-in, not a model"
+__all__ = ["MODELS", "NAME", "StandIn", "echo"]
+
 MODELS = ("stand-in-small", "stand-in-large")
 BODY_BYTES_MAX = 64 * 1024 * 1024
 _JSON = [(b"content-type", b"application/json")]
@@ -41,14 +43,14 @@ class StandIn:
         if path == "/v1/models":
             listed = [{"id": name, "object": "model", "owned_by": NAME} for name in MODELS]
             await respond(send, 200, _JSON, _encoded({"object": "list", "data": listed}))
-        elif path == "/v1/chat/completions":
-            await self._complete(scope, body, send)
+        elif scope["method"] == "POST" and path in SPEAKING:
+            await self._complete(scope, body, SPEAKING[path], send)
         else:
             told = {"object": "echo", "path": path, "bytes": len(body), "stand_in": NAME}
             self._remember(scope, {"path": path})
             await respond(send, 200, _JSON, _encoded(told))
 
-    async def _complete(self, scope: Scope, body: bytes, send: Send) -> None:
+    async def _complete(self, scope: Scope, body: bytes, speaks: Speaks, send: Send) -> None:
         try:
             asked = json.loads(body)
         except ValueError:
@@ -56,11 +58,11 @@ class StandIn:
             await respond(send, 400, _JSON, _encoded({"error": error}))
             return
         self._remember(scope, asked)
-        text = echo(asked)
+        says = speaks(asked.get("model"), self.served)
         if asked.get("stream"):
-            await self._stream(asked, text, send)
+            await self._stream(says, echo(asked), send)
         else:
-            await respond(send, 200, _JSON, _encoded(_completion(asked, text, self.served)))
+            await respond(send, 200, _JSON, _encoded(says.whole(echo(asked))))
             self.finished += 1
 
     def _remember(self, scope: Scope, asked: dict[str, object]) -> None:
@@ -69,58 +71,51 @@ class StandIn:
         del self.requests[: -self.keep]
         self.served += 1
 
-    async def _stream(self, asked: dict[str, object], text: str, send: Send) -> None:
+    async def _stream(self, says: Says, text: str, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": _EVENTS})
-        number, words = self.served, text.split(" ")
+        words = text.split(" ")
         words += ["word"] * (self.words - len(words))
+        if first := says.first():
+            await send({"type": "http.response.body", "body": first, "more_body": True})
         for word in words:
-            await send({"type": "http.response.body", "body": _event(asked, word + " ", number), "more_body": True})
+            await send({"type": "http.response.body", "body": says.word(word + " "), "more_body": True})
             if self.token_s:
                 await asyncio.sleep(self.token_s)
-        usage = {"prompt_tokens": 1, "completion_tokens": len(words), "total_tokens": 1 + len(words)}
-        last = _chunk(asked, {}, number) | {"usage": usage}
-        await send({"type": "http.response.body", "body": _data(last) + b"data: [DONE]\n\n", "more_body": False})
+        await send({"type": "http.response.body", "body": says.last(len(words)), "more_body": False})
         self.finished += 1
 
 
 def echo(asked: dict[str, object]) -> str:
     """Say what was asked: each system message, the tools, and the last user message."""
-    messages = asked.get("messages")
-    told = [message for message in messages if isinstance(message, dict)] if isinstance(messages, list) else []
-    systems = [str(one.get("content")) for one in told if one.get("role") in ("system", "developer")]
-    users = [str(one.get("content")) for one in told if one.get("role") == "user"]
+    told = [*_turns(asked.get("messages")), *_turns(asked.get("input"))]
+    systems = [_text(one.get("content")) for one in told if one.get("role") in ("system", "developer")]
+    systems += [_text(asked[key]) for key in ("instructions", "system") if asked.get(key)]
+    users = [_text(one.get("content")) for one in told if one.get("role") == "user"]
     tools = ", ".join(_tool_names(asked)) or "none"
     said = [f"[{NAME}]", *(f"I was told: {one}" for one in systems), f"My tools: {tools}.", *users[-1:]]
     return " ".join(said)
 
 
+def _turns(value: object) -> list[dict[str, object]]:
+    if isinstance(value, str):
+        return [{"role": "user", "content": value}]
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
+def _text(content: object) -> str:
+    if isinstance(content, list):
+        return " ".join(str(part.get("text")) for part in content if isinstance(part, dict))
+    return str(content)
+
+
 def _tool_names(asked: dict[str, object]) -> Iterator[str]:
     tools = asked.get("tools")
     for tool in tools if isinstance(tools, list) else []:
-        function = tool.get("function") if isinstance(tool, dict) else None
-        yield str(function.get("name")) if isinstance(function, dict) else str(tool)
-
-
-def _completion(asked: dict[str, object], text: str, number: int) -> dict[str, object]:
-    choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
-    words = len(text.split(" "))
-    usage = {"prompt_tokens": 1, "completion_tokens": words, "total_tokens": 1 + words}
-    head = {"id": f"standin-{number}", "object": "chat.completion", "created": 0, "model": asked.get("model")}
-    return head | {"choices": [choice], "usage": usage, "system_fingerprint": NAME}
-
-
-def _chunk(asked: dict[str, object], delta: dict[str, str], number: int) -> dict[str, object]:
-    choice = {"index": 0, "delta": delta, "finish_reason": None if delta else "stop"}
-    head = {"id": f"standin-{number}", "object": "chat.completion.chunk", "created": 0, "model": asked.get("model")}
-    return head | {"choices": [choice], "system_fingerprint": NAME}
-
-
-def _event(asked: dict[str, object], word: str, number: int) -> bytes:
-    return _data(_chunk(asked, {"content": word}, number))
-
-
-def _data(value: dict[str, object]) -> bytes:
-    return b"data: " + _encoded(value) + b"\n\n"
+        if not isinstance(tool, dict):
+            yield str(tool)
+            continue
+        function = tool.get("function")
+        yield str(function.get("name") if isinstance(function, dict) else tool.get("name") or tool.get("type"))
 
 
 def _encoded(value: dict[str, object]) -> bytes:

@@ -25,6 +25,7 @@ from answerable.errors import AnswerableError, ConfigError
 from answerable.gateway.asgi import Headers
 from answerable.gateway.headers import CREDENTIALS, answered, requested
 from answerable.gateway.reply import Reply
+from answerable.gateway.routes import Api
 
 CONNECT_S = 10.0
 SILENCE_S = 600.0  # what official clients wait for an answer
@@ -77,7 +78,15 @@ class Upstream:
             await self._session.close()
 
     async def ask(
-        self, method: str, target: bytes, headers: Headers, body: Sent, *, drop: Collection[bytes] = (), plain: bool
+        self,
+        method: str,
+        target: bytes,
+        headers: Headers,
+        body: Sent,
+        *,
+        drop: Collection[bytes] = (),
+        plain: bool,
+        api: Api = "openai",
     ) -> ClientResponse:
         """Send a request and wait for the head of its answer; `target` is path and query below the base.
 
@@ -86,7 +95,9 @@ class Upstream:
         """
         assert self._session is not None, "open first"
         passed = CIMultiDict(requested(headers, {*self._drop, *drop, *_rewritten(body, headers, plain)}))
-        if self._key is not None:
+        if self._key is not None and api == "anthropic":
+            passed["X-Api-Key"] = self._key
+        elif self._key is not None:
             passed["Authorization"] = f"Bearer {self._key}"
         if plain:
             passed["Accept-Encoding"] = "identity"
