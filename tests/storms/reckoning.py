@@ -51,6 +51,7 @@ def reckon(storm: Storm) -> None:
         proofs_hold(storm, house.reading().receipt, store, house.signer.vkey)
         nobody_missed_a_line(storm, store)
         verified_by_a_stranger(ground, store, house.signer.vkey)
+        nobody_met_a_fault_of_ours(ground)
     finally:
         house.close()
 
@@ -147,6 +148,12 @@ def verified_by_a_stranger(ground: Ground, store: Store, vkey: str) -> None:
     write_export(ground.home / "export", store.entries(0, store.size()), notes)
     command = [sys.executable, verify.__file__, str(ground.home / "export"), "--key", vkey]
     assert subprocess.run(command, capture_output=True, check=False).stdout.startswith(b"VERIFIED")
+
+
+def nobody_met_a_fault_of_ours(ground: Ground) -> None:
+    """Assert that no process found the record altered, and no verb failed by anything but what was done to it."""
+    lines = [line for log in (ground.home / "log").iterdir() for line in log.read_text().splitlines()]
+    assert [line for line in lines if "a verb failed" in line or "is not what its entries" in line] == []
 
 
 def expect_damage(look: Callable[[], None]) -> None:
