@@ -5,9 +5,14 @@ Law: whoever holds a subject knows of everything that was written about it, and 
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 
-from tests.core.builders import SECOND, START, SUBJECT
+import pytest
+
+from answerable.core.facts import StaffLeft
+from tests.core.builders import RITA, SECOND, START, SUBJECT
 from tests.storage.conftest import OpenPostgres
 from tests.storage.worlds import Stored, a_stored_world
 
@@ -27,3 +32,27 @@ def test_a_group_hears_what_was_written_before_it_held_a_subject(postgres: OpenP
         with one.act() as tx:
             tx.files([SECOND])
             assert tx.high_water() == later.now
+
+
+def test_staff_and_policy_change_between_acts_and_never_beside_one(postgres: OpenPostgres) -> None:
+    """Who leaves while somebody is deciding has left after that decision: no act stands on rules that are gone (L4)."""
+    one, other = postgres(), postgres()
+    world = a_stored_world(one)
+    left = replace(world.facts[0], seq=len(world.roster.staff) + 2, fact=StaffLeft(staff=RITA), index=None)
+
+    def leave() -> None:
+        with other.act() as tx:
+            tx.append([left])
+
+    with ThreadPoolExecutor(1) as aside:
+        with one.batch():
+            with one.act() as tx:
+                assert RITA in tx.roster().deciders()
+            leaving = aside.submit(leave)
+            with pytest.raises(TimeoutError):
+                leaving.result(timeout=0.3)
+            with one.act() as tx:
+                assert RITA in tx.roster().deciders()
+        leaving.result(timeout=20)
+    with one.act() as tx:
+        assert RITA not in tx.roster().deciders()

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from answerable.core.cases import Files
-from answerable.core.facts import CaseId, Recorded, SubjectFact, SubjectId, SystemFact
+from answerable.core.facts import CaseId, ClockSuspected, Recorded, SubjectFact, SubjectId, SystemFact
 from answerable.core.fold import evolve
 from answerable.core.roster import Roster
 from answerable.errors import Conflict
@@ -145,6 +145,7 @@ class Act(ABC):
         fold.heads[stream] = (recorded.seq, hashed)
         if isinstance(fold, System):
             fold.add(placed, leaf.end)
+            delta.rules |= not isinstance(placed.fact, ClockSuspected)
         else:
             self._fold(placed, fold.subject.id, leaf.end)
             note(delta, placed, leaf)

@@ -25,7 +25,7 @@ from answerable.store.folds import Folds, Rows
 from answerable.store.opening import Identity
 from answerable.store.postgres_links import Leads, Link, find_out
 from answerable.store.postgres_opening import PgConnection, check, connect, create, known_faults
-from answerable.store.postgres_tx import HIGH_WATER, Group, PgReading, PgTx
+from answerable.store.postgres_tx import BEGIN_UNDER_RULES, HIGH_WATER, RULES_LOCK, Group, PgReading, PgTx
 from answerable.store.protocol import Checkpointed, Tx
 from answerable.store.record import Record, edge_of
 from answerable.store.rows import HASH_BYTES, Table, inner_place, moment
@@ -119,12 +119,18 @@ class PostgresStore(Lists, WithBulk, Record):
     def _begin(self) -> None:
         self._group = Group()
         try:
-            self._write = self._write if self._write is not None and self._write.is_open else connect(self._dsn)
-            self._write.execute("BEGIN")
+            write = self._write if self._write is not None and self._write.is_open else connect(self._dsn)
+            write.execute("BEGIN")
         except psycopg.OperationalError:
             # A server that was started anew has closed what it had; nothing was begun, so nothing is done twice.
-            self._write = connect(self._dsn)
-            self._write.execute("BEGIN")
+            write = connect(self._dsn)
+            write.execute("BEGIN")
+        self._write = write
+        try:
+            write.execute(BEGIN_UNDER_RULES, (RULES_LOCK,))
+        except psycopg.Error:
+            self._rollback()
+            raise
 
     def _commit(self) -> None:
         write = self._own
@@ -178,8 +184,7 @@ class PostgresStore(Lists, WithBulk, Record):
         assert self._write is not None, "a transaction is open"
         return self._write
 
-    def _open_act(self, folds: Folds, edge: CompactRange | None) -> PgTx:
-        assert edge is None, "acts do not grow the tree here"
+    def _open_act(self, folds: Folds, edge: CompactRange | None) -> PgTx:  # noqa: ARG002 - nothing grows here
         return PgTx(self._own, self._origin, folds, self._group)
 
     def _look_around(self) -> None:
@@ -188,7 +193,6 @@ class PostgresStore(Lists, WithBulk, Record):
 
     def _growing_edge(self) -> CompactRange | None:
         """Return nothing: the tree is grown from what is pending."""
-        return None
 
     # --- reading ---
 

@@ -18,7 +18,8 @@ from answerable.store.rows import Delta, Leaf, micros, moment
 from answerable.store.sql_tx import Connection, SqlTx
 
 SYSTEM = ""
-EFFECTS_LOCK = 0x616E7377_0001
+EFFECTS_LOCK, RULES_LOCK = 0x616E7377_0001, 0x616E7377_0002
+BEGIN_UNDER_RULES = "SELECT pg_advisory_xact_lock_shared(?)"
 
 _FACTS = """
 SELECT pos, idx, bytes FROM fact LEFT JOIN leaf ON leaf.fact = fact.id WHERE subject = ? AND pos > ? ORDER BY pos
@@ -128,6 +129,9 @@ class PgTx(PgReading, SqlTx, Act):
 
     def write(self, delta: Delta) -> None:
         """Write a delta down."""
+        if delta.rules:
+            # Whoever is deciding by the rules as they were ends first, and nobody begins meanwhile.
+            self._run("SELECT pg_advisory_xact_lock(?)", (RULES_LOCK,))
         releasing = {(one.stream, one.seq) for one in delta.releasing}
         columns = zip(*(_fact(leaf, (leaf.stream, leaf.seq) in releasing) for leaf in delta.leaves), strict=True)
         self._run(_PUT_FACTS, [list(column) for column in columns])

@@ -105,10 +105,12 @@ class Delta:
     """Everything that one append changes; a store writes it down and decides nothing.
 
     A case's row comes with the one that is stored, where that is known. A look-back that is None has ended; an effect
-    that is known stays as it is; `bumped` is in the order of the feed.
+    that is known stays as it is; `bumped` is in the order of the feed. `rules` tells that staff or policy change, by
+    which every act decides what it may.
     """
 
     high_water: datetime
+    rules: bool = False
     leaves: list[Leaf] = field(default_factory=list)
     cases: list[tuple[CaseRow, CaseRow | None]] = field(default_factory=list)
     look_backs: dict[tuple[f.CaseId, f.NoticeId], tuple[f.SubjectId, datetime] | None] = field(default_factory=dict)
