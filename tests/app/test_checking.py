@@ -295,6 +295,21 @@ def test_nothing_acts_there_but_what_was_begun(begun: tuple[InMemory, Kept], kin
     assert any(one.startswith(name) for one in checked.findings), checked.findings
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_table_taken_away_is_a_fault(begun: tuple[InMemory, Kept]) -> None:
+    """What cannot be read because it is gone is no database out of reach."""
+    house, kept = begun
+    house.warn("one")
+    house.answerable.seal()
+    if isinstance(kept, SqliteKept):
+        with closing(sqlite3.connect(kept.where / RECORD)) as file:
+            file.execute("DROP TABLE look_back")
+    else:
+        with psycopg.connect(kept.where) as admin:
+            admin.execute("DROP TABLE answerable.look_back")
+    assert kept.check().verdict == "FAILED"
+
+
 @pytest.mark.parametrize("kind", ["postgres"])
 def test_facts_not_yet_in_the_tree_are_no_fault(begun: tuple[InMemory, Kept], tmp_path: Path) -> None:
     """They are counted and said, what follows from them is held against them, and what waits for nothing is a fault."""

@@ -125,7 +125,7 @@ def test_a_pass_that_breaks_off_is_begun_again_in_its_time(tmp_path: Path) -> No
 
 
 def test_a_record_in_postgresql_is_checked_as_well(tmp_path: Path) -> None:
-    """Sound, it is noted; altered, two people hear of it; a server out of reach breaks the pass off, unpaged."""
+    """Sound, it is noted; altered, two people hear of it; a server out of reach breaks the pass off."""
     with database() as dsn:
         house, kept = begin(tmp_path, dsn)
         house.warn("one")

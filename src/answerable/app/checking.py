@@ -17,7 +17,7 @@ from answerable.app.check_rows import Findings, Past, Subjects, compare, opened_
 from answerable.app.identifying import Index
 from answerable.app.receipts import is_place
 from answerable.core import facts as f
-from answerable.errors import AnswerableError, NewerVersion, StoreUnavailable
+from answerable.errors import AnswerableError, NewerVersion
 from answerable.ledger.codec import read_entry
 from answerable.ledger.tree import CompactRange
 from answerable.ledger.verify import EXIT, Audit, Checkpoint, Finding, leaf_hash, parse_vkey
@@ -104,11 +104,12 @@ class Check:
         """Do the pass, giving way after each slice; whatever cannot be read is a finding like any other."""
         try:
             yield from self._whole()
-        except StoreUnavailable as error:
-            # A line that was cut says nothing about what is written at its end.
-            self.found.skip(f"the record could not be reached further: {error}")
         except AnswerableError as error:
-            self.found.bad(f"the record cannot be read further: {error}")
+            if self.inspection.is_lost:
+                # A line that was cut says nothing about what is written at its end.
+                self.found.skip(f"the record could not be reached further: {error}")
+            else:
+                self.found.bad(f"the record cannot be read further: {error}")
 
     def result(self) -> Checked:
         """Return what was found."""
