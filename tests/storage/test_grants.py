@@ -73,4 +73,4 @@ def test_the_house_needs_no_more_than_it_is_granted(tmp_path: Path, role: str) -
                 psycopg.connect(as_house, options="-c search_path=answerable") as given,
                 pytest.raises(psycopg.errors.InsufficientPrivilege),
             ):
-                given.execute(statement)  # type: ignore[arg-type]
+                given.execute(statement)
