@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from yarl import URL
 
-from answerable.gateway import build
 from answerable.gateway.answers import RETRY_AFTER_S
 from answerable.gateway.app import keep
 from answerable.gateway.stand_in import StandIn
@@ -431,18 +430,3 @@ def test_what_runs_beside_is_begun_again(caplog: Any, monkeypatch: Any) -> None:
 
     asyncio.run(told())
     assert [line["task"] for line in logged(caplog, "failed")] == ["feed", "feed"]
-
-
-def test_a_web_socket_is_not_opened() -> None:
-    """Nothing here could judge what it carries."""
-    sent: list[dict] = []
-
-    async def send(message: Any) -> None:
-        sent.append(message)
-
-    async def story(world: World) -> None:
-        gateway = build(**world.given)
-        await gateway({"type": "websocket"}, None, send)  # type: ignore[arg-type]
-
-    run(story)
-    assert sent == [{"type": "websocket.close", "code": 1008}]

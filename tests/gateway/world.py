@@ -70,8 +70,8 @@ class QuietServer(uvicorn.Server):
 async def served(app: Any) -> AsyncIterator[str]:
     """Serve an ASGI application on loopback and give its address."""
     config = uvicorn.Config(
-        app, port=0, lifespan="on", ws="none", log_level="critical", server_header=False, date_header=False,
-        timeout_graceful_shutdown=1,
+        app, port=0, lifespan="on", ws="websockets-sansio", log_level="critical", server_header=False,
+        date_header=False, timeout_graceful_shutdown=1,
     )  # fmt: skip
     server = QuietServer(config)
     task = asyncio.create_task(server.serve())

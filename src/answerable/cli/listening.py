@@ -30,11 +30,12 @@ App = Callable[..., Awaitable[Any]]
 class Server(uvicorn.Server):
     """A server among others in one process: signals are for the process."""
 
-    def __init__(self, app: App, *, grace_s: int) -> None:
+    def __init__(self, app: App, *, grace_s: int, web_sockets: bool = False) -> None:
         """Take the application and for how many seconds requests under way may go on once it is to end."""
         super().__init__(
             uvicorn.Config(
-                app, log_config=None, access_log=False, server_header=False, proxy_headers=False, ws="none",
+                app, log_config=None, access_log=False, server_header=False, proxy_headers=False,
+                ws="websockets-sansio" if web_sockets else "none",
                 timeout_graceful_shutdown=grace_s, h11_max_incomplete_event_size=64 * 1024, lifespan="on",
             )
         )  # fmt: skip

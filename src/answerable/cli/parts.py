@@ -41,12 +41,12 @@ class Serving:
     """A server as a part; its first socket is the one that others are told of."""
 
     def __init__(
-        self, name: str, app: App, sockets: Sequence[socket.socket], *, grace_s: int,
+        self, name: str, app: App, sockets: Sequence[socket.socket], *, grace_s: int, web_sockets: bool = False,
         ending: Callable[[], None] = lambda: None, ended: Callable[[], Awaitable[None]] = nothing,
     ) -> None:  # fmt: skip
         """Take its name, the application, where it listens, and what to call when it is to end and when it has."""
         self._name = name
-        self._server = Server(app, grace_s=grace_s)
+        self._server = Server(app, grace_s=grace_s, web_sockets=web_sockets)
         self._sockets = list(sockets)
         self._ending = ending
         self._ended = ended

@@ -93,7 +93,7 @@ def gateway_part(stage: Stage) -> Part:
     found = _reach(stage)
     return Serving(
         "gateway", InContact(build_gateway(config, found, name=name)), [listening], grace_s=config.serve.grace_s,
-        ended=lambda: farewell(found, name=name),
+        web_sockets=True, ended=lambda: farewell(found, name=name),
     )  # fmt: skip
 
 

@@ -20,8 +20,9 @@ from answerable.gateway.courier import Courier
 from answerable.gateway.exchange import Desk, serve
 from answerable.gateway.recorder import CONFIRMATIONS_MAX, ROWS_MAX, Recorder, report
 from answerable.gateway.reply import Reply
-from answerable.gateway.routes import route_of
+from answerable.gateway.routes import REALTIME, route_of
 from answerable.gateway.running import Runnings
+from answerable.gateway.tunnel import POLICY, tunnel
 from answerable.gateway.upstream import SILENCE_S, Upstream
 from answerable_gate import ClockSuspect, Gate, GatePolicy, Item, Pinned
 from answerable_gate.io.aiohttp import FeedClient
@@ -52,8 +53,10 @@ class Gateway:
             await self._live(receive, send)
         elif scope["type"] == "http":
             await self._serve(scope, receive, send)
-        else:  # a web socket: nothing here could judge what it carries, so it is not opened
-            await send({"type": "websocket.close", "code": 1008})
+        elif route_of("GET", scope["raw_path"]) is REALTIME:
+            await tunnel(self._desk, REALTIME, scope, receive, send)
+        else:
+            await send({"type": "websocket.close", "code": POLICY})
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         path: bytes = scope["raw_path"]

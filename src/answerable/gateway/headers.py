@@ -13,6 +13,8 @@ from answerable.gateway.asgi import Headers
 from answerable.gateway.bodies import IDENTITY_LENGTH_MAX
 
 CONVERSATION = b"x-answerable-conversation"
+# Where a request has no body, or none that is read, the body's identity stands here.
+SAFETY_IDENTIFIER = b"openai-safety-identifier"
 NOT_IN_FORCE = b"x-answerable-not-in-force"
 
 # RFC 9110 section 7.6.1, and the older names of the same.
@@ -25,6 +27,12 @@ _OURS = frozenset((b"host", b"expect", CONVERSATION))
 # With a key of the operator's own, nothing that speaks for the caller may reach the upstream.
 CREDENTIALS = frozenset((
     b"authorization", b"api-key", b"x-api-key", b"cookie", b"openai-organization", b"openai-project",
+))  # fmt: skip
+
+# Written anew by the client of the next connection.
+HANDSHAKE = frozenset((
+    b"sec-websocket-accept", b"sec-websocket-extensions", b"sec-websocket-key", b"sec-websocket-protocol",
+    b"sec-websocket-version",
 ))  # fmt: skip
 
 _VISIBLE = re.compile(r"[\x21-\x7e]{1,128}")

@@ -6,7 +6,7 @@ Law L1: what fell due while an exchange ran ends it; nobody has to ask again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Literal
 
 from answerable.edge import Clock
@@ -20,10 +20,15 @@ Gone = Literal["gone"]
 End = Verdict | Gone
 
 
+def refuses(verdict: Verdict) -> bool:
+    """Say whether a verdict ends an answer under way; a rise to a limit changes the next request."""
+    return verdict.answer == "refuse"
+
+
 class Running:
     """One exchange under way, in one task. It is ended from outside at most once, by cancelling what it waits for."""
 
-    __slots__ = ("_listener", "_task", "alias", "body_is_read", "end", "receive", "request")
+    __slots__ = ("_listener", "_task", "alias", "body_is_read", "end", "ends", "receive", "request")
 
     def __init__(self, request: Request, alias: bytes | None, receive: Receive) -> None:
         """Take what was asked; the task is the one that runs now."""
@@ -36,6 +41,7 @@ class Running:
         self.receive = receive
         self.body_is_read = False
         self.end: End | None = None
+        self.ends: Callable[[Verdict], bool] = refuses
 
     def stop(self, end: End) -> None:
         """End it for a reason; it sees CancelledError where it waits."""
@@ -105,7 +111,7 @@ class Runnings:
             for running in tuple(self._by_alias.get(alias, ())):
                 wall, monotonic = self._clock.now(), self._clock.monotonic()
                 verdict = self._gate.check(running.request, wall=wall, monotonic=monotonic, alias=alias)
-                if verdict.answer == "refuse":
+                if running.ends(verdict):
                     running.stop(verdict)
 
     async def sweep(self) -> None:

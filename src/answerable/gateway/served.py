@@ -143,6 +143,15 @@ class Served:
         elif self._bytes <= READ_BYTES_MAX:
             self._body.append(chunk)
 
+    def add_message(self, message: bytes) -> None:
+        """Count a message of a web socket; the usage of each answer in it adds up."""
+        before, self._usage = self._usage, None
+        self._digest.update(message)
+        self._bytes += len(message)
+        self._read(message)
+        if before is not None:
+            self._usage = before + (self._usage or 0)
+
     @property
     def digest(self) -> str:
         """The SHA-256 of all bytes."""
@@ -150,7 +159,7 @@ class Served:
 
     def tokens(self) -> int:
         """Give the tokens by the upstream's count, else a fourth of the characters, rounded up."""
-        if not self._is_stream and self._bytes <= READ_BYTES_MAX:
+        if self._body and self._bytes <= READ_BYTES_MAX:
             self._read(b"".join(self._body))
         self._body.clear()
         if self._usage is not None:

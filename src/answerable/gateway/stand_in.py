@@ -37,7 +37,9 @@ class StandIn:
         if scope["type"] == "lifespan":
             await _live(receive, send)
             return
-        assert scope["type"] == "http", "the stand-in speaks nothing but HTTP"
+        if scope["type"] == "websocket":
+            await self._converse(scope, receive, send)
+            return
         body = await read_body(receive, BODY_BYTES_MAX)
         path = scope["path"]
         if path == "/v1/models":
@@ -64,6 +66,22 @@ class StandIn:
         else:
             await respond(send, 200, _JSON, _encoded(says.whole(echo(asked))))
             self.finished += 1
+
+    async def _converse(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Say each message back as an answer, until its sender asks for the end or leaves."""
+        self._remember(scope, {"subprotocols": scope["subprotocols"], "query": scope["query_string"].decode("ascii")})
+        await receive()
+        await send({"type": "websocket.accept", "subprotocol": next(iter(scope["subprotocols"]), None)})
+        while (message := await receive())["type"] == "websocket.receive":
+            if message.get("bytes") is not None:
+                await send({"type": "websocket.send", "bytes": message["bytes"]})
+                continue
+            if message["text"] == "bye":
+                await send({"type": "websocket.close", "code": 1000})
+                return
+            told = {"type": "response.done", "said": f"[{NAME}] {message['text']}"}
+            done = told | {"response": {"usage": {"output_tokens": len(message["text"].split())}}}
+            await send({"type": "websocket.send", "text": json.dumps(done)})
 
     def _remember(self, scope: Scope, asked: dict[str, object]) -> None:
         headers = {key.decode("latin-1"): value.decode("latin-1") for key, value in scope["headers"]}

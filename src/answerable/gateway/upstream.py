@@ -5,7 +5,7 @@ Law: status, headers and body pass untouched but for what belongs to one connect
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Sequence
 from functools import lru_cache
 
 from aiohttp import (
@@ -13,6 +13,7 @@ from aiohttp import (
     ClientResponse,
     ClientSession,
     ClientTimeout,
+    ClientWebSocketResponse,
     DummyCookieJar,
     InvalidURL,
     ServerTimeoutError,
@@ -23,7 +24,7 @@ from yarl import URL
 
 from answerable.errors import AnswerableError, ConfigError
 from answerable.gateway.asgi import Headers
-from answerable.gateway.headers import CREDENTIALS, answered, requested
+from answerable.gateway.headers import CREDENTIALS, HANDSHAKE, answered, requested
 from answerable.gateway.reply import Reply
 from answerable.gateway.routes import Api
 
@@ -94,11 +95,7 @@ class Upstream:
         UpstreamDown or UpstreamSlow.
         """
         assert self._session is not None, "open first"
-        passed = CIMultiDict(requested(headers, {*self._drop, *drop, *_rewritten(body, headers, plain)}))
-        if self._key is not None and api == "anthropic":
-            passed["X-Api-Key"] = self._key
-        elif self._key is not None:
-            passed["Authorization"] = f"Bearer {self._key}"
+        passed = self._passed(headers, {*drop, *_rewritten(body, headers, plain)}, api)
         if plain:
             passed["Accept-Encoding"] = "identity"
         try:
@@ -109,6 +106,35 @@ class Upstream:
             raise UpstreamSlow from error
         except (ClientError, InvalidURL, OSError, UnicodeDecodeError) as error:
             raise UpstreamDown from error
+
+
+    @property
+    def has_key(self) -> bool:
+        """Say whether the operator's own key replaces the caller's."""
+        return self._key is not None
+
+    async def connect(
+        self, target: bytes, headers: Headers, protocols: Sequence[str], *, drop: Collection[bytes]
+    ) -> ClientWebSocketResponse:
+        """Open a web socket; raise UpstreamDown or UpstreamSlow."""
+        assert self._session is not None, "open first"
+        passed = self._passed(headers, {*drop, *HANDSHAKE}, "openai")
+        try:
+            return await self._session.ws_connect(
+                _url(self._base + target.decode("ascii")), headers=passed, protocols=protocols, max_msg_size=0
+            )
+        except (ServerTimeoutError, TimeoutError) as error:
+            raise UpstreamSlow from error
+        except (ClientError, InvalidURL, OSError, UnicodeDecodeError) as error:
+            raise UpstreamDown from error
+
+    def _passed(self, headers: Headers, drop: Collection[bytes], api: Api) -> CIMultiDict[str]:
+        passed = CIMultiDict(requested(headers, {*self._drop, *drop}))
+        if self._key is not None and api == "anthropic":
+            passed["X-Api-Key"] = self._key
+        elif self._key is not None:
+            passed["Authorization"] = f"Bearer {self._key}"
+        return passed
 
 
 async def give_back(response: ClientResponse, reply: Reply, extra: Headers) -> None:
