@@ -20,6 +20,7 @@ from answerable.work.loop import Step
 from answerable.work.signs import LastCheck, note_check
 
 EVERY_S = 6 * 3600.0
+AGAIN_S = 60.0
 PAUSE_S = 0.05
 """Between two slices: who writes and who sweeps come first."""
 
@@ -40,11 +41,13 @@ class Checking:
     def step(self) -> bool:
         """Do one slice where a pass is due; False, so that a pause follows."""
         if self._check is None:
-            acts = self._answerable.acts
-            if acts.clock.monotonic() < self._next_at or not acts.store.leads("check"):
+            acts, now = self._answerable.acts, self._answerable.acts.clock.monotonic()
+            if now < self._next_at:
                 return False
-            # Whatever becomes of this pass, the next one has its time.
-            self._next_at = self._answerable.acts.clock.monotonic() + EVERY_S
+            # Whoever does not lead asks again soon, and so does a pass that breaks off: its store was away.
+            self._next_at = now + AGAIN_S
+            if not acts.store.leads("check"):
+                return False
             self._check = self._begin()
         try:
             if self._slices is None:
@@ -59,6 +62,7 @@ class Checking:
 
     def _end(self, check: Check) -> None:
         self._drop()
+        self._next_at = self._answerable.acts.clock.monotonic() + EVERY_S
         checked = check.result()
         if checked.first is None:
             _log.info("the record checks itself: %s, %d entries", checked.verdict, checked.entries)

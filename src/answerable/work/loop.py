@@ -14,6 +14,8 @@ from answerable.errors import Conflict
 
 _log = logging.getLogger("answerable.work")
 
+PAUSE_MAX_S = 5.0
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -34,14 +36,16 @@ def run(steps: list[Step], stop: threading.Event) -> None:
 
 
 def _repeat(step: Step, stop: threading.Event) -> None:
+    pause = step.every_s
     while not stop.is_set():
         try:
-            is_more = step.run()
+            is_more, pause = step.run(), step.every_s
         except Conflict as error:
             _log.debug("%s met another process: %s", step.name, error)
             is_more = False
         except Exception:  # noqa: BLE001 - no step may end another
+            # A store that is away is asked ever more seldom, and said so as often.
+            is_more, pause = False, min(2 * pause, max(step.every_s, PAUSE_MAX_S))
             _log.exception("%s failed; it is tried again", step.name)
-            is_more = False
         if not is_more:
-            stop.wait(step.every_s)
+            stop.wait(pause)
