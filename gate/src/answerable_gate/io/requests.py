@@ -51,13 +51,14 @@ class FeedClient:
         listener: Listener,
         name: str | None = None,
         snapshots: Snapshots | None = None,
+        lock: Lock | None = None,
     ) -> None:
         """Take the gate, the store's address, the bearer token that it gave to this gate, and what it calls it.
 
         The listener is called in threads of this client, and may call any method but `close`. `snapshots` are loaded
-        by the caller, before this; from then on they are kept, and closed, here.
+        by the caller, before this; from then on they are kept, and closed, here. `lock` is held at each use.
         """
-        self._lock = Lock()
+        self._lock = lock or Lock()
         self._gate = gate
         self._clocks = clocks
         self._follower = Follower(gate, base, token, clocks=clocks, listener=listener, name=name, guard=self._lock)

@@ -1,0 +1,80 @@
+"""What a client is told where the gate refuses: the error of the gateway, in the same words.
+
+Law L11: never a level, a label or a reporter; a reference, the date of the next look, and how to object.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from answerable_gate.judge import Verdict
+
+RETRY_AFTER_S = 5
+# What the operator's own parts did not know of an account.
+_OURS = frozenset(("contact", "entry"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """An HTTP status, and an error as the OpenAI API writes it."""
+
+    status: int
+    kind: str
+    code: str
+    message: str
+    param: str | None = None
+
+    @property
+    def error(self) -> dict[str, str | None]:
+        """The error without the object around it."""
+        return {"message": self.message, "type": self.kind, "code": self.code, "param": self.param}
+
+    @property
+    def body(self) -> bytes:
+        """The whole body."""
+        return json.dumps({"error": self.error}, separators=(",", ":")).encode()
+
+    @property
+    def event(self) -> bytes:
+        """The last event of a stream that is cut."""
+        return b"data: " + self.body + b"\n\n"
+
+
+def refusal(verdict: Verdict) -> Answer:
+    """Say that the gate refuses."""
+    if verdict.ground == "model":
+        return _restricted("model_not_available", "This model is not available for this account.", verdict, "model")
+    if verdict.ground == "level":
+        return _restricted("account_restricted", "Access is restricted for this account.", verdict)
+    return NOT_READY if _OURS.intersection(verdict.not_known) else NO_IDENTITY
+
+
+def not_here(verdict: Verdict) -> Answer:
+    """Say that something is closed where what applies cannot be carried."""
+    if _OURS.intersection(verdict.not_known) and verdict.reason_ref is None:
+        return NOT_READY
+    if "identity" in verdict.not_known:
+        return NO_IDENTITY
+    return _restricted("route_not_available", "This endpoint is not available for this account.", verdict)
+
+
+NO_IDENTITY = Answer(
+    status=403,
+    kind="access_restricted",
+    code="identity_required",
+    message="This request does not say for which account it is made.",
+)
+# 503 and not 403: no account is restricted here, and clients try again by themselves.
+NOT_READY = Answer(
+    status=503, kind="service_unavailable", code="not_ready", message="This service cannot answer this yet; try again."
+)
+
+
+def _restricted(code: str, sentence: str, verdict: Verdict, param: str | None = None) -> Answer:
+    said = [sentence]
+    if verdict.review_by is not None:
+        said.append(f"This is looked at again by {verdict.review_by.date().isoformat()}.")
+    object_to = "You can object: write to the operator of this service"
+    said.append(f"{object_to} and give the reference {verdict.reason_ref}." if verdict.reason_ref else f"{object_to}.")
+    return Answer(status=403, kind="access_restricted", code=code, message=" ".join(said), param=param)
