@@ -26,6 +26,7 @@ import uvicorn
 from answerable.edge import SystemClock
 from answerable.gateway import build
 from answerable.gateway.asgi import read_body
+from answerable.gateway.callers import Callers
 from answerable.gateway.reply import Reply
 from answerable.gateway.stand_in import StandIn
 from answerable.gateway.upstream import SILENCE_S, Upstream, give_back
@@ -84,7 +85,7 @@ def bare(upstream: str) -> Any:
 def gated(upstream: str, store: str) -> Any:
     """Make the gateway as it is served."""
     return build(upstream=upstream, upstream_key="key", feed_base=store, gate_token="t", gate_key=KEY, pinned=PINNED,
-                 identity_header="x-answerable-user", name="bench", clock=SystemClock(), policy=POLICY,
+                 callers=Callers(header=b"x-answerable-user"), name="bench", clock=SystemClock(), policy=POLICY,
                  body_bytes=1 << 23)
 
 

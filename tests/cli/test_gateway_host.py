@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from answerable.cli.gateways import policy_before_contact, reach, read_key
+from answerable.cli.gateways import callers_of, policy_before_contact, reach, read_key
 from answerable.cli.kit import gateway
 from answerable.cli.wiring import open_house
 from answerable.config import init_config, load, load_host
-from answerable.edge import RandomMint
+from answerable.edge import RandomMint, SystemClock
 from answerable.errors import ConfigError, KeyFault
+from answerable.gateway.callers import Key
 from answerable.vault.keys import load_keyring
 from tests.cli.test_serve import answered, ask
 from tests.running import House, until
@@ -50,6 +51,24 @@ def test_a_host_holds_the_gates_key_and_no_other(silent: House, tmp_path: Path) 
     assert policy_before_contact(load_host(home / "answerable.toml")).preamble
     with pytest.raises(ConfigError, match="cannot be made"):
         kit(silent, home)
+
+
+def test_a_host_knows_callers_as_its_house_does(silent: House, tmp_path: Path) -> None:
+    """The files by which they are known go with it."""
+    (silent.home / "keys.json").write_text('{"keys": []}')
+    (silent.home / "ours").write_text("0" * 64 + " tenant tenant_1\n")
+    identity = '[identity]\njwks = "keys.json"\nissuer = "i"\naudience = "a"\nkeys_file = "ours"\ntrust_body = false\n'
+    upstream = '[upstream]\nurl = "https://model.example/v1"\nkey_env = "MODEL_KEY"\n'
+    silent.config.write_text(silent.config.read_text() + identity + upstream)
+    home = tmp_path / "host"
+    kit(silent, home)
+    callers = callers_of(load_host(home / "answerable.toml"), SystemClock())
+    assert callers.tokens is not None
+    assert callers.keys == {bytes(32): Key("tenant", "tenant_1")}
+    assert not callers.trusts_body
+    (home / "callers").write_text("sk-1 user a\n")
+    with pytest.raises(ConfigError, match="keys_file"):
+        callers_of(load_host(home / "answerable.toml"), SystemClock())
 
 
 def test_a_house_without_a_token_for_gates_has_no_kit(silent: House, tmp_path: Path) -> None:

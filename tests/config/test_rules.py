@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from answerable.config import Config, Operator, Staff, host_port, superiors
 from answerable.config.rules import KeyPath, complaints
-from answerable.config.tables import GateTable, Keys, PolicyChoice, Record, Serve, Upstream
+from answerable.config.tables import GateTable, Identity, Keys, PolicyChoice, Record, Serve, Upstream
 from answerable.core.words import Role
 
 
@@ -139,3 +139,24 @@ def test_the_gate_shares_no_token() -> None:
     """The token that lies in the gateway's environment is nobody's signature."""
     assert keys(replace(SOUND, gate=GateTable(token_hash=TWO.token_hash))) == [("gate", "token_hash")]
     assert keys(replace(SOUND, gate=GateTable(token_hash=HASH))) == []
+
+
+TOKENS = Identity(jwks="jwks.json", issuer="https://sign-in.example", audience="chat")
+MODEL = Upstream(url="https://model.example/v1", key_env="MODEL_KEY")
+
+
+def test_tokens_are_of_one_issuer_and_for_this_service() -> None:
+    """And their keys come from a file or over TLS."""
+    assert keys(replace(SOUND, identity=TOKENS, upstream=MODEL)) == []
+    assert keys(replace(SOUND, identity=replace(TOKENS, issuer=None))) == [("identity", "issuer")]
+    assert keys(replace(SOUND, identity=replace(TOKENS, audience=None))) == [("identity", "audience")]
+    assert keys(replace(SOUND, identity=replace(TOKENS, jwks=None))) == [("identity", "jwks")]
+    assert keys(replace(SOUND, identity=replace(TOKENS, jwks="http://a.example"))) == [("identity", "jwks")]
+
+
+def test_callers_credentials_end_at_a_gateway_with_a_key_of_its_own() -> None:
+    """Else they would be what the model is asked with."""
+    bare = replace(MODEL, key_env=None)
+    for identity in (TOKENS, Identity(keys_file=Path("callers"))):
+        assert keys(replace(SOUND, identity=identity, upstream=bare)) == [("upstream", "key_env")]
+    assert keys(replace(SOUND, upstream=bare)) == []

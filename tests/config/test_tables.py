@@ -9,7 +9,7 @@ from typing import Any, get_args
 import msgspec
 import pytest
 
-from answerable.config.tables import Config, GateTable, Limits, Operator, Record, Serve, Staff, Table
+from answerable.config.tables import Config, GateTable, Identity, Limits, Operator, Record, Serve, Staff, Table
 
 DOCS = Path(__file__).parents[2] / "docs" / "configuration.md"
 
@@ -68,6 +68,10 @@ def test_every_default_is_described() -> None:
         (GateTable, {"lease_s": 601}),
         (GateTable, {"lease_s": True}),
         (GateTable, {"identity_header": "X-User"}),
+        (Identity, {"algorithms": ["HS256"]}),
+        (Identity, {"algorithms": ["none"]}),
+        (Identity, {"algorithms": []}),
+        (Identity, {"token_header": "X-Token"}),
         (Limits, {"body_bytes": 10}),
         (Limits, {"identifiers": 0}),
     ],

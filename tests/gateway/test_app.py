@@ -12,8 +12,8 @@ from yarl import URL
 from answerable.gateway.answers import RETRY_AFTER_S
 from answerable.gateway.app import keep
 from answerable.gateway.stand_in import StandIn
-from answerable_gate import Frozen, Level, Limit
-from tests.gate.build import a_policy, an_entry
+from answerable_gate import Frozen, Level, Limit, alias
+from tests.gate.build import GATE_KEY, a_policy, an_entry
 from tests.gateway.world import Store, World, follow_log, held, logged, until
 
 
@@ -430,3 +430,19 @@ def test_what_runs_beside_is_begun_again(caplog: Any, monkeypatch: Any) -> None:
 
     asyncio.run(told())
     assert [line["task"] for line in logged(caplog, "failed")] == ["feed", "feed"]
+
+
+def test_accounts_are_named_to_the_model_where_that_is_wanted() -> None:
+    """By the alias that the record knows them by; the limited and the others alike; nobody stays nobody."""
+
+    async def story(world: World) -> None:
+        for who in ("subject_a", "somebody", None):
+            await world.chat(who)
+        await world.hold(held(Level.GUARDED))
+        await world.chat()
+        await world.send(b"x", path="/v1/unheard")
+
+    world = run(story, World(changes={"identifies": True}))
+    known = alias(GATE_KEY, "subject_a").hex()
+    told = [request["body"].get("safety_identifier") for request in world.upstream.requests]
+    assert told == [known, alias(GATE_KEY, "somebody").hex(), None, known]

@@ -178,6 +178,7 @@ import asyncio, sys
 from pathlib import Path
 from answerable.edge import SystemClock
 from answerable.gateway import build
+from answerable.gateway.callers import Callers
 from answerable_gate import Pinned
 from tests.gate.build import GATE_KEY, Log, a_policy
 from tests.gateway.world import HEADER, TOKEN, served
@@ -185,7 +186,8 @@ from tests.gateway.world import HEADER, TOKEN, served
 async def main():
     gateway = build(
         upstream="http://127.0.0.1:1/v1", upstream_key="k", feed_base=sys.argv[1], gate_token=TOKEN,
-        gate_key=GATE_KEY, pinned=Log().pinned, identity_header=HEADER, name="gate-2", clock=SystemClock(),
+        gate_key=GATE_KEY, pinned=Log().pinned, callers=Callers(header=HEADER.lower().encode()),
+        name="gate-2", clock=SystemClock(),
         policy=a_policy(version=0), body_bytes=1000, snapshot=Path(sys.argv[2]),
     )
     async with served(gateway):

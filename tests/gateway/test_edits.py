@@ -9,8 +9,8 @@ import pytest
 
 from answerable.errors import BadInput
 from answerable.gateway.bodies import read_members
-from answerable.gateway.edits import carry, tools_of
-from answerable.gateway.routes import Talk
+from answerable.gateway.edits import carry, identified, tools_of
+from answerable.gateway.routes import Api, Talk
 from answerable_gate import NOTHING, Level, Limit, Standing, Verdict
 from answerable_gate.judge import GUARDED_LIMITS
 from tests.gate.build import a_policy
@@ -200,3 +200,21 @@ def test_a_flat_tool_with_two_names_has_none(talk: Talk) -> None:
     """A name at the top is no name where another reader looks below."""
     doubtful = {"type": "function", "name": "calculator", "function": {"name": "mail"}}
     assert written(talk, LIST_ONLY, tools=[doubtful]) == {}
+
+
+@pytest.mark.parametrize(
+    ("body", "api", "named"),
+    [
+        (b'{"model": "m" }\n', "openai", b'{"model": "m" ,"safety_identifier":"ab"}'),
+        (b"{ }", "openai", b'{ "safety_identifier":"ab"}'),
+        (b'{"user":"x"}', "openai", b'{"user":"x"}'),
+        (b'{"safety_identifier":"x"}', "openai", b'{"safety_identifier":"x"}'),
+        (b'{"User":"x"}', "openai", b'{"User":"x"}'),
+        (b"no JSON", "openai", b"no JSON"),
+        (b'{"user":"x"}', "anthropic", b'{"user":"x","metadata":{"user_id":"ab"}}'),
+        (b'{"metadata":{}}', "anthropic", b'{"metadata":{}}'),
+    ],
+)
+def test_an_account_is_named_where_nobody_is(body: bytes, api: Api, named: bytes) -> None:
+    """Everything else keeps its bytes; what is named already, or cannot be read, is passed as it is."""
+    assert identified(body, "ab", api) == named

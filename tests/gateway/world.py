@@ -20,6 +20,7 @@ from aiohttp import ClientConnectionResetError, ClientSession, web
 
 from answerable.edge import SystemClock
 from answerable.gateway import build
+from answerable.gateway.callers import Callers
 from answerable.gateway.stand_in import StandIn
 from answerable_gate import (
     Entry,
@@ -192,7 +193,7 @@ class World:
                 "gate_token": TOKEN,
                 "gate_key": GATE_KEY,
                 "pinned": self.store.log.pinned,
-                "identity_header": HEADER,
+                "callers": Callers(header=HEADER.lower().encode()),
                 "name": "gate-1",
                 "clock": SystemClock(),
                 "policy": a_policy(version=0, on_no_identity="allow"),

@@ -16,13 +16,14 @@ from pathlib import Path
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
 from answerable.cli.wiring import policy_text, shipped_policy, signer_of
-from answerable.config import Config, GatewayHost, from_environment
+from answerable.config import Config, GatewayHost, Identity, from_environment
 from answerable.core import policy as policies
-from answerable.edge import SystemClock
+from answerable.edge import Clock, SystemClock
 from answerable.errors import ConfigError, KeyFault
 from answerable.gateway import Gateway, build
 from answerable.gateway.app import HEALTH
 from answerable.gateway.asgi import Message, Receive, Scope, Send
+from answerable.gateway.callers import Callers, Key, Tokens, read_keys
 from answerable.vault.keys import load_keyring
 from answerable_gate import GatePolicy
 from answerable_gate.io.proofs import pin
@@ -81,6 +82,7 @@ def build_gateway(config: Config | GatewayHost, found: Reach, *, name: str) -> G
     """Build the gateway of a file under a name."""
     upstream = config.upstream
     assert upstream is not None, "there is a gateway only before a model"
+    clock = SystemClock(config.clock.offset_file)
     try:
         pinned = pin(found.vkey, found.vkey.partition("+")[0])
     except Malformed as error:
@@ -92,13 +94,51 @@ def build_gateway(config: Config | GatewayHost, found: Reach, *, name: str) -> G
         gate_token=found.token,
         gate_key=found.key,
         pinned=pinned,
-        identity_header=config.gate.identity_header,
+        callers=callers_of(config, clock),
+        identifies=config.identity.name_to_model,
         name=name,
-        clock=SystemClock(config.clock.offset_file),
+        clock=clock,
         policy=found.policy,
         body_bytes=config.limits.gateway_body_bytes,
         snapshot=config.gate.snapshot,
     )
+
+
+def callers_of(config: Config | GatewayHost, clock: Clock) -> Callers:
+    """Return how a gateway knows for whom a request is; raise ConfigError where a file is missing or unsound."""
+    identity = config.identity
+    return Callers(
+        header=config.gate.identity_header.encode("ascii"),
+        tokens=None if identity.jwks is None else _tokens(identity, clock),
+        token_header=identity.token_header.encode("ascii"),
+        keys={} if identity.keys_file is None else _known_keys(identity.keys_file),
+        trusts_body=identity.trust_body,
+    )
+
+
+def _tokens(identity: Identity, clock: Clock) -> Tokens:
+    try:
+        from answerable.gateway.tokens import Issuer, SignedTokens  # noqa: PLC0415 - its parts may not be installed
+    except ModuleNotFoundError as error:
+        raise ConfigError("tokens need a part that is missing", hint="pip install 'answerable[gateway]'") from error
+    assert identity.jwks is not None, "asked only where there are keys"
+    assert identity.issuer is not None, "a rule of the file"
+    assert identity.audience is not None, "a rule of the file"
+    issuer = Issuer(
+        jwks=identity.jwks,
+        algorithms=identity.algorithms,
+        issuer=identity.issuer,
+        audience=identity.audience,
+        claim=identity.claim,
+    )
+    return SignedTokens(issuer, clock.monotonic)
+
+
+def _known_keys(path: Path) -> dict[bytes, Key]:
+    try:
+        return read_keys(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"identity.keys_file: {path}: {error}") from error
 
 
 class InContact:

@@ -6,7 +6,18 @@ Law: a configuration is either whole and sound, or nothing starts.
 from answerable.config.files import load, load_host, resolved
 from answerable.config.rules import host_port, superiors
 from answerable.config.starter import Starter, init_config
-from answerable.config.tables import Config, Fallback, GateTable, GatewayHost, Operator, Scope, Serve, Staff, Upstream
+from answerable.config.tables import (
+    Config,
+    Fallback,
+    GateTable,
+    GatewayHost,
+    Identity,
+    Operator,
+    Scope,
+    Serve,
+    Staff,
+    Upstream,
+)
 from answerable.config.tokens import from_environment, is_token, operator_by_token, staff_by_token, token_hash
 
 __all__ = [
@@ -14,6 +25,7 @@ __all__ = [
     "Fallback",
     "GateTable",
     "GatewayHost",
+    "Identity",
     "Operator",
     "Scope",
     "Serve",

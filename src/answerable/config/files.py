@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from answerable.config.rules import Complaint, KeyPath, complaints, complaints_of_a_gateway
-from answerable.config.tables import Config, GateTable, GatewayHost, SignerTable
+from answerable.config.tables import Config, GateTable, GatewayHost, Identity, SignerTable
 from answerable.errors import ConfigError
 
 FILE_BYTES_MAX = 1 << 20
@@ -35,7 +35,8 @@ def load_host(path: Path) -> Config | GatewayHost:
         return load(path)
     host, home = _sound(path, source, raw, GatewayHost, complaints_of_a_gateway), path.absolute().parent
     clock = msgspec.structs.replace(host.clock, offset_file=_under(home, host.clock.offset_file))
-    return msgspec.structs.replace(host, gate=_gate_under(home, host.gate), clock=clock)
+    identity = _identity_under(home, host.identity)
+    return msgspec.structs.replace(host, gate=_gate_under(home, host.gate), clock=clock, identity=identity)
 
 
 def _parsed(path: Path) -> tuple[str, dict[str, Any]]:
@@ -96,7 +97,14 @@ def _absolute(config: Config, home: Path) -> Config:
         ports=replace(config.ports, folder=_under(home, config.ports.folder)),
         clock=replace(config.clock, offset_file=_under(home, config.clock.offset_file)),
         gate=_gate_under(home, config.gate),
+        identity=_identity_under(home, config.identity),
     )
+
+
+def _identity_under(home: Path, identity: Identity) -> Identity:
+    jwks, is_file = identity.jwks, identity.jwks is not None and not identity.jwks.startswith("https:")
+    placed = str(home / jwks) if jwks is not None and is_file else jwks
+    return msgspec.structs.replace(identity, jwks=placed, keys_file=_under(home, identity.keys_file))
 
 
 def _gate_under(home: Path, gate: GateTable) -> GateTable:

@@ -28,6 +28,7 @@ def complaints_of_a_gateway(host: GatewayHost) -> Iterator[Complaint]:
     """Yield what no single key of a gateway's host shows."""
     yield from _addresses(host)
     yield from _upstream(host)
+    yield from _identity(host)
     yield from _gate(host)
     gate = host.gate
     for key in ("token_env", "vkey"):
@@ -71,6 +72,21 @@ def _upstream(config: Config | GatewayHost) -> Iterator[Complaint]:
             ("upstream", "url"),
             "the base address of the model, as https://host/v1, without a name, key or query in it",
         )
+
+
+def _identity(config: Config | GatewayHost) -> Iterator[Complaint]:
+    identity = config.identity
+    if identity.jwks is None and (identity.issuer is not None or identity.audience is not None):
+        yield ("identity", "jwks"), "without the issuer's keys no token can be verified"
+    if identity.jwks is not None:
+        for key in ("issuer", "audience"):
+            if getattr(identity, key) is None:
+                yield ("identity", key), "a token of another issuer, or for another service, would count here"
+        if identity.jwks.startswith("http:"):
+            yield ("identity", "jwks"), "keys over plain HTTP could be anybody's: an https address or a file"
+    is_ours = identity.jwks is not None or identity.keys_file is not None
+    if is_ours and config.upstream is not None and config.upstream.key_env is None:
+        yield ("upstream", "key_env"), "callers' own credentials end at this gateway, so it needs a key for the model"
 
 
 def _gate(config: Config | GatewayHost) -> Iterator[Complaint]:
@@ -170,6 +186,7 @@ _RULES: tuple[Callable[[Config], Iterator[Complaint]], ...] = (
     _signer,
     _addresses,
     _upstream,
+    _identity,
     _gate,
     _staff_ids,
     _operators,

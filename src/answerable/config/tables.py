@@ -15,6 +15,8 @@ TokenHash = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 Variable = Annotated[str, Meta(pattern=r"^[A-Z_][A-Z0-9_]{0,63}\Z")]
 HostPort = Annotated[str, Meta(pattern=r"^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):[0-9]{1,5}\Z")]
 Email = Annotated[str, Meta(pattern=r"^[^\s@]+@[^\s@]+\Z", max_length=254)]
+# No key that is shared, and none at all ("none"): who can verify must not be able to sign.
+Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"]
 GateName = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,39}\Z")]
 SignerAddress = Annotated[
     str, Meta(pattern=r"^(unix:[^\0]+|https?://(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):[0-9]{1,5})\Z", max_length=512)
@@ -83,6 +85,20 @@ class Upstream(Table, frozen=True, kw_only=True):
 
     url: str
     key_env: Variable | None = None
+
+
+class Identity(Table, frozen=True, kw_only=True):
+    """How the gateway knows for whom a request is, besides the header of the front server."""
+
+    jwks: Annotated[str, Meta(min_length=1, max_length=1024)] | None = None
+    algorithms: Annotated[tuple[Algorithm, ...], Meta(min_length=1)] = ("RS256", "ES256", "EdDSA")
+    issuer: Annotated[str, Meta(min_length=1, max_length=1024)] | None = None
+    audience: Annotated[str, Meta(min_length=1, max_length=1024)] | None = None
+    claim: Annotated[str, Meta(min_length=1, max_length=64)] = "sub"
+    token_header: Annotated[str, Meta(pattern=r"^[a-z0-9-]{1,64}\Z")] = "authorization"  # noqa: S105 - a header's name
+    keys_file: Path | None = None
+    trust_body: bool = True
+    name_to_model: bool = False
 
 
 class Staff(Table, frozen=True, kw_only=True):
@@ -156,6 +172,7 @@ class Config(Table, frozen=True, kw_only=True):
     policy: PolicyChoice
     serve: Serve = Serve()
     upstream: Upstream | None = None
+    identity: Identity = Identity()
     staff: tuple[Staff, ...]
     operators: tuple[Operator, ...] = ()
     ports: Ports = Ports()
@@ -168,6 +185,7 @@ class GatewayHost(Table, frozen=True, kw_only=True):
     """The file of a host that runs gateways alone: no record, no keys but the gates', nobody's name."""
 
     upstream: Upstream
+    identity: Identity = Identity()
     gate: GateTable
     serve: Serve = Serve()
     clock: ClockFile = ClockFile()

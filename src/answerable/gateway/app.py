@@ -16,6 +16,7 @@ from aiohttp import ClientSession, DummyCookieJar
 from answerable.edge import Clock, Mint, RandomMint
 from answerable.gateway.answers import NO_ROUTE
 from answerable.gateway.asgi import Receive, Scope, Send, respond
+from answerable.gateway.callers import Callers
 from answerable.gateway.courier import Courier
 from answerable.gateway.exchange import Desk, serve
 from answerable.gateway.recorder import CONFIRMATIONS_MAX, ROWS_MAX, Recorder, report
@@ -120,7 +121,7 @@ def build(
     gate_token: str,
     gate_key: bytes,
     pinned: Pinned,
-    identity_header: str,
+    callers: Callers,
     name: str,
     clock: Clock,
     policy: GatePolicy,
@@ -129,26 +130,26 @@ def build(
     silence_s: float = SILENCE_S,
     rows_max: int = ROWS_MAX,
     snapshot: Path | None = None,
+    identifies: bool = False,
 ) -> Gateway:
     """Build a gateway; `policy` holds until the feed brings one. Raise ConfigError.
 
-    `snapshot` is the file that all gateways of a host share, sealed under a key derived from `gate_key`. It is taken
-    up here, so that what was due stays due with the store away; where there is none, contact must come first.
+    `snapshot` is the file that all gateways of a host share, sealed under a key derived from `gate_key`; it is taken up
+    here, so that what was due stays due. With `identifies` the model is told an account's alias at the gate.
     """
     gate = Gate(gate_key=gate_key, pinned=pinned, policy=policy, wall=clock.now(), monotonic=clock.monotonic())
     snapshots = _snapshots(snapshot, gate, gate_key, clock) if snapshot is not None else None
-    runnings = Runnings(gate, clock)
     base = feed_base.rstrip("/")
     couriers = rows, gaps, confirmations = _couriers(base, gate_token, rows_max)
     nonce = (mint or RandomMint()).secret(NONCE_BYTES)
-    recorder = Recorder(name, nonce, rows=rows, gaps=gaps, confirmations=confirmations)
     desk = Desk(
         gate=gate,
         clock=clock,
         upstream=Upstream(upstream, upstream_key, silence_s=silence_s),
-        recorder=recorder,
-        runnings=runnings,
-        identity_header=identity_header.lower().encode("ascii"),
+        recorder=Recorder(name, nonce, rows=rows, gaps=gaps, confirmations=confirmations),
+        runnings=Runnings(gate, clock),
+        callers=callers,
+        identifies=identifies,
         body_bytes=body_bytes,
     )
     return Gateway(desk, _feed(desk, base, gate_token, name), couriers, snapshots)

@@ -12,8 +12,8 @@ import msgspec
 from msgspec import DecodeError, Raw
 
 from answerable.errors import BadInput
-from answerable.gateway.bodies import Member, Members, text_of
-from answerable.gateway.routes import Talk, needed
+from answerable.gateway.bodies import IDENTITY_KEYS, Member, Members, read_members, text_of
+from answerable.gateway.routes import Api, Talk, needed
 from answerable.gateway.talks import WRITTEN
 from answerable_gate import GatePolicy, Verdict
 
@@ -41,6 +41,23 @@ def carry(talk: Talk, members: Members, verdict: Verdict, policy: GatePolicy) ->
         key, value = _PRECEDED[talk](members, policy.preamble)
         _put(edited, key, value)
     return b"{" + b",".join(member.written for member in edited.values()) + b"}"
+
+
+def identified(body: bytes, alias: str, api: Api) -> bytes:
+    """Name the account to the model where the request names nobody; what cannot be read is for the model to refuse."""
+    try:
+        members = read_members(body)
+    except BadInput:
+        return body
+    if api == "anthropic":
+        if "metadata" in members:
+            return body
+        name = msgspec.json.encode({"metadata": {"user_id": alias}})
+    elif any(key in members for key in IDENTITY_KEYS):
+        return body
+    else:
+        name = msgspec.json.encode({"safety_identifier": alias})
+    return body.rstrip()[:-1] + (b"," if members else b"") + name[1:]
 
 
 def _put(members: Members, key: str, value: bytes) -> None:

@@ -14,10 +14,11 @@ from answerable.edge import Clock
 from answerable.errors import AnswerableError, BadInput, TooLarge
 from answerable.gateway.answers import Answer, fault, not_here, refusal, withheld
 from answerable.gateway.asgi import ClientGone, Headers, Receive, Scope, next_part, read_body
-from answerable.gateway.bodies import Members, identity_of, read_members, text_of
-from answerable.gateway.edits import carry, tools_of
+from answerable.gateway.bodies import Members, read_members, text_of
+from answerable.gateway.callers import Callers
+from answerable.gateway.edits import carry, identified, tools_of
 from answerable.gateway.features import withheld_in
-from answerable.gateway.headers import CONVERSATION, NOT_IN_FORCE, identity_in
+from answerable.gateway.headers import CONVERSATION, NOT_IN_FORCE
 from answerable.gateway.recorder import Judged, Recorder, report
 from answerable.gateway.reply import Reply
 from answerable.gateway.routes import Route, is_closed, uncarried
@@ -58,7 +59,8 @@ class Desk:
     upstream: Upstream
     recorder: Recorder
     runnings: Runnings
-    identity_header: bytes
+    callers: Callers
+    identifies: bool
     body_bytes: int
 
 
@@ -106,7 +108,7 @@ async def _answer(desk: Desk, asked: Asked, judged: Judged, running: Running, re
 
 async def _read(desk: Desk, route: Route, scope: Scope, receive: Receive) -> Asked:
     headers: Headers = scope["headers"]
-    identity = identity_in(headers, desk.identity_header)
+    caller = await desk.callers.named(headers, now=desk.clock.now())
     target: bytes = scope["raw_path"].removeprefix(b"/v1")
     if query := scope["query_string"]:
         if not query.isascii():
@@ -115,16 +117,18 @@ async def _read(desk: Desk, route: Route, scope: Scope, receive: Receive) -> Ask
     named = dict(headers)
     method = scope["method"]
     if not route.reads_body:
+        identity = desk.callers.said(caller, headers, None, route.api)
         return Asked(route, method, target, headers, named, Request(identity=identity, model=None, tools=None))
     if named.get(b"content-encoding", b"identity") != b"identity":
         raise NotReadable
     if int(named.get(b"content-length", b"0")) > desk.body_bytes:
         raise TooLarge(f"The request is larger than {desk.body_bytes} bytes.")
     body = await read_body(receive, desk.body_bytes)
-    if identity is not None:
-        return Asked(route, method, target, headers, named, Request(identity=identity, model=None, tools=None), body)
+    if caller.identity is not None:
+        request = Request(identity=caller.identity, model=None, tools=None)
+        return Asked(route, method, target, headers, named, request, body)
     members = read_members(body)
-    request = Request(identity=identity_of(members, route.api), model=None, tools=None)
+    request = Request(identity=desk.callers.said(caller, headers, members, route.api), model=None, tools=None)
     return Asked(route, method, target, headers, named, request, body, members)
 
 
@@ -180,8 +184,8 @@ async def _pass(desk: Desk, asked: Asked, verdict: Verdict, running: Running, re
         asked.method,
         asked.target,
         asked.headers,
-        await _body(desk, asked, verdict, running),
-        drop=(desk.identity_header,),
+        _identified(desk, asked, running, await _body(desk, asked, verdict, running)),
+        drop=desk.callers.ours,
         plain=asked.route.reads_body or asked.route.talk is not None,
         api=asked.route.api,
     )
@@ -201,6 +205,14 @@ async def _body(desk: Desk, asked: Asked, verdict: Verdict, running: Running) ->
         return _parts(first.get("body", b""), running)
     running.body_is_read = True
     return first.get("body") or None
+
+
+def _identified(desk: Desk, asked: Asked, running: Running, body: Sent) -> Sent:
+    """Name the account to the model by its alias, where the operator wants that and the request names nobody."""
+    is_asked = desk.identifies and asked.route.reads_body and asked.route.talk is not None
+    if not is_asked or running.alias is None or not isinstance(body, bytes):
+        return body
+    return identified(body, running.alias.hex(), asked.route.api)
 
 
 async def _parts(first: bytes, running: Running) -> AsyncIterator[bytes]:

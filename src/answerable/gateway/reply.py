@@ -56,6 +56,8 @@ class Reply:
         headers = [(b"content-type", b"application/json")]
         if answer.status == 503:
             headers.append((b"retry-after", str(RETRY_AFTER_S).encode()))
+        if answer.status == 401:
+            headers.append((b"www-authenticate", b"Bearer"))
         self.started = True
         await respond(self._send, answer.status, headers, answer.body(self._api))
 

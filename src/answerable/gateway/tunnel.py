@@ -17,7 +17,7 @@ from answerable.errors import AnswerableError
 from answerable.gateway.answers import Answer, fault, not_here, refusal
 from answerable.gateway.asgi import Headers, Receive, Scope, Send
 from answerable.gateway.exchange import Desk
-from answerable.gateway.headers import CONVERSATION, NOT_IN_FORCE, SAFETY_IDENTIFIER, identity_in
+from answerable.gateway.headers import CONVERSATION, NOT_IN_FORCE
 from answerable.gateway.recorder import Judged, report
 from answerable.gateway.reply import LAST_WORDS_S
 from answerable.gateway.routes import Route, is_closed, uncarried
@@ -81,7 +81,7 @@ async def tunnel(desk: Desk, route: Route, scope: Scope, receive: Receive, send:
     scope = {**scope, "headers": [(key.lower(), value) for key, value in scope["headers"]]}
     await receive()  # the handshake
     try:
-        request = _request(desk, scope)
+        request = await _request(desk, scope)
     except AnswerableError as error:
         await socket.end(fault(error), POLICY)
         return
@@ -121,9 +121,10 @@ async def _judged(desk: Desk, route: Route, scope: Scope, socket: Socket, runnin
     return judged
 
 
-def _request(desk: Desk, scope: Scope) -> Request:
+async def _request(desk: Desk, scope: Scope) -> Request:
     headers: Headers = scope["headers"]
-    identity = identity_in(headers, desk.identity_header) or identity_in(headers, SAFETY_IDENTIFIER)
+    caller = await desk.callers.named(headers, now=desk.clock.now())
+    identity = desk.callers.said(caller, headers, None, "openai")
     models = parse_qs(scope["query_string"].decode("latin-1")).get("model", [])
     return Request(identity=identity, model=models[0] if len(models) == 1 else None, tools=None)
 
@@ -159,7 +160,7 @@ async def _upstream(desk: Desk, scope: Scope) -> AsyncIterator[ClientWebSocketRe
     asked: list[str] = scope["subprotocols"]
     has_key = desk.upstream.has_key
     protocols = [one for one in asked if not (has_key and one.startswith(KEY_PROTOCOL))]
-    model = await desk.upstream.connect(target, scope["headers"], protocols, drop=(desk.identity_header,))
+    model = await desk.upstream.connect(target, scope["headers"], protocols, drop=desk.callers.ours)
     try:
         yield model
     finally:
