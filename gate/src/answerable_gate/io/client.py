@@ -156,7 +156,7 @@ class Exchange:
         self._is_closed = False
         self.request = request
         # Called at the moment at which it is ended while it runs; a client for threads never calls it.
-        self.on_end: Callable[[], None] | None = None
+        self.on_end: Callable[[], object] | None = None
         self.ended: Verdict | None = judged.verdict if self.is_refused else None
 
     def __enter__(self) -> Self:
