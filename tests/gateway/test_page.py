@@ -8,6 +8,8 @@ import pytest
 
 from answerable.gateway import answers, exchange, upstream
 from answerable.gateway.asgi import ClientGone
+from answerable.gateway.later import RUNS_MAX
+from answerable.gateway.owners import OWNED_MAX
 from answerable.gateway.recorder import ROWS_MAX
 from answerable.gateway.routes import ALL, ROUTES
 from answerable_gate import Limit
@@ -63,4 +65,6 @@ def test_the_numbers_are_the_codes() -> None:
     assert all(f"`{limit}`" in PAGE for limit in Limit)
     assert upstream.SILENCE_S == 600
     assert exchange.NotReadable.status == 415
+    assert f"{OWNED_MAX:,} ids" in PAGE
+    assert f"{RUNS_MAX:,} that" in PAGE
     assert len(CODES) >= 8

@@ -75,7 +75,7 @@ def test_it_lists_its_models_and_answers_on_any_route() -> None:
     stand_in, [(status, told)] = ask(b"abc", path="/v1/embeddings")
     assert (status, json.loads(told)) == (
         200,
-        {"object": "echo", "path": "/v1/embeddings", "bytes": 3, "stand_in": NAME},
+        {"id": "embeddings-00000000", "object": "echo", "path": "/v1/embeddings", "bytes": 3, "stand_in": NAME},
     )
     assert stand_in.served == 1
 

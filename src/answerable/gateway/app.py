@@ -6,7 +6,7 @@ Law L1: what runs beside is begun again if it fails; the gate goes on with what 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from answerable.gateway.asgi import Receive, Scope, Send, respond
 from answerable.gateway.callers import Callers
 from answerable.gateway.courier import Courier
 from answerable.gateway.exchange import Desk, serve
+from answerable.gateway.later import Later
 from answerable.gateway.recorder import CONFIRMATIONS_MAX, ROWS_MAX, Recorder, report
 from answerable.gateway.reply import Reply
 from answerable.gateway.routes import REALTIME, route_of
@@ -94,6 +95,7 @@ class Gateway:
             beside = [
                 asyncio.create_task(keep("feed", lambda: self._feed.run(store))),
                 asyncio.create_task(keep("sweep", self._desk.runnings.sweep)),
+                asyncio.create_task(keep("later", self._desk.later.run)),
                 *(asyncio.create_task(keep("courier", _running(one, store))) for one in self._couriers),
                 *(asyncio.create_task(keep("snapshot", one.keep)) for one in self._files()),
             ]
@@ -139,28 +141,28 @@ def build(
     """
     gate = Gate(gate_key=gate_key, pinned=pinned, policy=policy, wall=clock.now(), monotonic=clock.monotonic())
     snapshots = _snapshots(snapshot, gate, gate_key, clock) if snapshot is not None else None
-    base = feed_base.rstrip("/")
-    couriers = rows, gaps, confirmations = _couriers(base, gate_token, rows_max)
-    nonce = (mint or RandomMint()).secret(NONCE_BYTES)
+    couriers = _couriers(feed_base, gate_token, rows_max)
+    model = Upstream(upstream, upstream_key, silence_s=silence_s)
     desk = Desk(
-        gate=gate,
-        clock=clock,
-        upstream=Upstream(upstream, upstream_key, silence_s=silence_s),
-        recorder=Recorder(name, nonce, rows=rows, gaps=gaps, confirmations=confirmations),
-        runnings=Runnings(gate, clock),
-        callers=callers,
-        identifies=identifies,
+        gate=gate, clock=clock, upstream=model, recorder=_recorder(name, mint or RandomMint(), couriers),
+        runnings=Runnings(gate, clock), later=Later(gate, clock, model), callers=callers, identifies=identifies,
         body_bytes=body_bytes,
-    )
-    return Gateway(desk, _feed(desk, base, gate_token, name), couriers, snapshots)
+    )  # fmt: skip
+    return Gateway(desk, _feed(desk, feed_base, gate_token, name), couriers, snapshots)
 
 
-def _couriers(base: str, token: str, rows_max: int) -> tuple[Courier, Courier, Courier]:
+def _couriers(feed: str, token: str, rows_max: int) -> tuple[Courier, Courier, Courier]:
+    base = feed.rstrip("/")
     return (
         Courier(f"{base}/v1/exchanges", token, room=rows_max, report=report),
         Courier(f"{base}/v1/gaps", token, room=rows_max, report=report),
         Courier(f"{base}/v1/confirmations", token, room=CONFIRMATIONS_MAX, report=report),
     )
+
+
+def _recorder(name: str, mint: Mint, couriers: tuple[Courier, Courier, Courier]) -> Recorder:
+    rows, gaps, confirmations = couriers
+    return Recorder(name, mint.secret(NONCE_BYTES), rows=rows, gaps=gaps, confirmations=confirmations)
 
 
 def _snapshots(path: Path, gate: Gate, gate_key: bytes, clock: Clock) -> Snapshots:
@@ -178,12 +180,18 @@ def _feed(desk: Desk, base: str, token: str, name: str) -> FeedClient:
         lost=_lost,
         refused=_not_lowered,
         suspect=_suspect,
-        risen=desk.runnings.rise,
+        risen=lambda aliases: _risen(desk, aliases),
         held=desk.recorder.confirm,
         withheld=_withheld,
         in_force=_in_force,
     )
-    return FeedClient(desk.gate, base, token, clocks=_clocks(desk.clock), listener=listener, name=name)
+    return FeedClient(desk.gate, base.rstrip("/"), token, clocks=_clocks(desk.clock), listener=listener, name=name)
+
+
+def _risen(desk: Desk, aliases: Iterable[bytes]) -> None:
+    risen = tuple(aliases)
+    desk.runnings.rise(risen)
+    desk.later.rise(risen)
 
 
 def _running(courier: Courier, store: ClientSession) -> Callable[[], Awaitable[None]]:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
+from urllib.parse import quote
 
 from answerable.edge import Clock
 from answerable.errors import AnswerableError, BadInput, TooLarge
@@ -19,6 +20,8 @@ from answerable.gateway.callers import Callers
 from answerable.gateway.edits import carry, identified, tools_of
 from answerable.gateway.features import withheld_in
 from answerable.gateway.headers import CONVERSATION, NOT_IN_FORCE
+from answerable.gateway.later import Later, Run
+from answerable.gateway.owners import MAKING, Owners, made_by
 from answerable.gateway.recorder import Judged, Recorder, report
 from answerable.gateway.reply import Reply
 from answerable.gateway.routes import Route, is_closed, uncarried
@@ -49,6 +52,11 @@ class Asked(NamedTuple):
     body: bytes | None = None
     members: Members | None = None
 
+    @property
+    def path(self) -> bytes:
+        """The path below /v1."""
+        return self.target.partition(b"?")[0]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desk:
@@ -59,15 +67,17 @@ class Desk:
     upstream: Upstream
     recorder: Recorder
     runnings: Runnings
+    later: Later
     callers: Callers
     identifies: bool
     body_bytes: int
+    owners: Owners = field(default_factory=Owners)
 
 
 async def serve(desk: Desk, route: Route, scope: Scope, receive: Receive, reply: Reply) -> None:
     """Serve one exchange to its end."""
     try:
-        asked = await _read(desk, route, scope, receive)
+        asked = _owned(desk, await _read(desk, route, scope, receive))
     except ClientGone:
         return
     except AnswerableError as error:
@@ -132,6 +142,13 @@ async def _read(desk: Desk, route: Route, scope: Scope, receive: Receive) -> Ask
     return Asked(route, method, target, headers, named, request, body, members)
 
 
+def _owned(desk: Desk, asked: Asked) -> Asked:
+    identity = desk.owners.judged_as(asked.request.identity, asked.path, asked.body)
+    if identity == asked.request.identity:
+        return asked
+    return asked._replace(request=replace(asked.request, identity=identity))
+
+
 def _judge(desk: Desk, asked: Asked, running: Running) -> tuple[Asked, Judged]:
     wall, monotonic = desk.clock.now(), desk.clock.monotonic()
     verdict = desk.gate.check(asked.request, wall=wall, monotonic=monotonic, alias=running.alias)
@@ -180,19 +197,33 @@ async def _pass(desk: Desk, asked: Asked, verdict: Verdict, running: Running, re
     if verdict.answer == "limit" and (missing := uncarried(asked.route, verdict)):
         report("not_in_force", {"route": asked.route.name, "not_carried": missing, "reference": verdict.reason_ref})
         extra.append((NOT_IN_FORCE, ", ".join(missing).encode()))
+    makes = asked.method == "POST" and asked.path in MAKING and asked.request.identity is not None
     response = await desk.upstream.ask(
         asked.method,
         asked.target,
         asked.headers,
         _identified(desk, asked, running, await _body(desk, asked, verdict, running)),
         drop=desk.callers.ours,
-        plain=asked.route.reads_body or asked.route.talk is not None,
+        plain=asked.route.reads_body or asked.route.talk is not None or makes,
         api=asked.route.api,
     )
+    if makes and response.status < 300:
+        reply.learn = lambda said: _learn(desk, asked, said)
     try:
         await give_back(response, reply, extra)
     finally:
         response.close()
+
+
+def _learn(desk: Desk, asked: Asked, said: bytes) -> bool:
+    made, identity = made_by(asked.path, said), asked.request.identity
+    if made is None or identity is None:
+        return False
+    desk.owners.bind(made.id, identity)
+    if made.goes_on and (ending := MAKING[asked.path]) is not None:
+        target = ending % quote(made.id, safe="").encode()
+        desk.later.add(Run(made.id, identity, target, asked.headers, asked.route.api))
+    return True
 
 
 async def _body(desk: Desk, asked: Asked, verdict: Verdict, running: Running) -> Sent:

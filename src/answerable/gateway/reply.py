@@ -6,11 +6,12 @@ Law: it is whole, or the client can see that it is not.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from answerable.gateway.answers import RETRY_AFTER_S, Answer
 from answerable.gateway.asgi import Headers, Send, respond
 from answerable.gateway.routes import Api, Talk
-from answerable.gateway.served import Events, Served
+from answerable.gateway.served import READ_BYTES_MAX, Events, Served, data_of
 
 # A client that reads nothing must not keep a cut exchange alive.
 LAST_WORDS_S = 1.0
@@ -19,7 +20,9 @@ LAST_WORDS_S = 1.0
 class Reply:
     """One answer on its way; `served` counts it, where somebody wants it counted."""
 
-    __slots__ = ("_api", "_events", "_send", "_talk", "is_complete", "served", "started", "wants_count")
+    __slots__ = (
+        "_api", "_events", "_said", "_send", "_talk", "is_complete", "learn", "served", "started", "wants_count",
+    )  # fmt: skip
 
     def __init__(self, send: Send, *, api: Api = "openai", talk: Talk | None = None) -> None:
         """Begin with nothing sent; `api` and `talk` say in which shape the gateway speaks for itself."""
@@ -30,6 +33,9 @@ class Reply:
         self.started = False
         self.is_complete = False
         self.wants_count = False
+        # Told of a whole answer, or of each event until one says enough; before the client has it.
+        self.learn: Callable[[bytes], bool] | None = None
+        self._said = b""
         self.served: Served | None = None
 
     async def begin(self, status: int, headers: Headers, *, is_stream: bool) -> None:
@@ -45,11 +51,25 @@ class Reply:
             chunk = self._events.whole(chunk) + (self._events.rest() if is_last else b"")
         if not chunk and not is_last:
             return
+        if self.learn is not None:
+            self._tell(chunk, is_last=is_last)
         await self._send({"type": "http.response.body", "body": chunk, "more_body": not is_last})
         # Counted only now: a wait that is ended inside of `send` has handed nothing over.
         if self.served is not None:
             self.served.add(chunk)
         self.is_complete = is_last
+
+    def _tell(self, chunk: bytes, *, is_last: bool) -> None:
+        assert self.learn is not None, "asked only where there is somebody to tell"
+        if self._events is not None:
+            if any(self.learn(data) for data in data_of(chunk)):
+                self.learn = None
+            return
+        self._said += chunk
+        if is_last:
+            self.learn(self._said)
+        elif len(self._said) > READ_BYTES_MAX:
+            self.learn, self._said = None, b""
 
     async def whole(self, answer: Answer) -> None:
         """Send an answer of the gateway's own."""

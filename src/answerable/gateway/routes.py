@@ -104,7 +104,7 @@ FILES = Route(
     withheld_by=_DOCUMENTS,
 )
 # What runs later, unseen, cannot be edited on its way.
-BATCHES = Route(name="batches", requests=("POST /batches",), carries=frozenset())
+BATCHES = Route(name="batches", requests=("POST /batches",), carries=frozenset(), reads_body=True)
 MESSAGE_BATCHES = Route(
     name="message_batches",
     requests=("POST /messages/batches", "GET /messages/batches/{id}/results"),

@@ -138,7 +138,7 @@ class Served:
         self._digest.update(chunk)
         self._bytes += len(chunk)
         if self._is_stream:
-            for data in _data_of(chunk):
+            for data in data_of(chunk):
                 self._read(data)
         elif self._bytes <= READ_BYTES_MAX:
             self._body.append(chunk)
@@ -183,7 +183,8 @@ def _after_last(chunk: bytes, end: bytes) -> int:
     return found + len(end) if found >= 0 else 0
 
 
-def _data_of(events: bytes) -> Iterator[bytes]:
+def data_of(events: bytes) -> Iterator[bytes]:
+    """Give the data of whole events, line by line."""
     for line in events.splitlines():
         if line.startswith(b"data:"):
             yield line[5:].strip()

@@ -48,7 +48,8 @@ class StandIn:
         elif scope["method"] == "POST" and path in SPEAKING:
             await self._complete(scope, body, SPEAKING[path], send)
         else:
-            told = {"object": "echo", "path": path, "bytes": len(body), "stand_in": NAME}
+            made = {"id": f"{path.rpartition('/')[2]}-{self.served:08}"} if scope["method"] == "POST" else {}
+            told = made | {"object": "echo", "path": path, "bytes": len(body), "stand_in": NAME}
             self._remember(scope, {"path": path})
             await respond(send, 200, _JSON, _encoded(told))
 
@@ -64,7 +65,8 @@ class StandIn:
         if asked.get("stream"):
             await self._stream(says, echo(asked), send)
         else:
-            await respond(send, 200, _JSON, _encoded(says.whole(echo(asked))))
+            kept = {"background": True} if asked.get("background") else {}
+            await respond(send, 200, _JSON, _encoded(says.whole(echo(asked)) | kept))
             self.finished += 1
 
     async def _converse(self, scope: Scope, receive: Receive, send: Send) -> None:

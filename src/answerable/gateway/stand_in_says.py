@@ -78,7 +78,7 @@ class Response:
 
     def __init__(self, model: object, number: int) -> None:
         """Take the model that was asked for, and which answer this is."""
-        self._id = f"resp_standin{number}"
+        self._id = f"resp_standin{number:08}"
         self._model = model
         self._text = ""
         self._count = 0
