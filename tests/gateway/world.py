@@ -180,10 +180,10 @@ class World:
     given: dict = field(default_factory=dict)
 
     @asynccontextmanager
-    async def running(self, *, contact: bool = True) -> AsyncIterator[World]:
+    async def running(self, *, contact: bool = True, patience_s: float = 30) -> AsyncIterator[World]:
         """Run everything; with `contact` the gateway is in force when this begins."""
         async with AsyncExitStack() as stack:
-            await stack.enter_async_context(asyncio.timeout(30))
+            await stack.enter_async_context(asyncio.timeout(patience_s))
             feed = await stack.enter_async_context(self.store.running())
             model = self.changes.pop("upstream", None) or await stack.enter_async_context(served(self.upstream))
             given = {

@@ -29,7 +29,7 @@ from tests.gate.build import START, a_policy, an_entry, an_item
 from tests.gateway.world import HEADER, Store, held, served, until
 from tests.waysin.test_sdk import settings
 
-CONTACTS: tuple[Literal["fresh"], Literal["cold"]] = ("fresh", "cold")
+CONTACTS: tuple[Literal["fresh", "cold"], ...] = ("fresh", "cold")
 Story = Callable[["House"], Awaitable[None]]
 
 

@@ -101,6 +101,7 @@ def build_gateway(config: Config | GatewayHost, found: Reach, *, name: str) -> G
         policy=found.policy,
         body_bytes=config.limits.gateway_body_bytes,
         snapshot=config.gate.snapshot,
+        checks_token_hash=config.gate.checks_token_hash,
     )
 
 

@@ -136,6 +136,7 @@ def _own_tokens(config: Config) -> Iterator[Complaint]:
         *((("staff", place, "token_hash"), person.token_hash) for place, person in enumerate(config.staff)),
         *((("operators", place, "token_hash"), each.token_hash) for place, each in enumerate(config.operators)),
         (("gate", "token_hash"), config.gate.token_hash),
+        (("gate", "checks_token_hash"), config.gate.checks_token_hash),
         (("signer", "token_hash"), config.signer.token_hash if config.signer else None),
     ]
     yield from _repeated(

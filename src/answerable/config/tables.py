@@ -140,6 +140,7 @@ class GateTable(Table, frozen=True, kw_only=True):
 
     token_hash: TokenHash | None = None
     token_env: Variable | None = None
+    checks_token_hash: TokenHash | None = None
     feed: str | None = None
     vkey: Annotated[str, Meta(max_length=512)] | None = None
     key_file: Path | None = None

@@ -17,6 +17,7 @@ from answerable.edge import Clock, Mint, RandomMint
 from answerable.gateway.answers import NO_ROUTE
 from answerable.gateway.asgi import Receive, Scope, Send, respond
 from answerable.gateway.callers import Callers
+from answerable.gateway.checks import Checks
 from answerable.gateway.courier import Courier
 from answerable.gateway.exchange import Desk, serve
 from answerable.gateway.later import Later
@@ -41,10 +42,16 @@ class Gateway:
     """The application; one event loop and one process own it, and each worker of a host builds its own."""
 
     def __init__(
-        self, desk: Desk, feed: FeedClient, couriers: tuple[Courier, ...], snapshots: Snapshots | None
+        self,
+        desk: Desk,
+        checks: Checks,
+        feed: FeedClient,
+        couriers: tuple[Courier, ...],
+        snapshots: Snapshots | None,
     ) -> None:
-        """Take what serves, what keeps the gate in contact, what carries rows to the store, and the host's file."""
+        """Take what serves and checks, what keeps the gate in contact, what carries rows, and the host's file."""
         self._desk = desk
+        self._checks = checks
         self._feed = feed
         self._couriers = couriers
         self._snapshots = snapshots
@@ -67,6 +74,8 @@ class Gateway:
             await serve(self._desk, route, scope, receive, Reply(send, api=route.api, talk=route.talk))
         elif path == HEALTH:
             await self._tell_health(send)
+        elif self._checks.takes(path):
+            await self._checks.serve(scope, receive, send)
         else:
             await Reply(send).whole(NO_ROUTE)
 
@@ -95,6 +104,7 @@ class Gateway:
             beside = [
                 asyncio.create_task(keep("feed", lambda: self._feed.run(store))),
                 asyncio.create_task(keep("sweep", self._desk.runnings.sweep)),
+                asyncio.create_task(keep("checks", self._checks.run)),
                 asyncio.create_task(keep("later", self._desk.later.run)),
                 *(asyncio.create_task(keep("courier", _running(one, store))) for one in self._couriers),
                 *(asyncio.create_task(keep("snapshot", one.keep)) for one in self._files()),
@@ -133,6 +143,7 @@ def build(
     rows_max: int = ROWS_MAX,
     snapshot: Path | None = None,
     identifies: bool = False,
+    checks_token_hash: str | None = None,
 ) -> Gateway:
     """Build a gateway; `policy` holds until the feed brings one. Raise ConfigError.
 
@@ -148,7 +159,8 @@ def build(
         runnings=Runnings(gate, clock), later=Later(gate, clock, model), callers=callers, identifies=identifies,
         body_bytes=body_bytes,
     )  # fmt: skip
-    return Gateway(desk, _feed(desk, feed_base, gate_token, name), couriers, snapshots)
+    checks = Checks(desk, couriers[1], name=name, token_hash=checks_token_hash)
+    return Gateway(desk, checks, _feed(desk, feed_base, gate_token, name), couriers, snapshots)
 
 
 def _couriers(feed: str, token: str, rows_max: int) -> tuple[Courier, Courier, Courier]:

@@ -24,6 +24,12 @@ HOP_BY_HOP = frozenset((
 ))  # fmt: skip
 # Written anew for the next connection, or answered here.
 _OURS = frozenset((b"host", b"expect", CONVERSATION))
+# Where a request came from is known to the operator's own servers, and no business of the model's host.
+_ORIGINS = frozenset((
+    b"cf-connecting-ip", b"forwarded", b"true-client-ip", b"via", b"x-client-ip", b"x-forwarded-by", b"x-forwarded-for",
+    b"x-forwarded-host", b"x-forwarded-port", b"x-forwarded-prefix", b"x-forwarded-proto", b"x-forwarded-server",
+    b"x-real-ip",
+))  # fmt: skip
 # With a key of the operator's own, nothing that speaks for the caller may reach the upstream.
 CREDENTIALS = frozenset((
     b"authorization", b"api-key", b"x-api-key", b"cookie", b"openai-organization", b"openai-project",
@@ -68,7 +74,7 @@ def requested(headers: Headers, drop: Collection[bytes]) -> list[tuple[str, str]
         return [
             (key.decode("ascii"), value.decode("utf-8"))
             for key, value in headers
-            if key not in gone and key not in _OURS and key not in drop
+            if key not in gone and key not in _OURS and key not in _ORIGINS and key not in drop
         ]
     except UnicodeDecodeError as error:
         raise BadInput("A header is not UTF-8.") from error
