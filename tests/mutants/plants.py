@@ -15,11 +15,11 @@ import pytest
 
 from answerable.app import acts, exposures, intake, reading
 from answerable.core import (
+    case_arms,
     decisions,
     defaults,
     draws,
     evidence,
-    fold,
     lapses,
     lowerings,
     notices,
@@ -57,15 +57,15 @@ def runner_only_gate(patch: Patch) -> None:
 
 def acknowledgement_stops_the_clock(patch: Patch) -> None:
     """Whoever opens the case has dealt with it."""
-    viewed = fold._CASE_ARMS[f.CaseViewed]
+    viewed = case_arms.ARMS[f.CaseViewed]
 
     def arm(case: Any, fact: Any, recorded: Any) -> None:
         viewed(case, fact, recorded)
-        fold._meet(case, f.DeadlineKind.DECIDE)
+        case_arms._meet(case, f.DeadlineKind.DECIDE)
         for held in case.live_defaults():
             held.settled = True
 
-    patch.setitem(fold._CASE_ARMS, f.CaseViewed, arm)
+    patch.setitem(case_arms.ARMS, f.CaseViewed, arm)
 
 
 def one_person_lifts(patch: Patch) -> None:
@@ -119,7 +119,7 @@ def new_notice_extends(patch: Patch) -> None:
 
     def received(journal: Any, incoming: Any) -> Any:
         for case in journal.files.subject(incoming.subject).cases.values():
-            fold._meet(case, f.DeadlineKind.DECIDE)
+            case_arms._meet(case, f.DeadlineKind.DECIDE)
             for held in case.live_defaults():
                 held.settled = True
         return receive(journal, incoming)
@@ -145,14 +145,14 @@ def default_loosens(patch: Patch) -> None:
 
 def armed_default_edited(patch: Patch) -> None:
     """What is armed is updated in place when more comes in."""
-    raised = fold._CASE_ARMS[f.SignalRaised]
+    raised = case_arms.ARMS[f.SignalRaised]
 
     def arm(case: Any, fact: Any, recorded: Any) -> None:
         raised(case, fact, recorded)
         for held in case.live_defaults():
             held.item = replace(held.item, effective=held.item.effective + timedelta(hours=1))
 
-    patch.setitem(fold._CASE_ARMS, f.SignalRaised, arm)
+    patch.setitem(case_arms.ARMS, f.SignalRaised, arm)
 
 
 def scalar_instead_of_join(patch: Patch) -> None:
@@ -253,9 +253,9 @@ def reply_counts_as_answer(patch: Patch) -> None:
 
     def arm(case: Any, fact: Any, _: Any) -> None:
         case.notices[fact.notice].answered = True
-        fold._meet(case, f.DeadlineKind.ANSWER, about=fact.notice)
+        case_arms._meet(case, f.DeadlineKind.ANSWER, about=fact.notice)
 
-    patch.setitem(fold._CASE_ARMS, f.ReplySent, arm)
+    patch.setitem(case_arms.ARMS, f.ReplySent, arm)
 
 
 def owner_changed_in_memory(patch: Patch) -> None:
