@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from answerable.gateway.callers import Callers
 from answerable_gate import Frozen, Level, Limit
 from tests.gateway.world import HEADER, Answered, World, held, until
 
@@ -134,6 +135,17 @@ def test_a_header_that_litellm_keeps_to_itself_is_no_identity() -> None:
         assert (answer.status, "extra_headers" in answer.json["error"]["message"]) == (400, True)
 
     run(story)
+
+
+def test_where_bodies_are_not_trusted_the_end_user_of_litellm_is_nobody() -> None:
+    """He is whom the client's body named; the header stands."""
+
+    async def story(world: World) -> None:
+        await world.hold(held(Level.PAUSED))
+        assert await guard(world, "subject_a") == {"action": "NONE"}
+        assert (await guard(world, "somebody", request_headers={HEADER: "subject_a"}))["action"] == "BLOCKED"
+
+    run(story, callers=Callers(header=HEADER.lower().encode(), trusts_body=False))
 
 
 def test_without_the_token_nobody_is_answered() -> None:

@@ -155,7 +155,9 @@ class Checks:
         if (header, _WITHHELD) in named:
             raise BadInput(f"Name {header.decode()} among extra_headers, or nobody here knows whose request it is.")
         identity = identity_in([(key, value.encode()) for key, value in named], header)
-        return identity or asked.request_data.user_api_key_end_user_id or None
+        # The end user that LiteLLM knows is as a rule the one whom the body names.
+        told = asked.request_data.user_api_key_end_user_id if self._desk.callers.trusts_body else None
+        return identity or told or None
 
     def _judge(self, route: Route, request: Request, conversation: bytes | None) -> tuple[Verdict, Answer | None]:
         """Judge an exchange whose answer nobody here will see: refused it is a row, passed it is a gap."""
