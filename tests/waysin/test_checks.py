@@ -63,7 +63,7 @@ def test_a_front_server_hears_who_may_pass() -> None:
             "account_restricted",
             "refuse",
         )
-        assert refused.body == (await world.chat()).body
+        assert refused.body == (await world.chat()).body == refused.headers["x-answerable-said"].encode()
 
     world = run(story)
     assert [row["answer"] for row in world.store.rows()] == ["refuse", "refuse"]

@@ -30,6 +30,8 @@ FORWARD_AUTH = b"/check/"
 LITELLM = b"/beta/litellm_basic_guardrail_api"
 TOKEN = b"x-answerable-token"
 ANSWER, LIMITS, TOOLS = b"x-answerable-answer", b"x-answerable-limits", b"x-answerable-tools"
+# The body once more, in one line: nginx hands on no body of an answer to `auth_request`.
+SAID = b"x-answerable-said"
 CARRIES_NOTHING = b"none"
 GAPS_EVERY_S = 30.0
 # LiteLLM hands on that a header was there, and its value only where `extra_headers` names it.
@@ -127,7 +129,7 @@ class Checks:
         asked = Request(identity=identity, model=None, tools=None)
         verdict, said = self._judge(route, asked, dict(headers).get(CONVERSATION))
         if said is not None:
-            return said, [(ANSWER, b"refuse")]
+            return said, [(ANSWER, b"refuse"), (SAID, said.body())]
         extra = [(ANSWER, verdict.answer.encode())]
         if verdict.answer == "limit":
             carried = sorted(set(ALL) & _needs(verdict) - set(uncarried(route, verdict)))

@@ -1,0 +1,76 @@
+"""The recipes of the page on the ways in, to be run as they stand, and programs that a test runs beside it."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import socket
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from aiohttp import ClientConnectionError, ClientSession
+
+from tests.sources import ROOT
+
+PAGE = ROOT / "docs/ways-in.md"
+STOP_S = 20
+
+
+def recipe(heading: str, language: str) -> str:
+    """Give the first block in a language below a heading."""
+    _, found, below = PAGE.read_text(encoding="utf-8").partition(f"\n## {heading}\n")
+    assert found, f"no heading {heading!r}"
+    block = re.search(rf"^```{language}\n(.*?)^```$", below.partition("\n## ")[0], re.DOTALL | re.MULTILINE)
+    assert block, f"no {language} below {heading!r}"
+    return block[1]
+
+
+def changed(text: str, changes: Mapping[str, str]) -> str:
+    """Replace what a reader would replace; each must be there."""
+    for old, new in changes.items():
+        assert old in text, old
+        text = text.replace(old, new)
+    return text
+
+
+def free_port() -> int:
+    """Give a port at which nobody listens."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
+
+
+@asynccontextmanager
+async def program(*command: str, log: Path, environment: Mapping[str, str], alive: str) -> AsyncIterator[None]:
+    """Run a program until `alive`, an address, answers, and end it."""
+    with log.open("wb") as out:
+        running = await asyncio.create_subprocess_exec(*command, env=environment, stdout=out, stderr=out)
+    try:
+        async with ClientSession() as session:
+            while not await _answers(session, alive):
+                assert running.returncode is None, _end_of(log)
+                await asyncio.sleep(0.1)
+        yield
+    finally:
+        if running.returncode is None:
+            running.terminate()
+        try:
+            async with asyncio.timeout(STOP_S):
+                await running.wait()
+        except TimeoutError:
+            running.kill()
+            await running.wait()
+
+
+def _end_of(log: Path) -> str:
+    return log.read_text(errors="replace")[-2000:]
+
+
+async def _answers(session: ClientSession, address: str) -> bool:
+    try:
+        async with session.get(address) as response:
+            return response.status < 500
+    except ClientConnectionError:
+        return False
