@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from answerable.core import lapses
+from answerable.core import holds, lapses
 from answerable.core.cases import Case
 from answerable.core.facts import (
     UNKNOWN,
@@ -42,6 +42,7 @@ from tests.core.builders import (
     ROSA,
     SECOND,
     STAFFED,
+    TEXT,
     World,
     a_world,
     hours,
@@ -290,6 +291,8 @@ def test_the_next_wake_is_the_next_thing_that_time_brings() -> None:
     """Look, then decision and default, then the ladder; a decided and reviewed case sleeps until its review."""
     world = a_world().with_flag()
     case = world.case()
+    (hold,) = case.holds
+    world.act(lambda journal: holds.confirm(journal, case.id, hold, TEXT))
     assert wake(world, case) == hours(48)
     assert wake(world.fast_forward(days=2), case) == hours(48)
     world.view(case, ROSA)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, get_args
 
 from answerable.core import facts as f
-from answerable.core.cases import Case, Held, LookBack, Notice, Proposal, Signal, Signature
+from answerable.core.cases import Case, Held, Hold, LookBack, Notice, Proposal, Signal, Signature
 from answerable.core.deadlines import Deadline
 from answerable_gate import NOTHING, Item
 
@@ -240,6 +240,26 @@ def _closed(case: Case, _: f.CaseClosed, recorded: f.Recorded) -> None:
         deadline.met = deadline.met or deadline.kind not in goes_on
 
 
+def _hold_ordered(case: Case, fact: f.HoldOrdered, recorded: f.Recorded) -> None:
+    case.holds[fact.hold] = Hold(fact=fact, at=recorded.at)
+
+
+def _hold_confirmed(case: Case, fact: f.HoldConfirmed, recorded: f.Recorded) -> None:
+    case.holds[fact.hold].confirmed_at = recorded.at
+
+
+def _hold_unconfirmed(case: Case, fact: f.HoldUnconfirmed, _: f.Recorded) -> None:
+    case.holds[fact.hold].unconfirmed = True
+
+
+def _hold_upheld(case: Case, fact: f.HoldUpheld, _: f.Recorded) -> None:
+    case.holds[fact.hold].upheld_by = fact.staff
+
+
+def _hold_lapsed(case: Case, fact: f.HoldLapsed, recorded: f.Recorded) -> None:
+    case.holds[fact.hold].lapsed_at = recorded.at
+
+
 ARMS: dict[type, CaseArm] = {
     f.CaseOpened: _nothing,
     f.PersonNamed: _person_named,
@@ -282,5 +302,10 @@ ARMS: dict[type, CaseArm] = {
     f.Dissented: _dissented,
     f.Overridden: _overridden,
     f.CaseClosed: _closed,
+    f.HoldOrdered: _hold_ordered,
+    f.HoldConfirmed: _hold_confirmed,
+    f.HoldUnconfirmed: _hold_unconfirmed,
+    f.HoldUpheld: _hold_upheld,
+    f.HoldLapsed: _hold_lapsed,
 }
 assert set(ARMS) == set(get_args(f.CaseFact)), "a case fact has no arm"

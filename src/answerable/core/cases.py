@@ -19,6 +19,8 @@ from answerable.core.facts import (
     EntitlementsFrozen,
     ExposureSealed,
     Hazard,
+    HoldId,
+    HoldOrdered,
     ItemId,
     LinkId,
     LookBackResult,
@@ -132,6 +134,23 @@ class LookBack:
 
 
 @dataclass(slots=True, kw_only=True)
+class Hold:
+    """An order to the operator's stores to keep the account's data, and what became of it."""
+
+    fact: HoldOrdered
+    at: datetime
+    confirmed_at: datetime | None = None
+    unconfirmed: bool = False
+    upheld_by: StaffId | None = None
+    lapsed_at: datetime | None = None
+
+    @property
+    def is_standing(self) -> bool:
+        """Tell whether the data is to be kept for it."""
+        return self.lapsed_at is None
+
+
+@dataclass(slots=True, kw_only=True)
 class Case:
     """One subject and one protected person: everything known, and what is owed."""
 
@@ -165,6 +184,7 @@ class Case:
     barred: set[StaffId] = field(default_factory=set)
     confirmed: dict[ItemId, set[str]] = field(default_factory=dict)
     bounded: set[NoticeId] = field(default_factory=set)
+    holds: dict[HoldId, Hold] = field(default_factory=dict)
 
     @property
     def names_nobody(self) -> bool:

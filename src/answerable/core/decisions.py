@@ -14,6 +14,7 @@ from answerable.core.facts import (
     DecisionId,
     DecisionTaken,
     Dissented,
+    HoldUpheld,
     ItemId,
     MeasureSet,
     Overridden,
@@ -167,3 +168,19 @@ def override(
     due = journal.now + journal.policy_of(case).default_review
     defaults.set_deadline_at(journal, case, DeadlineKind.DEFAULT_REVIEW, due=due, about=dissent_id)
     return due
+
+
+def uphold(journal: Journal, case_id: CaseId, *, staff: StaffId) -> Refused | None:
+    """Confirm as a person who opened everything that the account's data is to be kept, so that no hold lapses (L14)."""
+    case = journal.files.case(case_id)
+    refused = openings.may_act(journal, case, staff)
+    if refused is not None:
+        return refused
+    if set(case.evidence) - case.opened_by.get(staff, set()):
+        return Refused("not_opened", "Open everything in the case before you confirm its hold.")
+    standing = [hold for hold in case.holds.values() if hold.is_standing and hold.upheld_by is None]
+    if not standing:
+        return Refused("not_found", "This case has no hold that could lapse.")
+    for hold in standing:
+        journal.write(HoldUpheld(subject=case.subject, case=case.id, hold=hold.fact.hold, staff=staff))
+    return None

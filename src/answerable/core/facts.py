@@ -33,6 +33,7 @@ from answerable.core.acts import (
     Overridden,
     ProposalSigned,
 )
+from answerable.core.kept import HoldConfirmed, HoldLapsed, HoldOrdered, HoldUnconfirmed, HoldUpheld
 from answerable.core.reports import (
     ActRecorded,
     AnswerLapsed,
@@ -64,6 +65,7 @@ from answerable.core.words import (
     EndState,
     Grade,
     Hazard,
+    HoldId,
     ItemId,
     LinkId,
     LookBackResult,
@@ -93,6 +95,7 @@ __all__ = [
     "DeadlineMissed", "DeadlineSet", "DecisionId", "DecisionTaken", "DefaultArmed", "DefaultStepped",
     "DefaultTookEffect", "Dissented", "EffectsBounded", "EndState", "EntitlementRaiseRefused", "EntitlementsFrozen",
     "Escalated", "EvidenceRefuted", "ExposureGap", "ExposureSealed", "Fact", "Grade", "Hazard", "HazardAdded",
+    "HoldConfirmed", "HoldId", "HoldLapsed", "HoldOrdered", "HoldUnconfirmed", "HoldUpheld",
     "ItemId", "LiftVoided", "LinkConfirmed", "LinkId", "LinkWithdrawn", "LookBackEnded", "LookBackResult",
     "LookBackStarted", "LoweringKind", "LoweringProposed", "MeasureConfirmed", "MeasureLifted", "MeasureSet",
     "NoticeAnswered", "NoticeConfirmed", "NoticeId", "NoticeReceived", "NoticeWithdrawn", "NoticesCrossed", "OfCase",
@@ -282,6 +285,7 @@ CaseFact = (
     | LookBackEnded | EffectsBounded | DeadlineSet | DeadlineMissed | DefaultArmed | DefaultTookEffect | DefaultStepped
     | CaseViewed | DecisionTaken | MeasureSet | MeasureConfirmed | LoweringProposed | CountersignerDrawn
     | ProposalSigned | MeasureLifted | LiftVoided | ActRefused | Dissented | Overridden | CaseClosed
+    | HoldOrdered | HoldConfirmed | HoldUnconfirmed | HoldUpheld | HoldLapsed
 )
 Fact = SystemFact | SubjectFact | CaseFact
 

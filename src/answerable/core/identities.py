@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from answerable.core import openings, signals
+from answerable.core import holds, openings, signals
 from answerable.core.cases import Subject
 from answerable.core.facts import (
     AccountsLinked,
@@ -44,6 +44,9 @@ def see(journal: Journal, subject: SubjectId, *, commit: str, found: bool, alias
         journal.write(SubjectSeen(subject=subject, commit=commit, found=found, alias=alias))
     if known.found:
         _look_back(journal, known)
+        for case in known.cases.values():
+            if case.is_open:
+                holds.order(journal, case)
 
 
 def _look_back(journal: Journal, account: Subject) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from answerable.core import defaults, evidence, openings
+from answerable.core import defaults, evidence, holds, openings
 from answerable.core.cases import Case, Notice
 from answerable.core.deadlines import Deadline, rung_due, rungs_passed
 from answerable.core.facts import (
@@ -34,6 +34,7 @@ def settle(journal: Journal) -> None:
         _settle_look_backs(journal, case)
         _settle_defaults(journal, case)
         _settle_deadlines(journal, case)
+        holds.settle(journal, case)
         if case.is_open:
             openings.assign(journal, case)
         _escalate(journal, case)
@@ -44,6 +45,7 @@ def next_wake(case: Case, *, look_back_limit: timedelta) -> datetime | None:
     times = [held.item.effective for held in case.live_defaults() if not held.fell]
     times += [deadline.due for deadline in case.deadlines.values() if deadline.is_running]
     times += [one.started_at + look_back_limit for one in case.look_backs.values() if one.result is None]
+    times += holds.wakes(case)
     look = _missed_look(case)
     if look is not None and case.is_open and case.owner is not None and case.owner not in case.barred:
         times.append(rung_due(look.set_at, look.due - look.set_at, case.rung + 1))

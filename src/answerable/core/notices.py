@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from answerable.core import defaults, lapses, openings, signals
+from answerable.core import defaults, holds, lapses, openings, signals
 from answerable.core.cases import Case
 from answerable.core.facts import (
     UNKNOWN,
@@ -75,6 +75,7 @@ def receive(journal: Journal, incoming: Incoming) -> Case:
     if incoming.repeats is None:
         _meet_flags(journal, case)
         if journal.files.subject(case.subject).found:
+            holds.order(journal, case)
             journal.write(LookBackStarted(subject=case.subject, case=case.id, notice=incoming.notice))
     defaults.arm(journal, case, notice=incoming.notice)
     return case

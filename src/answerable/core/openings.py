@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from answerable.core import holds
 from answerable.core.cases import Case
 from answerable.core.facts import (
     UNKNOWN,
@@ -60,7 +61,7 @@ def find(journal: Journal, subject: SubjectId, person: PersonId, *, names: bool)
 
 
 def open_case(journal: Journal, subject: SubjectId, person: PersonId, hazard: Hazard, tier: Tier) -> Case:
-    """Open a case, give it an owner, and freeze what the account may use."""
+    """Open a case, give it an owner, freeze what the account may use, and have its data kept."""
     case_id = CaseId(journal.mint.token("case"))
     journal.write(
         CaseOpened(
@@ -70,6 +71,7 @@ def open_case(journal: Journal, subject: SubjectId, person: PersonId, hazard: Ha
     case = journal.files.case(case_id)
     assign(journal, case)
     freeze(journal, case)
+    holds.order(journal, case)
     return case
 
 
@@ -79,6 +81,7 @@ def reopen(journal: Journal, case: Case, tier: Tier) -> None:
         journal.write(CaseReopened(subject=case.subject, case=case.id, tier=tier))
         assign(journal, case)
         freeze(journal, case)
+        holds.order(journal, case)
 
 
 def assign(journal: Journal, case: Case) -> None:
