@@ -60,6 +60,25 @@ def test_what_the_matrix_says_is_what_happens(route: Route) -> None:
     run(story)
 
 
+@pytest.mark.parametrize("route", [one for one in ROUTES if "names" in one.carries and one.reads_body])
+def test_who_carries_names_keeps_them_out(route: Route) -> None:
+    """Of the answer, or of what something unreadable would be made of; an embedding says nothing."""
+    said = {"messages": [{"role": "user", "content": "Hi Mara"}], "input": "Hi Mara", "prompt": "Hi Mara"}
+
+    async def story(world: World) -> None:
+        await world.hold(held(Level.NONE, shields=STANDINGS["shield"].shields))
+        path = "/v1" + route.requests[0].split()[1]
+        got = await world.send(json.dumps({"model": "m1"} | said).encode(), path=path)
+        if route.name == "embeddings":
+            assert got.status == 200
+            return
+        assert got.status == 403
+        code = "feature_not_available" if route.prompts else "content_not_available"
+        assert got.json["error"]["code"] == code
+
+    run(story)
+
+
 async def check(world: World, route: Route, name: str) -> None:
     """Ask as one subject and compare."""
     before = world.upstream.served

@@ -148,7 +148,7 @@ def test_only_a_conversation_carries_by_edits() -> None:
         (Standing(limits=frozenset({Limit.NO_MEMORY})), {"store"}),
         (Standing(limits=frozenset({Limit.NO_DOCUMENTS})), {"documents", "preamble"}),
         (Standing(limits=frozenset({Limit.NO_LIKENESS})), {"preamble"}),
-        (Standing(shields=SHIELD), {"preamble"}),
+        (Standing(shields=SHIELD), {"names", "preamble"}),
         (Standing(Level.GUARDED), {"documents", "preamble", "store", "tools"}),
     ],
 )

@@ -21,6 +21,7 @@ from answerable_gate.feed import (
 from answerable_gate.gate import Gate
 from answerable_gate.judge import GatePolicy, Request, Verdict, judge
 from answerable_gate.measures import NOTHING, Level, Limit, Shield, Standing, cap, covers, join
+from answerable_gate.names import Names, Window, is_sealed, seal_name
 from answerable_gate.release import Release, ReleasingEntry, Verify, proven
 from answerable_gate.shapes import FeedBehind, NotOurFeed, Pinned, Received, Saved, Status
 from answerable_gate.standing import standing, uncovered
@@ -45,6 +46,7 @@ __all__ = [
     "Limit",
     "Lines",
     "Malformed",
+    "Names",
     "NotOurFeed",
     "Pinned",
     "Received",
@@ -57,6 +59,7 @@ __all__ = [
     "Status",
     "Verdict",
     "Verify",
+    "Window",
     "Withheld",
     "WithheldLine",
     "admit",
@@ -69,9 +72,11 @@ __all__ = [
     "entry_line",
     "heartbeat_line",
     "hello_line",
+    "is_sealed",
     "join",
     "judge",
     "proven",
+    "seal_name",
     "standing",
     "tick",
     "uncovered",

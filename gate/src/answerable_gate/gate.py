@@ -20,6 +20,7 @@ from answerable_gate.feed import ALIAS_PREFIX, EntryLine, Heartbeat, Hello, With
 from answerable_gate.judge import Contact as Reach
 from answerable_gate.judge import GatePolicy, Request, Verdict, judge
 from answerable_gate.measures import Standing, covers, join
+from answerable_gate.names import Names
 from answerable_gate.packed import pack, summary, unpack
 from answerable_gate.shapes import FeedBehind, NotOurFeed, Pinned, Received, Saved, Status
 from answerable_gate.table import Table
@@ -46,6 +47,7 @@ class Gate:
         self.pinned = pinned
         self.policy = policy
         self.after = 0
+        self._key = gate_key
         self._begun = hmac.new(gate_key, ALIAS_PREFIX, "sha256")
         self._clock = Clock(wall, monotonic)
         self._contact: Contact | None = None
@@ -118,6 +120,10 @@ class Gate:
         begun = self._begun.copy()
         begun.update(identity.encode("utf-8", "surrogatepass"))
         return begun.digest()[:ALIAS_BYTES]
+
+    def names(self, verdict: Verdict) -> Names:
+        """Give the names that the shields of a verdict keep out of its answer."""
+        return Names(self._key, verdict.shields)
 
     # --- time and contact
 

@@ -74,6 +74,11 @@ def withheld(verdict: Verdict, param: str) -> Answer:
     return _unsaid(verdict) or _restricted("feature_not_available", sentence, verdict, param)
 
 
+def shielded(verdict: Verdict) -> Answer:
+    """Say that an answer is not given, where it would hold a shielded name; it says no more than that."""
+    return _restricted("content_not_available", "This content is not available for this account.", verdict)
+
+
 def fault(error: AnswerableError) -> Answer:
     """Say what went wrong; what is ours to mend keeps its detail to itself."""
     is_theirs = error.status < 500

@@ -13,19 +13,21 @@ from urllib.parse import quote
 
 from answerable.edge import Clock
 from answerable.errors import AnswerableError, BadInput, TooLarge
-from answerable.gateway.answers import Answer, fault, not_here, refusal, withheld
+from answerable.gateway.answers import Answer, fault, not_here, refusal, shielded, withheld
 from answerable.gateway.asgi import ClientGone, Headers, Receive, Scope, next_part, read_body
 from answerable.gateway.bodies import Members, read_members, text_of
 from answerable.gateway.callers import Callers
 from answerable.gateway.edits import carry, identified, tools_of
 from answerable.gateway.features import withheld_in
 from answerable.gateway.headers import CONVERSATION, NOT_IN_FORCE
+from answerable.gateway.help_seeking import asked_by_user, seeks_help
 from answerable.gateway.later import Later, Run
 from answerable.gateway.owners import MAKING, Owners, made_by
 from answerable.gateway.recorder import Judged, Recorder, report
 from answerable.gateway.reply import Reply
-from answerable.gateway.routes import Route, is_closed, uncarried
+from answerable.gateway.routes import COMPLETIONS, Route, is_closed, uncarried
 from answerable.gateway.running import End, Running, Runnings
+from answerable.gateway.shields import Hold, Named
 from answerable.gateway.upstream import Sent, Upstream, give_back
 from answerable_gate import Gate, Request, Verdict
 
@@ -97,8 +99,9 @@ async def serve(desk: Desk, route: Route, scope: Scope, receive: Receive, reply:
 async def _answer(desk: Desk, asked: Asked, judged: Judged, running: Running, reply: Reply) -> None:
     reply.wants_count = bool(judged.subjects)
     try:
-        said = _said(asked, judged.verdict)
+        said = _said(desk, asked, judged.verdict)
         if said is None:
+            reply.hold = _hold(desk, asked, judged.verdict)
             await _pass(desk, asked, judged.verdict, running, reply)
         else:
             await reply.whole(said)
@@ -107,6 +110,8 @@ async def _answer(desk: Desk, asked: Asked, judged: Judged, running: Running, re
             judged = judged._replace(verdict=judged.verdict._replace(answer="refuse"))
     except asyncio.CancelledError:
         judged = await _stop(asked, judged, running.caught(), reply)
+    except Named:
+        judged = await _keep_out(asked, judged, reply)
     except AnswerableError as error:
         if error.status >= 500:
             report(error.code, {"route": asked.route.name, "cause": repr(error.__cause__)})
@@ -181,15 +186,37 @@ def _look(asked: Asked, *, must: bool) -> tuple[Members | None, str | None]:
         return members, None
 
 
-def _said(asked: Asked, verdict: Verdict) -> Answer | None:
+def _said(desk: Desk, asked: Asked, verdict: Verdict) -> Answer | None:
     if verdict.answer == "refuse":
         return refusal(verdict)
     if is_closed(asked.route, verdict):
         return not_here(verdict)
-    if verdict.answer == "limit" and asked.route.talk is not None and asked.members is not None:
+    if verdict.answer != "limit" or asked.members is None:
+        return None
+    if asked.route.talk is not None:
         part = withheld_in(asked.route.talk, asked.members, verdict)
-        return withheld(verdict, part) if part is not None else None
-    return None
+    else:
+        part = _named_in(desk, asked, verdict)
+    return withheld(verdict, part) if part is not None else None
+
+
+def _named_in(desk: Desk, asked: Asked, verdict: Verdict) -> str | None:
+    """Give the prompt that names somebody shielded, where what is made of it can be read by nobody here."""
+    if not verdict.shields or asked.members is None:
+        return None
+    names, members = desk.gate.names(verdict), asked.members
+    return next((key for key in asked.route.prompts if names.find(text_of(members, key) or "")), None)
+
+
+def _hold(desk: Desk, asked: Asked, verdict: Verdict) -> Hold | None:
+    """Give what looks through the answer; what the account asks decides whether words pass (L13)."""
+    route, members = asked.route, asked.members
+    if not verdict.shields or (route.talk is None and route is not COMPLETIONS):
+        return None
+    names = desk.gate.names(verdict)
+    if not names:
+        return None
+    return Hold(names, frees_words=members is not None and seeks_help(asked_by_user(route.talk, members)))
 
 
 async def _pass(desk: Desk, asked: Asked, verdict: Verdict, running: Running, reply: Reply) -> None:
@@ -263,6 +290,14 @@ async def _stop(asked: Asked, judged: Judged, end: End, reply: Reply) -> Judged:
     if not reply.started:
         judged = judged._replace(verdict=end)
     await reply.end(refusal(end))
+    return judged
+
+
+async def _keep_out(asked: Asked, judged: Judged, reply: Reply) -> Judged:
+    report("kept_out", {"route": asked.route.name, "reference": judged.verdict.reason_ref, "cut": reply.started})
+    if not reply.started:
+        judged = judged._replace(verdict=judged.verdict._replace(answer="refuse"))
+    await reply.end(shielded(judged.verdict))
     return judged
 
 

@@ -11,13 +11,13 @@ from typing import Literal
 
 from answerable_gate import Level, Limit, Verdict
 
-Carried = Literal["documents", "model", "preamble", "store", "tools"]
+Carried = Literal["documents", "model", "names", "preamble", "store", "tools"]
 # Whose shape errors have, and where a body says for whom it is.
 Api = Literal["openai", "anthropic"]
 # How a conversation is written: what is edited in it, how its stream ends early, how its tokens are counted.
 Talk = Literal["chat", "responses", "messages"]
 
-ALL: frozenset[Carried] = frozenset(("documents", "model", "preamble", "store", "tools"))
+ALL: frozenset[Carried] = frozenset(("documents", "model", "names", "preamble", "store", "tools"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +25,8 @@ class Route:
     """One kind of request.
 
     `requests` are its methods and paths below /v1 (`{id}` is one part, `*` any rest). `carries` is what it does under
-    a limit, or what has nothing to bear on there; `withheld_by` are the limits that it is the very object of.
+    a limit, or what has nothing to bear on there; `withheld_by` are the limits that it is the very object of;
+    `prompts` are the members of its body from which something is made that nobody here can read.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Route:
     withheld_by: frozenset[Limit] = frozenset()
     api: Api = "openai"
     talk: Talk | None = None
+    prompts: tuple[str, ...] = ()
 
 
 def _all_but(*missing: Carried) -> frozenset[Carried]:
@@ -79,17 +81,29 @@ THREADS = Route(
 EMBEDDINGS = Route(
     name="embeddings", requests=("POST /embeddings",), carries=_all_but("documents", "store"), reads_body=True
 )
-IMAGES = Route(name="images", requests=("POST /images/generations",), carries=_all_but("preamble"), reads_body=True)
+IMAGES = Route(
+    name="images",
+    requests=("POST /images/generations",),
+    carries=_all_but("preamble"),
+    reads_body=True,
+    prompts=("prompt",),
+)
 IMAGE_EDITS = Route(
     name="image_edits",
     requests=("POST /images/edits", "POST /images/variations"),
-    carries=_all_but("documents", "model", "preamble"),
+    carries=_all_but("documents", "model", "names", "preamble"),
 )
-SPEECH = Route(name="speech", requests=("POST /audio/speech",), carries=_all_but("preamble"), reads_body=True)
+SPEECH = Route(
+    name="speech",
+    requests=("POST /audio/speech",),
+    carries=_all_but("preamble"),
+    reads_body=True,
+    prompts=("input", "instructions"),
+)
 TRANSCRIPTS = Route(
     name="transcripts",
     requests=("POST /audio/transcriptions", "POST /audio/translations"),
-    carries=_all_but("documents", "model"),
+    carries=_all_but("documents", "model", "names"),
 )
 # Under quarantine files are neither brought nor read nor erased until a person has decided.
 FILES = Route(
@@ -100,7 +114,7 @@ FILES = Route(
         for method in ("GET", "POST", "DELETE")
         for rest in ("", "/*")
     ),
-    carries=_all_but("documents", "store"),
+    carries=_all_but("documents", "names", "store"),
     withheld_by=_DOCUMENTS,
 )
 # What runs later, unseen, cannot be edited on its way.
@@ -186,6 +200,8 @@ def needed(verdict: Verdict) -> frozenset[Carried]:
     # What is neither in the tools nor in `store` is said to the model; for now in the words of guarded.
     if verdict.level >= Level.GUARDED or verdict.shields or verdict.limits - {Limit.NO_TOOLS, Limit.NO_MEMORY}:
         needs.add("preamble")
+    if verdict.shields:
+        needs.add("names")
     if Limit.NO_MEMORY in verdict.limits:
         needs.add("store")
     if Limit.NO_DOCUMENTS in verdict.limits:

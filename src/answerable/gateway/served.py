@@ -18,7 +18,7 @@ HELD_BYTES_MAX = 64 * 1024
 CHARACTERS_PER_TOKEN = 4
 TOKENS_MAX = 1 << 40  # what a store takes; an upstream may say anything
 
-_ENDS = (b"\n\n", b"\r\n\r\n", b"\r\r")
+ENDS = (b"\n\n", b"\r\n\r\n", b"\r\r")
 
 
 class _Usage(Struct):
@@ -98,18 +98,19 @@ _DECODERS: dict[Talk | None, Decoder[_Completion] | Decoder[_Response] | Decoder
 class Events:
     """Whole server-sent events out of bytes that are cut anywhere, so that a cut never leaves half of one."""
 
-    __slots__ = ("_rest",)
+    __slots__ = ("_limit", "_rest")
 
-    def __init__(self) -> None:
+    def __init__(self, limit: int = HELD_BYTES_MAX) -> None:
         """Begin at the start of an event."""
+        self._limit = limit
         self._rest = b""
 
     def whole(self, chunk: bytes) -> bytes:
         """Take in a chunk and give all that is complete; an event longer than the limit goes on in pieces."""
         if self._rest:
             chunk = self._rest + chunk
-        ends = len(chunk) if chunk.endswith(_ENDS) else max(_after_last(chunk, end) for end in _ENDS)
-        if len(chunk) - ends > HELD_BYTES_MAX:
+        ends = len(chunk) if chunk.endswith(ENDS) else max(_after_last(chunk, end) for end in ENDS)
+        if len(chunk) - ends > self._limit:
             ends = len(chunk)
         self._rest = chunk[ends:]
         return chunk[:ends]

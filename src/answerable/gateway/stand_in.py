@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from answerable.gateway.asgi import Receive, Scope, Send, read_body, respond
 from answerable.gateway.stand_in_says import NAME, SPEAKING, Says, Speaks
 
-__all__ = ["MODELS", "NAME", "StandIn", "echo"]
+__all__ = ["MODELS", "NAME", "StandIn", "called", "echo"]
 
 MODELS = ("stand-in-small", "stand-in-large")
 BODY_BYTES_MAX = 64 * 1024 * 1024
@@ -61,12 +61,13 @@ class StandIn:
             await respond(send, 400, _JSON, _encoded({"error": error}))
             return
         self._remember(scope, asked)
-        says = speaks(asked.get("model"), self.served)
+        tool, text = called(asked) or (None, echo(asked))
+        says = speaks(asked.get("model"), self.served, tool)
         if asked.get("stream"):
-            await self._stream(says, echo(asked), send)
+            await self._stream(says, text, send)
         else:
             kept = {"background": True} if asked.get("background") else {}
-            await respond(send, 200, _JSON, _encoded(says.whole(echo(asked)) | kept))
+            await respond(send, 200, _JSON, _encoded(says.whole(text) | kept))
             self.finished += 1
 
     async def _converse(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -97,8 +98,9 @@ class StandIn:
         words += ["word"] * (self.words - len(words))
         if first := says.first():
             await send({"type": "http.response.body", "body": first, "more_body": True})
-        for word in words:
-            await send({"type": "http.response.body", "body": says.word(word + " "), "more_body": True})
+        for number, word in enumerate(words, 1):
+            said = says.word(word + " " * (number < len(words)))
+            await send({"type": "http.response.body", "body": said, "more_body": True})
             if self.token_s:
                 await asyncio.sleep(self.token_s)
         await send({"type": "http.response.body", "body": says.last(len(words)), "more_body": False})
@@ -114,6 +116,16 @@ def echo(asked: dict[str, object]) -> str:
     tools = ", ".join(_tool_names(asked)) or "none"
     said = [f"[{NAME}]", *(f"I was told: {one}" for one in systems), f"My tools: {tools}.", *users[-1:]]
     return " ".join(said)
+
+
+def called(asked: dict[str, object]) -> tuple[str, str] | None:
+    """Give the tool that the last user message names ("Use mail: Hello") and what it is handed, if it was brought."""
+    users = [one for one in (*_turns(asked.get("messages")), *_turns(asked.get("input"))) if one.get("role") == "user"]
+    said = _text(users[-1].get("content")) if users else ""
+    tool, _, text = said.removeprefix("Use ").partition(": ")
+    if not said.startswith("Use ") or tool not in _tool_names(asked):
+        return None
+    return tool, json.dumps({"text": text})
 
 
 def _turns(value: object) -> list[dict[str, object]]:

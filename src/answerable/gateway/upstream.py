@@ -27,6 +27,7 @@ from answerable.gateway.asgi import Headers
 from answerable.gateway.headers import CREDENTIALS, HANDSHAKE, answered, requested
 from answerable.gateway.reply import Reply
 from answerable.gateway.routes import Api
+from answerable.gateway.shields import Named
 
 CONNECT_S = 10.0
 SILENCE_S = 600.0  # what official clients wait for an answer
@@ -138,7 +139,9 @@ class Upstream:
 
 
 async def give_back(response: ClientResponse, reply: Reply, extra: Headers) -> None:
-    """Pass an answer back as it comes; raise UpstreamDown or UpstreamSlow where it breaks off."""
+    """Pass an answer back as it comes; raise UpstreamDown or UpstreamSlow where it breaks off, Named if shielded."""
+    if reply.hold is not None and response.headers.get("Content-Encoding", "identity") != "identity":
+        raise Named  # it cannot be looked through
     is_stream = response.headers.get("Content-Type", "").lower().startswith("text/event-stream")
     await reply.begin(response.status, answered(response.raw_headers) + extra, is_stream=is_stream)
     content = response.content

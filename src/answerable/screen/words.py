@@ -3,23 +3,14 @@
 Law: a text that the patterns cannot read is said to be not screened, never passed as clear (L10).
 """
 
-# ruff: noqa: RUF001, SIM905  (look-alike letters are the subject here; lists of words are read as text)
+# ruff: noqa: RUF001, SIM905  (an apostrophe is typeset in two ways; lists of words are read as text)
 
 import re
-import unicodedata
 from bisect import bisect_right
 from dataclasses import dataclass
 
-_SPANS = ((0xA0, 0x250), (0x1E00, 0x1F00), (0x2000, 0x2070), (0xFF01, 0xFF5F), (0x1D400, 0x1D800))
-# letters of other scripts that look like these; in a text of their own script the fold does no harm
-_LOOKALIKES = str.maketrans(
-    "АВЕКМНОРСТХУаеорсухіјѕԁһΑΒΕΖΗΙΚΜΝΟΡΤΥΧοα‘’‚‛“”„«»‐‑‒–—″",
-    'ABEKMHOPCTXYaeopcyxijsdhABEZHIKMNOPTYXoa\'\'\'\'"""""-----"',
-)
-# soft hyphens, combining marks, zero widths, direction marks, variation selectors, tags
-_INVISIBLE = re.compile(
-    "[\u00ad\u0300-\u036f\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufe00-\ufe0f\ufeff\U000e0000-\U000e007f]+"
-)
+from answerable_gate.spelling import INVISIBLE, LETTERS
+
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
 # where "no English word at all" begins to say something
 _SILENT_WORDS = 4
@@ -73,35 +64,21 @@ class Folded:
         return place + (self._dropped[run - 1] if run else 0)
 
 
-def _letters() -> dict[int, int]:
-    """Return the letters that have one plain letter under their marks, width or style."""
-    found: dict[int, int] = {}
-    for first, last in _SPANS:
-        for code in range(first, last):
-            plain = unicodedata.normalize("NFKD", chr(code))[:1]
-            if plain.isascii() and plain != chr(code) and (plain.isalnum() or plain.isspace() or plain in "._@-+"):
-                found[code] = ord(plain)
-    return found | {code: letter for code, letter in _LOOKALIKES.items() if isinstance(letter, int)}
-
-
-_PLAIN = _letters()
-
-
 def fold(text: str) -> Folded:
     """Return a text without marks, widths, look-alikes and invisible letters; case is kept."""
     if text.isascii():
         return Folded(text)
-    if not _INVISIBLE.search(text):
-        return Folded(text.translate(_PLAIN))
+    if not INVISIBLE.search(text):
+        return Folded(text.translate(LETTERS))
     parts, places, dropped, end, lost = [], [], [], 0, 0
-    for found in _INVISIBLE.finditer(text):
+    for found in INVISIBLE.finditer(text):
         parts.append(text[end : found.start()])
         places.append(found.start() - lost)
         lost += len(found[0])
         dropped.append(lost)
         end = found.end()
     parts.append(text[end:])
-    return Folded("".join(parts).translate(_PLAIN), tuple(places), tuple(dropped))
+    return Folded("".join(parts).translate(LETTERS), tuple(places), tuple(dropped))
 
 
 def is_english(text: str) -> bool:
@@ -128,4 +105,4 @@ def _is_other(words: list[str], known: int) -> bool:
 
 
 def _is_latin(word: str) -> bool:
-    return all(letter.isascii() or ord(letter) in _PLAIN for letter in word)
+    return all(letter.isascii() or ord(letter) in LETTERS for letter in word)

@@ -1,0 +1,153 @@
+"""Names under a shield: kept as keyed hashes, found in a text word by word, also where it comes in pieces.
+
+Law: what the hashes are of only the text can tell, where it holds the name itself (L11).
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+from collections.abc import Iterable, Sequence
+
+from answerable_gate.measures import Shield
+from answerable_gate.spelling import plain
+
+NAME_PREFIX = b"name\n"
+HASH_BYTES = 16
+WORDS_MAX = 8
+WORD_LETTERS_MAX = 64
+GAP_MAX = 16  # letters between two words of one name: blanks, marks, a line's end
+
+_WORD = re.compile(r"[^\W_]+")
+_SEALED = re.compile(rf"([1-{WORDS_MAX}]):([0-9a-f]{{{2 * HASH_BYTES}}})")
+# An address, a handle or a number has one order only.
+_FIXED = re.compile(r"[@/:+\d]")
+_KNOWN_MAX = 10_000
+
+
+def seal_name(key: bytes, name: str) -> tuple[str, ...]:
+    """Give the terms of a shield that find a name: as it is written, first and last, family name first, in one word.
+
+    A term is its number of words, a colon and 32 hex digits. A name without a word, or with too many, has none.
+    """
+    words = tuple(_WORD.findall(plain(name).casefold()))
+    if not words or len(words) > WORDS_MAX:
+        return ()
+    ways = [words]
+    if len(words) > 1 and not _FIXED.search(name):
+        first, last = words[0], words[-1]
+        ways += [(first, last), (last, first), (first + last,)]
+    return tuple(dict.fromkeys(_term(key, way) for way in ways))
+
+
+def is_sealed(term: str) -> bool:
+    """Say whether a term of a shield is a keyed hash already, and no name in letters."""
+    return _SEALED.fullmatch(term) is not None
+
+
+class Names:
+    """The names of some shields, ready to be looked for; terms in letters, as older records have them, are sealed."""
+
+    def __init__(self, key: bytes, shields: Iterable[Shield]) -> None:
+        """Take the key under which the terms were sealed."""
+        self._key = key
+        self._sealed: set[str] = set()
+        for shield in shields:
+            for term in shield.terms:
+                self._sealed.update((term,) if is_sealed(term) else seal_name(key, term))
+        self._lengths = sorted({int(term[0]) for term in self._sealed})
+        self._known: dict[tuple[str, ...], bool] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._sealed)
+
+    @property
+    def span(self) -> int:
+        """Give how many words the longest may take: one may stand between the two of a first and last name."""
+        longest = self._lengths[-1] if self._lengths else 0
+        return max(longest, 3) if 2 in self._lengths else longest
+
+    def find(self, text: str) -> bool:
+        """Say whether a whole text holds one of them."""
+        window = Window(self)
+        return window.push(text) or window.end()
+
+    def ends(self, words: Sequence[str]) -> bool:
+        """Say whether one of them ends with the last of these words."""
+        size = len(words)
+        if any(size >= length and self._is_one(tuple(words[size - length :])) for length in self._lengths):
+            return True
+        return 2 in self._lengths and size > 2 and self._is_one((words[-3], words[-1]))
+
+    def _is_one(self, words: tuple[str, ...]) -> bool:
+        known = self._known.get(words)
+        if known is None:
+            if len(self._known) >= _KNOWN_MAX:
+                self._known.clear()
+            known = self._known[words] = _term(self._key, words) in self._sealed
+        return known
+
+
+class Window:
+    """A text that comes in pieces; `taken` and `safe` count letters in their plain spelling.
+
+    What lies before `safe` can be no part of a name any more, whatever comes.
+    """
+
+    __slots__ = ("_looked", "_names", "_tail", "safe", "taken")
+
+    def __init__(self, names: Names) -> None:
+        """Begin with no text."""
+        self._names = names
+        self._tail = ""
+        self._looked = 0
+        self.taken = self.safe = 0
+
+    def push(self, text: str) -> bool:
+        """Take in a piece; say whether a name stands complete in what came so far."""
+        written = plain(text).casefold()
+        self.taken += len(written)
+        self._tail += written
+        return self._look(is_last=False)
+
+    def end(self) -> bool:
+        """End the text, and with it its last word; say whether that made a name. Another text may follow."""
+        is_named = self._look(is_last=True)
+        self._tail, self._looked, self.safe = "", 0, self.taken
+        return is_named
+
+    def _look(self, *, is_last: bool) -> bool:
+        words = list(_WORD.finditer(self._tail))
+        is_open = bool(words) and not is_last and words[-1].end() == len(self._tail)
+        closed = len(words) - is_open
+        run: list[str] = []
+        begins: list[int] = []
+        before = 0
+        for number, word in enumerate(words[:closed]):
+            if word.start() - before > GAP_MAX or len(word[0]) > WORD_LETTERS_MAX:
+                run, begins = [], []
+            before = word.end()
+            run.append(word[0])
+            begins.append(word.start())
+            if number >= self._looked and self._names.ends(run):
+                return True
+        self._keep(begins, words[-1] if is_open else None, before)
+        return False
+
+    def _keep(self, begins: list[int], open_word: re.Match[str] | None, before: int) -> None:
+        """Forget what can be no part of a name any more: all but the last words, and the one that still grows."""
+        size, span = len(self._tail), self._names.span
+        ends = size if open_word is None else open_word.start()
+        is_apart = ends - before > GAP_MAX
+        kept = [] if is_apart or span < 2 else begins[1 - span :]
+        if open_word is not None:
+            kept = [*kept, ends] if size - ends <= WORD_LETTERS_MAX else []
+        place = kept[0] if kept else size
+        self._looked = len(kept) - (open_word is not None and bool(kept))
+        self._tail = self._tail[place:]
+        self.safe = self.taken - len(self._tail)
+
+
+def _term(key: bytes, words: Sequence[str]) -> str:
+    digest = hmac.digest(key, NAME_PREFIX + " ".join(words).encode("utf-8", "surrogatepass"), "sha256")
+    return f"{len(words)}:{digest[:HASH_BYTES].hex()}"
