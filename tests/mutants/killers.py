@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
-from answerable.app import AccountIn, SignalIn
+from answerable.app import AccountIn, AccountState, SignalIn
 from answerable.core import facts as f
 from answerable.ports.entitlements import Plan
 from answerable.simulation import Law, LawBroken, endings, simulate
@@ -83,6 +83,33 @@ def two_agree_and_act_at_once() -> None:
     stage = Stage()
     case = stage.flag("u")
     proposal, second = stage.agreed(case)
+    assert stage.lift(case, proposal, second) is not None
+
+
+def somebody_outside_switches_on_what_is_held() -> None:
+    """The operator's own systems switch an account off, and the next day on again; the gate is asked."""
+    stage = Stage()
+    stage.switch("u", AccountState.DISABLED)
+    stage.carry()
+    stage.wait(days=1)
+    case = stage.switch("u", AccountState.ENABLED)
+    stage.carry()
+    assert stage.ask("u").level is Level.SUSPENDED
+    assert case is not None
+
+
+def two_would_waive_the_time_for_what_others_switched_off() -> None:
+    """Two sign that a switch-off was wrong, both waiving the cooling-off, and carry the lift out at once."""
+    stage = Stage()
+    case = stage.switch("u", AccountState.DISABLED)
+    assert case is not None
+    stage.answer(case, LEAD)
+    proposal = stage.propose(case, LEAD, Level.PAUSED, waives=True)
+    assert isinstance(proposal, str)
+    second = f.StaffId(stage.house.witness.cases[case].proposals[proposal].drawn[-1])
+    stage.view(case, second)
+    name = f.ProposalId(proposal)
+    stage.house.act("sign", lambda: stage.house.app.countersign(case, name, staff=second, waives=True))
     assert stage.lift(case, proposal, second) is not None
 
 

@@ -15,6 +15,7 @@ import pytest
 
 from answerable.app import acts, exposures, intake, reading
 from answerable.core import (
+    adopted,
     case_arms,
     decisions,
     defaults,
@@ -28,6 +29,7 @@ from answerable.core import (
     views,
 )
 from answerable.core import facts as f
+from answerable.core.cases import Held as CaseHeld
 from answerable.ledger import codec
 from answerable.store import act as store_act
 from answerable.store import folds, memory_tx, postgres
@@ -200,6 +202,35 @@ def dropped_subject_without_proof(patch: Patch) -> None:
 def lift_counts_unsealed(patch: Patch) -> None:
     """A lift counts as soon as it is written, signed checkpoint or not."""
     patch.setattr(standing, "is_sealed", lambda recorded, sealed: recorded is not None)
+
+
+def switching_on_outside_lets_go(patch: Patch) -> None:
+    """Whoever switched an account off may switch it on."""
+    undone = case_arms.ARMS[f.AdoptionUndone]
+
+    def arm(case: Any, fact: Any, recorded: Any) -> None:
+        undone(case, fact, recorded)
+        for item in fact.items:
+            case.held[item].settled = True
+
+    patch.setitem(case_arms.ARMS, f.AdoptionUndone, arm)
+
+
+def switching_on_outside_is_only_noted(patch: Patch) -> None:
+    """What others do with their own switch is kept for the file."""
+
+    def undo(journal: Any, subject: Any, *, source: str, seen: Any) -> Any:
+        for case in journal.files.subject(subject).cases.values():
+            items = tuple(case.adopted)
+            journal.write(f.AdoptionUndone(subject=subject, case=case.id, items=items, source=source, seen=seen))
+        return None
+
+    patch.setattr(adopted, "undo", undo)
+
+
+def what_others_switched_off_counts_as_a_machines(patch: Patch) -> None:
+    """No member of staff here has set it, so two may waive the time to think."""
+    patch.setattr(CaseHeld, "is_default", property(lambda self: not isinstance(self.fact, f.MeasureSet)))
 
 
 def step_below_guarded(patch: Patch) -> None:

@@ -9,7 +9,18 @@ from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 
-from answerable.app import CaseFile, Identifier, IdentifierKind, MeasureIn, NoticeIn, ProposalIn, SignalIn, Taken
+from answerable.app import (
+    AccountState,
+    CaseFile,
+    Identifier,
+    IdentifierKind,
+    MeasureIn,
+    NoticeIn,
+    ProposalIn,
+    SignalIn,
+    StateIn,
+    Taken,
+)
 from answerable.core import facts as f
 from answerable.simulation.grounds import Ground
 from answerable.simulation.house import House
@@ -60,6 +71,13 @@ class Stage:
             id=f"s{self._given}", source="c", model="m", version="1", label="x", hazard=hazard, user=user, kind=kind
         )
         return self._taken(user, self.house.act("flag", lambda: self.house.app.raise_signal(came)))
+
+    def switch(self, user: str, state: AccountState) -> f.CaseId | None:
+        """Let the operator's own systems switch an account off or on."""
+        self._given += 1
+        came = StateIn(id=f"a{self._given}", source="trust", account=user, state=state)
+        taken = self.house.act("switch", lambda: self.house.app.report_state(came))
+        return None if taken is None or taken.case is None else self._taken(user, taken)
 
     def warn(self, user: str, *, reporter: str = "her@mail.example", text: str = "", danger: bool = False) -> f.CaseId:
         """Give a notice."""

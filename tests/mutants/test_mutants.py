@@ -38,6 +38,17 @@ MUTANTS = {
     ),
     "re-tier down": _mutant(plants.re_tier_down, killers.somebody_finds_it_less_urgent, Law.L4),
     "cooling-off skipped": _mutant(plants.cooling_off_skipped, killers.two_agree_and_act_at_once, Law.L4),
+    "switching on outside lets go": _mutant(
+        plants.switching_on_outside_lets_go, killers.somebody_outside_switches_on_what_is_held, Law.L2
+    ),
+    "switching on outside is only noted": _mutant(
+        plants.switching_on_outside_is_only_noted, killers.somebody_outside_switches_on_what_is_held, Law.L4
+    ),
+    "what others switched off counts as a machine's": _mutant(
+        plants.what_others_switched_off_counts_as_a_machines,
+        killers.two_would_waive_the_time_for_what_others_switched_off,
+        Law.L4,
+    ),
     "approval survives new evidence": _mutant(
         plants.approval_survives_new_evidence, killers.a_notice_comes_between_signing_and_lifting, Law.L4
     ),

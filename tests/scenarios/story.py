@@ -14,6 +14,7 @@ from pathlib import Path
 
 from answerable.app import (
     AccountIn,
+    AccountState,
     Acts,
     Answerable,
     CaseRow,
@@ -26,6 +27,7 @@ from answerable.app import (
     ProposalIn,
     Reading,
     SignalIn,
+    StateIn,
     Taken,
 )
 from answerable.app.genesis import Person, establish
@@ -199,6 +201,13 @@ class Story:
         identifiers = (Identifier(IdentifierKind.EMAIL, email), Identifier(IdentifierKind.PHONE, phone))
         came = AccountIn(account=account, identifiers=identifiers, verified_at=self.now if verified else None)
         taken = self.answerable.see_account(came)
+        self.sync()
+        return taken
+
+    def switch(self, state: AccountState, user: str = SUBJECT, source: str = "trust-1") -> Taken:
+        """Let the operator's own systems switch an account off or on."""
+        came = StateIn(id=self._id(), source=source, account=user, state=state, hazard=Hazard.STALKING, label="abuse")
+        taken = self.answerable.report_state(came)
         self.sync()
         return taken
 

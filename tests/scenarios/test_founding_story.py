@@ -5,18 +5,22 @@ Law: each test is one promise of the house, and beside each stands the fault tha
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
-from answerable.core import decisions, identities, lowerings, notices, openings, standing
+from answerable.app import AccountState
+from answerable.core import case_arms, decisions, identities, lowerings, notices, openings, standing
 from answerable.core.facts import (
     ActRefused,
+    AdoptionUndone,
     CaseOpened,
     EntitlementRaiseRefused,
     LiftVoided,
     PersonNamed,
     Refused,
+    Tier,
 )
 from answerable_gate import Level
 from tests.scenarios.story import (
@@ -198,6 +202,51 @@ def test_accounts_that_never_link_are_found(story: Story, monkeypatch: pytest.Mo
     monkeypatch.setattr(identities, "is_strong", lambda *_, **__: False)
     with pytest.raises(AssertionError, match="the first request of a second account ran free"):
         _a_second_account_comes(story)
+
+
+# --- a ban that the operator's own systems set, and somebody there undid -----------------------------------------
+
+
+def _reactivated_outside(story: Story) -> None:
+    """F1: switched off by itself in August, switched on the next day by one person elsewhere: here it stays refused."""
+    story.enrol()
+    case = case_of(story.switch(AccountState.DISABLED))
+    verdict = story.request()
+    assert (verdict.answer, verdict.level) == ("refuse", Level.SUSPENDED), "what others switched off is not held"
+    story.fast_forward(days=1)
+    assert case_of(story.switch(AccountState.ENABLED)) == case
+    assert story.request().answer == "refuse", "switching on elsewhere counted at the gate"
+    assert len(story.facts(AdoptionUndone)) == 1
+    assert story.row(case).tier == Tier.CRITICAL, "nobody was told to look"
+    assert story.row(case).decide_due == story.now + timedelta(hours=1)
+    proposal, _ = story.two_sign(case, Level.PAUSED)
+    story.fast_forward(hours=71)
+    assert _code(story.lifts(case, proposal)) == "cooling_off", "two let go of it before the time to think was over"
+    story.fast_forward(hours=1)
+    assert story.lifts(case, proposal) is None
+    assert story.request().level is Level.PAUSED
+    assert story.switch(AccountState.ENABLED).case is None, "the same report came again and was told again"
+    assert not story.unproven
+
+
+def test_outside_reactivation_of_an_adopted_ban_is_still_refused(story: Story) -> None:
+    """L4, F1: a switch-off that the operator's systems set is undone only through the interlock here."""
+    _reactivated_outside(story)
+
+
+def test_a_house_that_believes_the_reactivation_is_found(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Planted fault: whoever switched it off may switch it on; the gate keeps it even then, for no proof came."""
+    undone = case_arms.ARMS[AdoptionUndone]
+
+    def let_go(case: Any, fact: Any, recorded: Any) -> None:
+        undone(case, fact, recorded)
+        for item in fact.items:
+            case.held[item].settled = True
+
+    monkeypatch.setitem(case_arms.ARMS, AdoptionUndone, let_go)
+    with pytest.raises(AssertionError):
+        _reactivated_outside(story)
+    assert [item.standing.level for item in story.unproven] == [Level.SUSPENDED]
 
 
 # --- silence ----------------------------------------------------------------------------------------------------

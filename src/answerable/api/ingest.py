@@ -43,26 +43,26 @@ async def post_signals(request: Request) -> Response:
     if bodies.media_type(request) == NDJSON:
         operator = identity.operator_of(request, "signals")
         return await _many(request, partial(_read_signal, operator), partial(_signal_verbs, found))
-    operator, body = await _one(request, "signals")
+    operator, body = await body_of(request, "signals")
     came = _signal(operator, bodies.decode(body, SignalBody), request)
     (verb,) = await _signal_verbs(found, [came])
-    return _receipt(await found.write(verb))
+    return receipt_of(await found.write(verb))
 
 
 async def post_notices(request: Request) -> Response:
     """Take in one warning; the answer is its receipt."""
     found = inlet(request)
     limits = found.config.limits
-    operator, body = await _one(request, "notices")
+    operator, body = await body_of(request, "notices")
     notice = bodies.decode(body, NoticeBody)
     if len(notice.text.encode()) > limits.notice_bytes:
         raise TooLarge(f"the text of a notice has at most {limits.notice_bytes} bytes")
     _few(notice.subject, limits.identifiers)
     _few(notice.person, limits.identifiers)
     _few(notice.reporter, limits.identifiers)
-    came = notice.taken_by(operator.id, _key(notice.id, request))
+    came = notice.taken_by(operator.id, id_of(notice.id, request))
     asked = await found.ask(lambda answerable: answerable.intake.ask(came.subject))
-    return _receipt(await found.write(lambda answerable: answerable.receive_notice(came, asked)))
+    return receipt_of(await found.write(lambda answerable: answerable.receive_notice(came, asked)))
 
 
 async def get_receipt(request: Request) -> Response:
@@ -81,15 +81,15 @@ async def post_accounts(request: Request) -> Response:
     if bodies.media_type(request) == NDJSON:
         identity.operator_of(request, "accounts")
         return await _many(request, _read_account, _account_verbs)
-    _, body = await _one(request, "accounts")
+    _, body = await body_of(request, "accounts")
     came = bodies.decode(body, AccountBody).taken()
-    return _receipt(await found.write(lambda answerable: answerable.see_account(came)))
+    return receipt_of(await found.write(lambda answerable: answerable.see_account(came)))
 
 
 async def post_entitlements(request: Request) -> Response:
     """Answer whether an account's plan may rise; with an open case it may not (F4)."""
     found = inlet(request)
-    operator, body = await _one(request, "accounts")
+    operator, body = await body_of(request, "accounts")
     wanted = bodies.decode(body, EntitlementBody)
     refused = await found.write(
         lambda answerable: answerable.raise_entitlement(wanted.account, wanted.plan(), by=operator.id)
@@ -102,7 +102,7 @@ async def post_entitlements(request: Request) -> Response:
 # --- one
 
 
-async def _one(request: Request, scope: Scope) -> tuple[Operator, bytes]:
+async def body_of(request: Request, scope: Scope) -> tuple[Operator, bytes]:
     """Return who is asking and the body; only who says that it is signed is read before it is known who it is."""
     if not identity.is_signed(request):
         identity.operator_of(request, scope)
@@ -112,7 +112,8 @@ async def _one(request: Request, scope: Scope) -> tuple[Operator, bytes]:
     return identity.operator_of(request, scope, body), body
 
 
-def _key(given: str | None, request: Request) -> str:
+def id_of(given: str | None, request: Request) -> str:
+    """Return the id of a delivery: the body's own, else the header's."""
     found = given or request.headers.get("webhook-id") or request.headers.get("idempotency-key")
     if not found or len(found) > 200:
         raise Invalid("an id is needed", hint="a second delivery under the same id changes nothing")
@@ -124,7 +125,8 @@ def _few(given: Identifiers, most: int) -> None:
         raise Invalid(f"at most {most} identifiers")
 
 
-def _receipt(taken: Taken) -> Response:
+def receipt_of(taken: Taken) -> Response:
+    """Answer what was taken, 201 where it is new."""
     return Response(_written(taken), status_code=OK if taken.again else CREATED, media_type=JSON)
 
 
@@ -146,7 +148,7 @@ def _written(taken: Taken, line: int = 0) -> bytes:
 
 def _signal(operator: Operator, body: SignalBody, request: Request) -> SignalIn:
     _few(body.person, inlet(request).config.limits.identifiers)
-    return body.taken_by(operator.id, _key(body.id, request))
+    return body.taken_by(operator.id, id_of(body.id, request))
 
 
 def _read_signal(operator: Operator, line: bytes) -> SignalIn:

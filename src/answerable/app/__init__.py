@@ -3,7 +3,7 @@
 from answerable.app.acts import Acts
 from answerable.app.files import CaseFile
 from answerable.app.genesis import Adoption
-from answerable.app.incoming import AccountIn, NoticeIn, SignalIn, Taken
+from answerable.app.incoming import AccountIn, AccountState, NoticeIn, SignalIn, StateIn, Taken
 from answerable.app.intake import PLAN_BYTES_MAX, Asked, Intake, plan_bytes
 from answerable.app.reading import GateRules, Health, Reading
 from answerable.app.verbs import Answerable, MeasureIn, ProposalIn
@@ -13,6 +13,7 @@ from answerable.vault.identifiers import Identifier, IdentifierKind
 __all__ = [
     "PLAN_BYTES_MAX",
     "AccountIn",
+    "AccountState",
     "Acts",
     "Adoption",
     "Answerable",
@@ -30,6 +31,7 @@ __all__ = [
     "ProposalIn",
     "Reading",
     "SignalIn",
+    "StateIn",
     "Taken",
     "plan_bytes",
 ]

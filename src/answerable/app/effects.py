@@ -45,15 +45,16 @@ def _effect(act: Written, fact: f.Fact) -> tuple[str, dict[str, str]] | None:
             return PAGE, {"to": owner, "why": "case_assigned", "case": case}
         case f.Escalated(case=case, to=to, rung=rung):
             return PAGE, {"to": to, "why": "nobody_looked", "case": case, "rung": str(rung)}
-        case f.DefaultTookEffect(case=case, item=item):
-            return PAGE, {"to": _owner(act, case), "why": "default_took_effect", "case": case, "item": item}
-        case f.DefaultStepped(case=case, item=item):
-            return PAGE, {"to": _owner(act, case), "why": "default_stepped", "case": case, "item": item}
+        case f.DefaultTookEffect(case=case, item=item) | f.DefaultStepped(case=case, item=item):
+            why = "default_stepped" if isinstance(fact, f.DefaultStepped) else "default_took_effect"
+            return PAGE, {"to": _owner(act, case), "why": why, "case": case, "item": item}
         case f.DeadlineMissed(case=case, deadline=deadline):
             return PAGE, {"to": _late(act, case, deadline), "why": "deadline_missed", "case": case,
                           "deadline": deadline}
         case f.CountersignerDrawn(case=case, proposal=proposal, staff=staff):
             return PAGE, {"to": staff, "why": "countersign", "case": case, "proposal": proposal}
+        case f.AdoptionUndone(case=case):
+            return PAGE, {"to": _owner(act, case), "why": "adoption_undone", "case": case}
         case f.EffectsBounded(case=case):
             return PAGE, {"to": _lead(act), "why": "effects_bounded", "case": case}
         case f.ClockSuspected():

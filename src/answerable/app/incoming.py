@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 from answerable.core.facts import Hazard, SignalKind
 from answerable.vault.identifiers import Identifier
@@ -56,6 +57,27 @@ class AccountIn:
     account: str
     identifiers: tuple[Identifier, ...]
     verified_at: datetime | None = None
+
+
+class AccountState(StrEnum):
+    """What the operator's own systems made of an account."""
+
+    DISABLED = "disabled"
+    DELETED = "deleted"
+    ENABLED = "enabled"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateIn:
+    """An account that the operator's own systems switched off or on; `label` is their word for the reason."""
+
+    id: str
+    source: str
+    account: str
+    state: AccountState
+    hazard: Hazard = Hazard.OTHER
+    label: str | None = None
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

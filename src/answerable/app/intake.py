@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 from answerable.app import identifying
 from answerable.app.acts import Act, Acts
 from answerable.app.identifying import PERSON, SUBJECT, Index
-from answerable.app.incoming import AccountIn, NoticeIn, SignalIn, Taken
-from answerable.core import identities, notices, signals
+from answerable.app.incoming import AccountIn, AccountState, NoticeIn, SignalIn, StateIn, Taken
+from answerable.core import adopted, identities, notices, signals
 from answerable.core.facts import (
     UNKNOWN,
     NoticeId,
@@ -32,11 +32,13 @@ from answerable.ports.entitlements import Plan as PortPlan
 from answerable.store.protocol import Alias, Tx
 from answerable.vault.identifiers import Identifier, IdentifierKind, canonical
 from answerable.vault.index import fingerprint
+from answerable_gate import Level
 
 _LABEL = re.compile(r"[\x21-\x7e]{1,64}")
 _FUTURE_MAX = timedelta(minutes=5)
 _SEEN_TEXTS = "notice_text"
 PLAN_BYTES_MAX = 8 << 10
+_OFF = {AccountState.DISABLED: Level.SUSPENDED, AccountState.DELETED: Level.TERMINATED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,31 @@ class Intake:
             evidence=_kept(act, came.evidence, subject),
             seen=_seen(came.at, act.now),
         )
+
+    # --- measures of the operator's own systems
+
+    def state(self, came: StateIn, asked: Asked | None = None) -> Taken:
+        """Adopt a switch-off, or record that one was undone outside; nothing is lowered by it (L4).
+
+        The answer's id is the token of what is held, or the delivery's own where nothing is.
+        """
+        account = [_account(came.account)]
+        asked = asked or self.ask(account)
+        with self._acts.store.act() as tx:
+            known = _before(tx, f"state:{came.source}", came.id)
+            if known is not None:
+                return known
+            subject, new = self._locate(tx, came.account, account)
+            with self._acts.within(tx, came.source, (subject,), plans=_plans(subject, asked)) as act:
+                if came.state is AccountState.ENABLED:
+                    case = adopted.undo(act.journal, subject, source=came.source, seen=_seen(came.at, act.now))
+                    held = list(case.undone)[-1] if case else came.id
+                else:
+                    if new or not act.journal.files.subject(subject).found:
+                        identifying.enter_subject(act, self.index, subject, came.account, account)
+                    case, held = adopted.adopt(act.journal, _switched_off(subject, came, act.now))
+                taken = Taken(id=held, case=case.id if case else None, at=act.now)
+                return _answer(act, f"state:{came.source}", came.id, taken)
 
     # --- notices
 
@@ -231,6 +258,17 @@ def plan_bytes(plan: Plan) -> int:
 def _plans(subject: SubjectId, asked: Asked) -> dict[SubjectId, Plan]:
     """Return what the account may use now; what is not known is not frozen (L10)."""
     return {} if asked.plan is None else {subject: asked.plan}
+
+
+def _switched_off(subject: SubjectId, came: StateIn, now: datetime) -> adopted.Incoming:
+    return adopted.Incoming(
+        subject=subject,
+        level=_OFF[came.state],
+        source=came.source,
+        hazard=came.hazard,
+        label=came.label,
+        seen=_seen(came.at, now),
+    )
 
 
 def _account(name: str) -> Identifier:

@@ -10,7 +10,7 @@ from answerable.app import briefs, exposures, looking_back, sealing
 from answerable.app.acts import Act, Acts, settle
 from answerable.app.briefs import Brief
 from answerable.app.files import CaseFile, read
-from answerable.app.incoming import AccountIn, NoticeIn, SignalIn, Taken
+from answerable.app.incoming import AccountIn, NoticeIn, SignalIn, StateIn, Taken
 from answerable.app.intake import Asked, Intake
 from answerable.core import decisions, identities, lowerings, notices, signals, views
 from answerable.core.facts import (
@@ -84,6 +84,10 @@ class Answerable:
     def receive_notice(self, came: NoticeIn, asked: Asked | None = None) -> Taken:
         """Bind a warning to its case."""
         return self.intake.notice(came, asked)
+
+    def report_state(self, came: StateIn, asked: Asked | None = None) -> Taken:
+        """Take in that the operator's own systems switched an account off or on."""
+        return self.intake.state(came, asked)
 
     def see_account(self, came: AccountIn) -> Taken:
         """Take in a new or changed account."""

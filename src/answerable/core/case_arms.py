@@ -181,6 +181,23 @@ def _measure_set(case: Case, fact: f.MeasureSet, recorded: f.Recorded) -> None:
     case.held[fact.item] = Held(item=item, fact=fact)
 
 
+def _adopted(case: Case, fact: f.MeasureAdopted, recorded: f.Recorded) -> None:
+    case.adopted[fact.item] = recorded.at
+    item = Item(
+        id=fact.item,
+        of=fact.subject,
+        standing=fact.standing,
+        effective=recorded.at,
+        kind="measure",
+        review_by=fact.review,
+    )
+    case.held[fact.item] = Held(item=item, fact=fact)
+
+
+def _adoption_undone(case: Case, fact: f.AdoptionUndone, recorded: f.Recorded) -> None:
+    case.undone |= dict.fromkeys(fact.items, recorded.at)
+
+
 def _confirmed(case: Case, fact: f.MeasureConfirmed, _: f.Recorded) -> None:
     case.confirmed.setdefault(fact.item, set()).add(fact.gate)
 
@@ -302,6 +319,8 @@ ARMS: dict[type, CaseArm] = {
     f.Dissented: _dissented,
     f.Overridden: _overridden,
     f.CaseClosed: _closed,
+    f.MeasureAdopted: _adopted,
+    f.AdoptionUndone: _adoption_undone,
     f.HoldOrdered: _hold_ordered,
     f.HoldConfirmed: _hold_confirmed,
     f.HoldUnconfirmed: _hold_unconfirmed,

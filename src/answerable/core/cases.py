@@ -26,6 +26,7 @@ from answerable.core.facts import (
     LookBackResult,
     LoweringKind,
     LoweringProposed,
+    MeasureAdopted,
     MeasureSet,
     NoticeId,
     NoticeReceived,
@@ -80,7 +81,7 @@ class Held:
     """
 
     item: Item
-    fact: DefaultArmed | DefaultStepped | MeasureSet
+    fact: DefaultArmed | DefaultStepped | MeasureSet | MeasureAdopted
     settled: bool = False
     fell: bool = False
     lift: Recorded | None = None
@@ -92,8 +93,8 @@ class Held:
 
     @property
     def is_default(self) -> bool:
-        """Tell whether it was armed, or is what an armed one left when it stepped down, rather than decided."""
-        return not isinstance(self.fact, MeasureSet)
+        """Tell whether it was armed, or is what an armed one left when it stepped down; not decided, not adopted."""
+        return not isinstance(self.fact, MeasureSet | MeasureAdopted)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -184,6 +185,8 @@ class Case:
     barred: set[StaffId] = field(default_factory=set)
     confirmed: dict[ItemId, set[str]] = field(default_factory=dict)
     bounded: set[NoticeId] = field(default_factory=set)
+    adopted: dict[ItemId, datetime] = field(default_factory=dict)
+    undone: dict[ItemId, datetime] = field(default_factory=dict)
     holds: dict[HoldId, Hold] = field(default_factory=dict)
 
     @property
@@ -195,7 +198,8 @@ class Case:
     def rests_on_claims(self) -> bool:
         """Tell whether nothing but unverified notices speaks in it: what rests on them stays unnoticeable (L11)."""
         confirmed = any(notice.confirmed_at for notice in self.notices.values())
-        return not self.signals and not self.acts_recorded and not confirmed and not self.decisions
+        said = self.signals or self.acts_recorded or self.decisions or self.adopted
+        return not said and not confirmed
 
     @property
     def evidence(self) -> tuple[str, ...]:

@@ -94,8 +94,9 @@ def wilson_lower(hits: int, total: int, *, z: float = 1.96) -> float:
 def digest(cases: Iterable[Case], links: Iterable[Link]) -> str:
     """Return the evidence digest of a holder: SHA-256 over its sorted ids of notices, signals, links and dissents.
 
-    What a partner confirmed or a reviewer recorded counts as evidence of its own, for it raises the grade. Notices
-    that repeat an earlier text are left out: they are shown, and stale nothing (L4).
+    What a partner confirmed or a reviewer recorded counts as evidence of its own, for it raises the grade, and so
+    does an account that others switched off, or on again. Notices that repeat an earlier text are left out: they are
+    shown, and stale nothing (L4).
     """
     ids: set[str] = set()
     for link in links:
@@ -104,6 +105,8 @@ def digest(cases: Iterable[Case], links: Iterable[Link]) -> str:
         ids.update(case.signals)
         ids.update(case.dissents)
         ids.update(f"act:{found}" for found in case.acts_recorded)
+        ids.update(f"adopted:{item}" for item in case.adopted)
+        ids.update(f"undone:{item}" for item in case.undone)
         ids.update(one.fact.notice for one in case.notices.values() if one.fact.repeats is None)
         ids.update(f"confirmed:{one.fact.notice}" for one in case.notices.values() if one.confirmed_at)
     return hashlib.sha256("\n".join(sorted(ids)).encode()).hexdigest()
@@ -121,7 +124,8 @@ def unanswered(cases: Iterable[Case]) -> Iterator[str]:
 
 
 def last_grave(cases: Iterable[Case], link_times: Iterable[datetime]) -> datetime | None:
-    """Return when the newest evidence above E0 came: a signal, a confirmed notice, an act, a link, a dissent.
+    """Return when the newest evidence above E0 came: a signal, a confirmed notice, an act, a link, a dissent,
+    an account that others switched off or on.
 
     Only such evidence restarts a cooling-off; an unverified notice makes both sign again, and no more (L4).
     """
@@ -131,4 +135,5 @@ def last_grave(cases: Iterable[Case], link_times: Iterable[datetime]) -> datetim
         times += [notice.confirmed_at for notice in case.notices.values() if notice.confirmed_at]
         times += [at for at, _ in case.dissents.values()]
         times += case.acts_recorded.values()
+        times += [*case.adopted.values(), *case.undone.values()]
     return max(times, default=None)

@@ -36,11 +36,13 @@ from answerable.core.acts import (
 from answerable.core.kept import HoldConfirmed, HoldLapsed, HoldOrdered, HoldUnconfirmed, HoldUpheld
 from answerable.core.reports import (
     ActRecorded,
+    AdoptionUndone,
     AnswerLapsed,
     EffectsBounded,
     EvidenceRefuted,
     LookBackEnded,
     LookBackStarted,
+    MeasureAdopted,
     NoticeAnswered,
     NoticeConfirmed,
     NoticeReceived,
@@ -90,19 +92,20 @@ from answerable_gate import Standing
 
 __all__ = [
     "AUTOMATIC", "SYSTEM", "THE_PUBLIC", "THE_SUBJECT", "UNKNOWN", "AccountsLinked", "ActId", "ActRecorded",
-    "ActRefused", "ActorId", "AnswerLapsed", "CaseAssigned", "CaseClosed", "CaseFact", "CaseId", "CaseOpened",
-    "CaseReopened", "CaseViewed", "ClockSuspected", "CountersignerDrawn", "DeadlineId", "DeadlineKind",
-    "DeadlineMissed", "DeadlineSet", "DecisionId", "DecisionTaken", "DefaultArmed", "DefaultStepped",
-    "DefaultTookEffect", "Dissented", "EffectsBounded", "EndState", "EntitlementRaiseRefused", "EntitlementsFrozen",
-    "Escalated", "EvidenceRefuted", "ExposureGap", "ExposureSealed", "Fact", "Grade", "Hazard", "HazardAdded",
-    "HoldConfirmed", "HoldId", "HoldLapsed", "HoldOrdered", "HoldUnconfirmed", "HoldUpheld",
-    "ItemId", "LiftVoided", "LinkConfirmed", "LinkId", "LinkWithdrawn", "LookBackEnded", "LookBackResult",
-    "LookBackStarted", "LoweringKind", "LoweringProposed", "MeasureConfirmed", "MeasureLifted", "MeasureSet",
-    "NoticeAnswered", "NoticeConfirmed", "NoticeId", "NoticeReceived", "NoticeWithdrawn", "NoticesCrossed", "OfCase",
-    "OfSubject", "OfSystem", "Outcome", "Overridden", "PersonId", "PersonNamed", "PolicyAdopted", "PolicyApplied",
-    "ProposalId", "ProposalSigned", "Recorded", "Refused", "ReplySent", "Role", "SignalAnswered", "SignalId",
-    "SignalKind", "SignalRaised", "StaffEnrolled", "StaffId", "StaffLeft", "StreamId", "SubjectFact", "SubjectId",
-    "SubjectSeen", "SystemFact", "TextRef", "Tier", "TierLowered", "TierRaised", "stream_of",
+    "ActRefused", "ActorId", "AdoptionUndone", "AnswerLapsed", "CaseAssigned", "CaseClosed", "CaseFact", "CaseId",
+    "CaseOpened", "CaseReopened", "CaseViewed", "ClockSuspected", "CountersignerDrawn", "DeadlineId",
+    "DeadlineKind", "DeadlineMissed", "DeadlineSet", "DecisionId", "DecisionTaken", "DefaultArmed",
+    "DefaultStepped", "DefaultTookEffect", "Dissented", "EffectsBounded", "EndState", "EntitlementRaiseRefused",
+    "EntitlementsFrozen", "Escalated", "EvidenceRefuted", "ExposureGap", "ExposureSealed", "Fact", "Grade",
+    "Hazard", "HazardAdded", "HoldConfirmed", "HoldId", "HoldLapsed", "HoldOrdered", "HoldUnconfirmed",
+    "HoldUpheld", "ItemId", "LiftVoided", "LinkConfirmed", "LinkId", "LinkWithdrawn", "LookBackEnded",
+    "LookBackResult", "LookBackStarted", "LoweringKind", "LoweringProposed", "MeasureAdopted", "MeasureConfirmed",
+    "MeasureLifted", "MeasureSet", "NoticeAnswered", "NoticeConfirmed", "NoticeId", "NoticeReceived",
+    "NoticeWithdrawn", "NoticesCrossed", "OfCase", "OfSubject", "OfSystem", "Outcome", "Overridden", "PersonId",
+    "PersonNamed", "PolicyAdopted", "PolicyApplied", "ProposalId", "ProposalSigned", "Recorded", "Refused",
+    "ReplySent", "Role", "SignalAnswered", "SignalId", "SignalKind", "SignalRaised", "StaffEnrolled", "StaffId",
+    "StaffLeft", "StreamId", "SubjectFact", "SubjectId", "SubjectSeen", "SystemFact", "TextRef", "Tier",
+    "TierLowered", "TierRaised", "stream_of",
 ]
 
 
@@ -285,6 +288,7 @@ CaseFact = (
     | LookBackEnded | EffectsBounded | DeadlineSet | DeadlineMissed | DefaultArmed | DefaultTookEffect | DefaultStepped
     | CaseViewed | DecisionTaken | MeasureSet | MeasureConfirmed | LoweringProposed | CountersignerDrawn
     | ProposalSigned | MeasureLifted | LiftVoided | ActRefused | Dissented | Overridden | CaseClosed
+    | MeasureAdopted | AdoptionUndone
     | HoldOrdered | HoldConfirmed | HoldUnconfirmed | HoldUpheld | HoldLapsed
 )
 Fact = SystemFact | SubjectFact | CaseFact

@@ -8,6 +8,7 @@ from datetime import datetime
 from answerable.core.words import (
     CaseId,
     Hazard,
+    ItemId,
     LookBackResult,
     NoticeId,
     OfCase,
@@ -18,6 +19,7 @@ from answerable.core.words import (
     StaffId,
     TextRef,
 )
+from answerable_gate import Standing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,3 +164,28 @@ class EffectsBounded(OfCase):
     """The hourly bound of automatic effects was reached: code, clock and answer stand, nothing is armed, it pages."""
 
     notice: NoticeId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasureAdopted(OfCase):
+    """The operator's own systems had switched the account off and reported it; in force here from its entry on (L4).
+
+    `source` is who reported, `label` its own word for the reason, `seen` when it says that it was done.
+    """
+
+    item: ItemId
+    standing: Standing
+    source: str
+    hazard: Hazard
+    label: str | None
+    review: datetime
+    seen: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdoptionUndone(OfCase):
+    """A source switched an account on again whose switch-off is held here; nothing is lowered by it (L4)."""
+
+    items: tuple[ItemId, ...]
+    source: str
+    seen: datetime

@@ -90,7 +90,7 @@ class Desk:
             self._do("act", case, lambda: app.record_act(case, found, staff=self._staff, text="He says so himself."))
         level = Level.of(body["yardstick"])
         if dangerous or not self._lower(case, body):
-            self._decide(case, min(Level.SUSPENDED, Level(level + 1)) if dangerous else level)
+            self._decide(case, Level(min(level + 1, max(level, Level.SUSPENDED))) if dangerous else level)
 
     def _answer(self, case: f.CaseId, body: dict[str, Any], *, dangerous: bool) -> None:
         outcome = f.Outcome.UPHELD if dangerous else f.Outcome.HARMLESS

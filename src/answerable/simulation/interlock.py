@@ -37,6 +37,8 @@ def check(
         _lifted(checks, witness, fact, recorded, policies)
     elif isinstance(fact, f.DefaultStepped):
         _stepped(checks, witness, fact, recorded.at)
+    elif isinstance(fact, f.AdoptionUndone):
+        _undone(checks, witness, fact, act)
     elif isinstance(fact, HANDS):
         case = getattr(fact, "case", None)
         lifts = [one for one in act if isinstance(one, f.MeasureLifted) and case in (None, one.case)]
@@ -114,6 +116,16 @@ def _stepped(checks: Checks, witness: Witness, fact: f.DefaultStepped, at: datet
     checks.that(Law.L4, len(set(fact.signed_by)) == 2, f"{fact.signed_by} are not two signers")
 
 
+def _undone(checks: Checks, witness: Witness, fact: f.AdoptionUndone, act: Sequence[f.Fact]) -> None:
+    """Check that an account switched on elsewhere is urgent here, and that nothing of it was let go."""
+    case = witness.cases[fact.case]
+    raised = (one.tier for one in act if isinstance(one, f.TierRaised | f.CaseReopened) and one.case == fact.case)
+    urgent = f.Tier.CRITICAL in (case.tier, *raised)
+    checks.that(Law.L4, urgent, f"{fact.items} were undone outside, and {case.id} is no more urgent for it")
+    lowers = [type(one).__name__ for one in act if isinstance(one, (f.MeasureLifted, f.DefaultStepped, *HANDS))]
+    checks.that(Law.L4, not lowers, f"{fact.items} were undone outside, and {lowers} followed by itself")
+
+
 def _two_people(
     checks: Checks, witness: Witness, case: SeenCase, proposal: SeenProposal, fact: f.MeasureLifted
 ) -> None:
@@ -166,6 +178,7 @@ def _last_grave(witness: Witness, case: SeenCase) -> datetime | None:
     for one in witness.cases_of(holder):
         times += [signal.at for signal in one.signals.values()]
         times += [notice.confirmed_at for notice in one.notices.values() if notice.confirmed_at]
+        times += [*one.adopted.values(), *one.undone.values()]
         times += [*one.dissents.values(), *(at for name, at in one.acts.items() if name not in one.refuted)]
     return max(times, default=None)
 

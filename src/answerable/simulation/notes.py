@@ -20,7 +20,7 @@ def note(
     """Note one fact down; `true` is the true time since the start, `ahead` how far the fact's own time is ahead of it.
     """
     fact: Any = recorded.fact
-    if isinstance(fact, f.DefaultArmed | f.DefaultStepped | f.MeasureSet):
+    if isinstance(fact, f.DefaultArmed | f.DefaultStepped | f.MeasureSet | f.MeasureAdopted):
         _item(witness, fact, recorded, true, ahead)
     kind = type(fact)
     if kind in _SYSTEM:
@@ -45,7 +45,7 @@ def note(
 
 def _item(
     witness: Witness,
-    fact: f.DefaultArmed | f.DefaultStepped | f.MeasureSet,
+    fact: f.DefaultArmed | f.DefaultStepped | f.MeasureSet | f.MeasureAdopted,
     recorded: f.Recorded,
     true: timedelta,
     ahead: timedelta,
@@ -60,7 +60,7 @@ def _item(
         limit=due - recorded.at,
         known=true,
         ahead=ahead,
-        is_default=not isinstance(fact, f.MeasureSet),
+        is_default=not isinstance(fact, f.MeasureSet | f.MeasureAdopted),
         fell=isinstance(fact, f.DefaultStepped),
         act=recorded.act,
         index=recorded.index or 0,
@@ -97,7 +97,7 @@ def _evidence(
         witness.views[fact.case, fact.staff] += 1
     elif isinstance(fact, f.NoticeAnswered | f.AnswerLapsed):
         witness.owed.discard(fact.notice)
-    if isinstance(fact, f.NoticeReceived | f.SignalRaised):
+    if isinstance(fact, f.NoticeReceived | f.SignalRaised | f.MeasureAdopted | f.AdoptionUndone):
         decide = min(max(p.tiers[case.tier].decide, p.tiers[case.tier].decide_at_night) for p in versions)
         by = recorded.at + decide
         case.owes_by = by if case.owes_by is None else min(case.owes_by, by)
@@ -229,6 +229,14 @@ def _measure(case: SeenCase, fact: f.MeasureSet, _: f.Recorded) -> None:
         case.deciders.add(fact.staff)
 
 
+def _switched_off(case: SeenCase, fact: f.MeasureAdopted, recorded: f.Recorded) -> None:
+    case.adopted[fact.item] = recorded.at
+
+
+def _switched_on(case: SeenCase, fact: f.AdoptionUndone, recorded: f.Recorded) -> None:
+    case.undone |= dict.fromkeys(fact.items, recorded.at)
+
+
 def _proposed(case: SeenCase, fact: f.LoweringProposed, _: f.Recorded) -> None:
     case.proposals[fact.proposal] = SeenProposal(fact=fact)
 
@@ -286,6 +294,8 @@ _CASE: dict[type, Callable[[SeenCase, Any, f.Recorded], None]] = {
     f.CaseViewed: _viewed,
     f.DecisionTaken: _decided,
     f.MeasureSet: _measure,
+    f.MeasureAdopted: _switched_off,
+    f.AdoptionUndone: _switched_on,
     f.LoweringProposed: _proposed,
     f.CountersignerDrawn: _drawn,
     f.MeasureLifted: _lifted,

@@ -107,6 +107,8 @@ class SeenCase:
     proposals: dict[f.ProposalId, SeenProposal] = field(default_factory=dict)
     decide_due: dict[str, datetime] = field(default_factory=dict)
     deciders: set[str] = field(default_factory=set)
+    adopted: dict[str, datetime] = field(default_factory=dict)
+    undone: dict[str, datetime] = field(default_factory=dict)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -235,6 +237,7 @@ class Witness:
         found = {f"confirmed {name}" if link.confirmed is not None else name for name, link in links.items()}
         for case in self.cases_of(holder):
             found |= {*case.signals, *case.dissents, *(f"act {one}" for one in case.acts)}
+            found |= {*(f"adopted {one}" for one in case.adopted), *(f"undone {one}" for one in case.undone)}
             for name, notice in case.notices.items():
                 found |= {name} if notice.fact.repeats is None else set()
                 found |= {f"confirmed {name}"} if notice.confirmed_at else set()

@@ -27,7 +27,7 @@ QUIET = frozenset({
     f.AnswerLapsed, f.EvidenceRefuted, f.ActRecorded, f.LookBackStarted, f.LookBackEnded, f.EffectsBounded,
     f.DeadlineSet, f.DeadlineMissed, f.DefaultTookEffect, f.CaseViewed, f.MeasureConfirmed, f.LoweringProposed,
     f.CountersignerDrawn, f.ProposalSigned, f.LiftVoided, f.ActRefused, f.Dissented, f.Overridden, f.MeasureLifted,
-    f.LinkWithdrawn, f.HoldOrdered, f.HoldConfirmed, f.HoldUnconfirmed, f.HoldUpheld, f.HoldLapsed,
+    f.LinkWithdrawn, f.AdoptionUndone, f.HoldOrdered, f.HoldConfirmed, f.HoldUnconfirmed, f.HoldUpheld, f.HoldLapsed,
 })  # fmt: skip
 """Facts that change no entry at once. Every other one does, so a fact that nobody thought of here reaches the gates."""
 

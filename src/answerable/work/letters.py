@@ -18,6 +18,7 @@ _WHY = {
     "deadline_missed": "A deadline of this case was missed.",
     "countersign": "You were drawn to countersign a proposal. Open the case before you sign.",
     "effects_bounded": "The hourly bound of automatic effects was reached. Cases and clocks stand; look at them.",
+    "adoption_undone": "An account that is held switched off was switched on elsewhere. It stays refused here.",
     "record_altered": "The record is not what its own entries and signatures make it: somebody may have changed it.",
     "clock_suspected": "A clock is more than five minutes off. Look at the machine's time.",
 }
