@@ -33,7 +33,7 @@ NOT_OUR_WORD = frozenset({"warning", "warnings"})  # a person's report is a noti
 # Run by name, not by import.
 ENTRY_POINTS = frozenset({"answerable.cli", "answerable.__main__"})
 # For programs that are not of this house: nothing here imports it.
-FOR_OTHERS = frozenset({f"answerable_gate.io.{name}" for name in ("asgi", "loop", "requests", "threads")})
+FOR_OTHERS = frozenset({f"answerable_gate.io.{name}" for name in ("asgi", "litellm", "loop", "requests", "threads")})
 FOUND_BY_ALEMBIC = "answerable.store.migrations."
 
 # Joined here so that this file does not hold what it looks for.

@@ -8,6 +8,7 @@ import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from signal import Signals
 
 from aiohttp import ClientConnectionError, ClientSession
 
@@ -43,7 +44,9 @@ def free_port() -> int:
 
 
 @asynccontextmanager
-async def program(*command: str, log: Path, environment: Mapping[str, str], alive: str) -> AsyncIterator[None]:
+async def program(
+    *command: str, log: Path, environment: Mapping[str, str], alive: str, ends_by: Signals = Signals.SIGTERM
+) -> AsyncIterator[None]:
     """Run a program until `alive`, an address, answers, and end it."""
     with log.open("wb") as out:
         running = await asyncio.create_subprocess_exec(*command, env=environment, stdout=out, stderr=out)
@@ -55,7 +58,7 @@ async def program(*command: str, log: Path, environment: Mapping[str, str], aliv
         yield
     finally:
         if running.returncode is None:
-            running.terminate()
+            running.send_signal(ends_by)
         try:
             async with asyncio.timeout(STOP_S):
                 await running.wait()

@@ -1,4 +1,4 @@
-"""The real LiteLLM proxy, joined to a gateway by its configuration alone."""
+"""The real LiteLLM proxy by the page: joined to a gateway by configuration or with the gate in its process."""
 
 from __future__ import annotations
 
@@ -6,41 +6,40 @@ import asyncio
 import hashlib
 import json
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from signal import Signals
 from typing import Any
 
 import pytest
-from aiohttp import ClientConnectionError, ClientSession, ClientTimeout
+from aiohttp import ClientSession, ClientTimeout
 
 from answerable.gateway.stand_in import StandIn
-from answerable_gate import Level
-from tests.gateway.world import World, closed_port, held, served, until
+from answerable_gate import Level, Limit
+from tests.gate.build import GATE_KEY, an_entry
+from tests.gateway.world import TOKEN, Store, World, closed_port, held, served, until
 from tests.sources import ROOT
+from tests.waysin.recipes import changed, free_port, program, recipe
 from tests.waysin.test_checks import HASH, SECRET
+
+pytestmark = pytest.mark.long
 
 LOCK = Path(__file__).with_name("litellm.lock")
 PATIENCE_S = 240
 KEY = "sk-of-the-proxy"
+RESTRICTED = "Access is restricted for this account."
 
 CONFIG = """
 model_list:
   - model_name: m1
     litellm_params: {{model: openai/m1, api_base: "{model}/v1", api_key: none}}
-guardrails:
-  - guardrail_name: answerable
-    litellm_params:
-      guardrail: generic_guardrail_api
-      mode: [pre_call, post_call]
-      default_on: true
-      api_base: "{gateway}"
-      headers: {{x-answerable-token: os.environ/ANSWERABLE_CHECKS_TOKEN}}
-      extra_headers: [x-answerable-user]
-      streaming_sampling_rate: 1
+general_settings: {{master_key: {key}}}
+{recipe}
+"""
+AWAY = """
   - guardrail_name: away
     litellm_params: {{guardrail: generic_guardrail_api, mode: pre_call, api_base: "{nobody}"}}
   - guardrail_name: away_open
@@ -49,12 +48,19 @@ guardrails:
       mode: pre_call
       api_base: "{nobody}"
       unreachable_fallback: fail_open
-general_settings: {{master_key: {key}}}
 """
+HELLO = [{"role": "user", "content": "Hello " * 40}]
+ROUTES: dict[str, dict[str, Any]] = {
+    "/v1/chat/completions": {"messages": HELLO},
+    "/v1/completions": {"prompt": "Hello"},
+    "/v1/responses": {"input": "Hello"},
+    "/v1/messages": {"messages": HELLO, "max_tokens": 9},
+    "/v1/embeddings": {"input": "Hello"},
+}
 
 
 @pytest.fixture(scope="module")
-def program() -> Path:
+def litellm() -> Path:
     """Give the proxy's program, in a virtual environment of its own that is made once for each lock."""
     place = ROOT / ".cache" / f"litellm-{hashlib.sha256(LOCK.read_bytes()).hexdigest()[:12]}"
     if not (place / "ready").exists():
@@ -69,49 +75,42 @@ def program() -> Path:
 
 
 @asynccontextmanager
-async def proxy(program: Path, world: World, model: str, folder: Path) -> AsyncIterator[str]:
-    """Run the proxy between its clients and a stand-in, beside a gateway."""
-    config = folder / "config.yaml"
-    config.write_text(CONFIG.format(model=model, gateway=world.base, nobody=closed_port(), key=KEY))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    quiet = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_TELEMETRY": "False", "HOME": str(folder)}
-    quiet["ANSWERABLE_CHECKS_TOKEN"] = SECRET
-    with (folder / "log").open("wb") as log:
-        running = await asyncio.create_subprocess_exec(
-            str(program), "--config", str(config), "--host", "127.0.0.1", "--port", str(port),
-            env={"PATH": os.environ["PATH"], **quiet}, stdout=log, stderr=log,
-        )  # fmt: skip
-        base = f"http://127.0.0.1:{port}"
-
-        async def is_alive() -> bool:
-            assert running.returncode is None, (folder / "log").read_text(errors="replace")[-2000:]
-            await asyncio.sleep(0.5)
-            try:
-                async with world.session.get(base + "/health/liveliness") as response:
-                    return response.status == 200
-            except ClientConnectionError:
-                return False
-
-        try:
-            await until(is_alive)
-            yield base
-        finally:
-            running.terminate()
-            await running.wait()
+async def proxy(litellm: Path, model: str, folder: Path, guardrails: str, **environment: str) -> AsyncIterator[str]:
+    """Run the proxy between its clients and a stand-in."""
+    config, port = folder / "config.yaml", free_port()
+    config.write_text(CONFIG.format(model=model, key=KEY, recipe=guardrails))
+    given = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_TELEMETRY": "False", "HOME": str(folder)}
+    given |= {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "gate/src")} | environment
+    command = (str(litellm), "--config", str(config), "--host", "127.0.0.1", "--port", str(port))
+    base = f"http://127.0.0.1:{port}"
+    alive = base + "/health/liveliness"
+    # A server that ends by SIGTERM ends before its loop does, and what waits is not told then.
+    async with program(*command, log=folder / "log", environment=given, alive=alive, ends_by=Signals.SIGINT):
+        yield base
 
 
-async def ask(session: ClientSession, base: str, who: str, **more: Any) -> tuple[int, str]:
-    """Ask for a completion, named by the header alone."""
-    body = {"model": "m1", "messages": [{"role": "user", "content": "Hello " * 40}], **more}
-    headers = {"Authorization": f"Bearer {KEY}", "x-answerable-user": who}
-    async with session.post(base + "/v1/chat/completions", json=body, headers=headers) as response:
-        return response.status, await response.text()
+class Client:
+    """A client of the proxy, named by the header alone."""
+
+    def __init__(self, session: ClientSession, base: str) -> None:
+        self._session = session
+        self._base = base
+
+    async def ask(self, who: str, path: str = "/v1/chat/completions", **more: Any) -> tuple[int, str]:
+        """Ask for an answer."""
+        headers = {"Authorization": f"Bearer {KEY}", "x-answerable-user": who}
+        body = {"model": "m1", **ROUTES[path], **more}
+        async with self._session.post(self._base + path, json=body, headers=headers) as response:
+            return response.status, await response.text()
 
 
-@pytest.mark.long
-def test_litellm_is_joined_by_configuration_alone(program: Path, tmp_path: Path) -> None:
+def error_of(text: str) -> dict[str, Any]:
+    """Give the error of an answer."""
+    found: dict[str, Any] = json.loads(text)["error"]
+    return found
+
+
+def test_litellm_is_joined_by_configuration_alone(litellm: Path, tmp_path: Path) -> None:
     """Whoever is refused gets no model, a measure cuts a stream, others are served; with the gateway away nobody is.
 
     Unless the operator has chosen otherwise for one guardrail.
@@ -119,32 +118,108 @@ def test_litellm_is_joined_by_configuration_alone(program: Path, tmp_path: Path)
 
     async def story() -> World:
         world = World(changes={"checks_token_hash": HASH, "upstream": "http://127.0.0.1:9"})
-        async with (
-            world.running(patience_s=PATIENCE_S),
-            served(StandIn(token_s=0.2)) as model,
-            proxy(program, world, model, tmp_path) as base,
-            ClientSession(timeout=ClientTimeout(total=60)) as session,
-        ):
-            await tell(world, session, base)
+        async with world.running(patience_s=PATIENCE_S), served(StandIn(token_s=0.2)) as model:
+            written = recipe("LiteLLM by its configuration", "yaml")
+            guardrails = changed(written, {"http://127.0.0.1:8701": world.base}) + AWAY.format(nobody=closed_port())
+            async with (
+                proxy(litellm, model, tmp_path, guardrails, ANSWERABLE_CHECKS_TOKEN=SECRET) as base,
+                ClientSession(timeout=ClientTimeout(total=60)) as session,
+            ):
+                await tell(world, Client(session, base))
         return world
 
-    async def tell(world: World, session: ClientSession, base: str) -> None:
+    async def tell(world: World, client: Client) -> None:
         await world.hold(held(Level.WATCH))
-        status, text = await ask(session, base, "subject_a")
+        status, text = await client.ask("subject_a")
         assert (status, "stand-in" in text) == (200, True)
-        running = asyncio.create_task(ask(session, base, "subject_a", stream=True))
+        running = asyncio.create_task(client.ask("subject_a", stream=True))
         await asyncio.sleep(2)
         await world.hold(held(Level.WATCH), held(Level.PAUSED, name="item_p"), version=2)
         _, text = await running
-        assert "Access is restricted for this account." in text
-        assert "[DONE]" not in text.split("Access is restricted")[0]
-        status, text = await ask(session, base, "subject_a")
-        assert 400 <= status < 500
-        assert "Access is restricted for this account." in json.loads(text)["error"]["message"]
-        assert (await ask(session, base, "somebody else"))[0] == 200
-        assert (await ask(session, base, "somebody else", guardrails=["away"]))[0] == 500
-        assert (await ask(session, base, "somebody else", guardrails=["away_open"]))[0] == 200
+        assert RESTRICTED in text
+        assert "[DONE]" not in text.split(RESTRICTED)[0]
+        status, text = await client.ask("subject_a")
+        assert (status, RESTRICTED in error_of(text)["message"]) == (400, True)
+        assert (await client.ask("somebody else"))[0] == 200
+        assert (await client.ask("somebody else", guardrails=["away"]))[0] == 500
+        assert (await client.ask("somebody else", guardrails=["away_open"]))[0] == 200
 
     world = asyncio.run(story())
     assert [row["answer"] for row in world.store.rows()] == ["refuse"]
     assert [gap["exchanges"] for gap in world.store.rows("gaps")] == [2]
+
+
+def test_litellm_holds_the_gate_in_its_process(litellm: Path, tmp_path: Path) -> None:
+    """It edits, refuses and cuts, with the store away as well, and tells what was served before it ends."""
+
+    async def story() -> Store:
+        store = Store()
+        async with asyncio.timeout(PATIENCE_S), store.running() as feed, served(StandIn(token_s=0.2)) as model:
+            environment = {
+                "ANSWERABLE_STORE": feed,
+                "ANSWERABLE_GATE_TOKEN": TOKEN,
+                "ANSWERABLE_GATE_KEY": GATE_KEY.hex(),
+                "ANSWERABLE_VKEY": store.log.key,
+                "ANSWERABLE_GATE_NAME": "proxy-1",
+            }
+            guardrails = recipe("LiteLLM with the gate in its process", "yaml")
+            async with (
+                proxy(litellm, model, tmp_path, guardrails, **environment) as base,
+                ClientSession(timeout=ClientTimeout(total=60)) as session,
+            ):
+                await tell(store, Client(session, base))
+        return store
+
+    async def hold(store: Store, version: int, *items: Any) -> None:
+        before = len(store.rows("confirmations"))
+        await store.send(an_entry(*items, version=version))
+        await until(lambda: len(store.rows("confirmations")) > before)
+
+    async def tell(store: Store, client: Client) -> None:
+        for path in ROUTES:
+            status, text = await client.ask("somebody else", path)
+            assert status == 200, (path, text)
+        care = held(Level.WATCH, limits=frozenset({Limit.CARE}))
+        await hold(store, 1, care)
+        _, text = await client.ask("subject_a")
+        assert "Take care." in text
+        guarded = held(Level.GUARDED, name="item_g")
+        await hold(store, 2, care, guarded)
+        calculator, search = ({"type": "function", "function": {"name": name}} for name in ("calculator", "search"))
+        _, text = await client.ask("subject_a", tools=[search, calculator])
+        assert ("calculator" in text, "search" in text) == (True, False)
+        status, text = await client.ask("subject_a", extra_body={"tools": [search]})
+        assert (status, error_of(text)["param"]) == (403, "extra_body")
+        for path in ROUTES.keys() - {"/v1/chat/completions"}:
+            assert (await client.ask("subject_a", path))[0] == 403, path
+        running = asyncio.create_task(client.ask("subject_a", stream=True))
+        await asyncio.sleep(2)
+        await hold(store, 3, care, guarded, held(Level.PAUSED, name="item_p"))
+        _, text = await running
+        assert RESTRICTED in text.split("[DONE]")[0]
+        for path in ROUTES:
+            status, text = await client.ask("subject_a", path)
+            assert (status, RESTRICTED in text) == (403, True), (path, text)
+
+    store = asyncio.run(story())
+    rows = store.rows()
+    assert [row["answer"] for row in rows[:3]] == ["limit", "limit", "refuse"]
+    assert [row["complete"] for row in rows].count(False) == 1
+    assert [row["answer"] for row in rows].count("refuse") == 1 + 4 + 5
+    assert all(row["tokens"] for row in rows if row["answer"] == "limit")
+    assert store.rows("departures") == [{"gate": "proxy-1"}]
+
+
+@pytest.mark.parametrize(("old", "new"), [("default_on: true", ""), ("[pre_call, post_call]", "pre_call")])
+def test_litellm_does_not_start_with_a_gate_that_would_not_be_asked(
+    old: str, new: str, litellm: Path, tmp_path: Path
+) -> None:
+    """On most errors it would start without the guardrail, and say so in its log only."""
+    guardrails = changed(recipe("LiteLLM with the gate in its process", "yaml"), {old: new})
+
+    async def story() -> None:
+        async with asyncio.timeout(PATIENCE_S), proxy(litellm, closed_port(), tmp_path, guardrails):
+            raise RuntimeError("it has started")
+
+    with pytest.raises(AssertionError, match="this guardrail needs"):
+        asyncio.run(story())

@@ -18,6 +18,7 @@ from answerable_gate.io.client import BEFORE_CONTACT, Settings
 from answerable_gate.io.loop import AsyncGateClient
 from answerable_gate.io.rows import Judged, Queue, Rows
 from answerable_gate.io.threads import GateClient
+from answerable_gate.io.under_way import FORGOTTEN_S, UnderWay
 from tests.gate.build import GATE_KEY, START, a_policy, an_entry
 from tests.gateway.world import TOKEN, Store, closed_port, held, until
 
@@ -225,6 +226,31 @@ def test_gaps_that_find_no_room_wait() -> None:
     gaps.settle(gaps.batch(), 200)
     rows.tell_gaps()
     assert [json.loads(line)["exchanges"] for line in gaps.batch()] == [2]
+
+
+def test_an_exchange_that_its_host_never_ends_is_a_gap() -> None:
+    """For want of room, after an hour, under a name used twice, or as the program leaves; never forgotten."""
+    clock = [0.0]
+
+    async def story(store: Store, found: Settings) -> None:
+        await store.send(an_entry(held(Level.WATCH)))
+        async with AsyncGateClient(found) as client:
+            assert await client.contact(10)
+            under_way = UnderWay(lambda: clock[0], room=2)
+            for name in ("a", "b", "c", "c"):
+                under_way.enter(name, client.exchange(user="subject_a"))
+            assert under_way.leave("a") is None
+            clock[0] = FORGOTTEN_S
+            under_way.enter("d", client.exchange(user="subject_a"))
+            assert (under_way.leave("b"), under_way.leave("c")) == (None, None)
+            if (ended := under_way.leave("d")) is not None:
+                ended.close()
+            under_way.enter("e", client.exchange(user="subject_a"))
+            under_way.end()
+
+    store = run(story)
+    assert len(store.rows()) == 1
+    assert sum(gap["exchanges"] for gap in store.rows("gaps")) == 5
 
 
 @pytest.mark.parametrize("wrong", [{"gate_key": b"short"}, {"name": "Shop 1"}])

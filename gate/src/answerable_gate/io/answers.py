@@ -52,11 +52,14 @@ def refusal(verdict: Verdict) -> Answer:
 
 def not_here(verdict: Verdict) -> Answer:
     """Say that something is closed where what applies cannot be carried."""
-    if _OURS.intersection(verdict.not_known) and verdict.reason_ref is None:
-        return NOT_READY
-    if "identity" in verdict.not_known:
-        return NO_IDENTITY
-    return _restricted("route_not_available", "This endpoint is not available for this account.", verdict)
+    sentence = "This endpoint is not available for this account."
+    return _unsaid(verdict) or _restricted("route_not_available", sentence, verdict)
+
+
+def withheld(verdict: Verdict, param: str) -> Answer:
+    """Say that a part of a request asks for what a limit withholds."""
+    sentence = "This part of the request is not available for this account."
+    return _unsaid(verdict) or _restricted("feature_not_available", sentence, verdict, param)
 
 
 NO_IDENTITY = Answer(
@@ -69,6 +72,18 @@ NO_IDENTITY = Answer(
 NOT_READY = Answer(
     status=503, kind="service_unavailable", code="not_ready", message="This service cannot answer this yet; try again."
 )
+
+
+DOUBTFUL = Answer(
+    status=400, kind="invalid_request_error", code="bad_input", message="The identity header stands more than once."
+)
+
+
+def _unsaid(verdict: Verdict) -> Answer | None:
+    """Say what is not known, where no account is restricted by its own entry."""
+    if _OURS.intersection(verdict.not_known) and verdict.reason_ref is None:
+        return NOT_READY
+    return NO_IDENTITY if "identity" in verdict.not_known else None
 
 
 def _restricted(code: str, sentence: str, verdict: Verdict, param: str | None = None) -> Answer:

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 
-from answerable_gate.io.answers import RETRY_AFTER_S, Answer, refusal
+from answerable_gate.io.answers import DOUBTFUL, RETRY_AFTER_S, Answer, refusal
 from answerable_gate.io.client import Exchange
 from answerable_gate.io.loop import AsyncGateClient
 
@@ -24,9 +24,6 @@ VERDICT = "answerable"
 POLICY_VIOLATION = 1008
 # A client that reads nothing must not keep a cut exchange alive.
 LAST_WORDS_S = 1.0
-_TWICE = Answer(
-    status=400, kind="invalid_request_error", code="bad_input", message="The identity header stands more than once."
-)
 
 
 class GateMiddleware:
@@ -81,7 +78,7 @@ class GateMiddleware:
             named = _values(scope, self._identity)
             # A comma is how a front server joins a header that its client sent with its own (RFC 9110 section 5.3).
             if len(named) > 1 or "," in "".join(named):
-                await reply.end(_TWICE)
+                await reply.end(DOUBTFUL)
                 return
             user = named[0].strip() if named else None
         conversation = next(iter(_values(scope, self._conversation)), None)
