@@ -95,6 +95,7 @@ ASKED = [
     ("POST", "/v1/cases/case_x/views"),
     ("POST", "/v1/cases/case_x/decisions"),
     ("POST", "/v1/cases/case_x/withdrawals"),
+    ("GET", "/v1/links"),
     ("POST", "/v1/links/ln_x/confirmations"),
 ]
 

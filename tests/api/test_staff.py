@@ -156,3 +156,16 @@ def test_a_barred_case_is_not_there(tmp_path: Path) -> None:
             assert {(answer.status, answer.body) for answer in answers} == {(404, missing.body)}
             assert case not in [row["case"] for row in house.call("GET", "/v1/cases", who=who).json["cases"]]
             assert house.view(case, "lead-1").status == 201
+
+
+def test_links_are_listed_without_content(house: House) -> None:
+    """Two accounts that share what was verified, and the case that makes it matter."""
+    shared = [{"kind": "email", "value": "linked@example.org"}, {"kind": "phone", "value": "+14155550199"}]
+    told = {"identifiers": shared, "verified_at": "2026-04-30T12:00:00.000000Z"}
+    for name in ("linked-1", "linked-2"):
+        assert house.call("POST", "/v1/accounts", {"account": name, **told}, who="billing-1").json["level"] == "none"
+    case = house.flag("linked", user="linked-1").json["case"]
+    listed = house.call("GET", "/v1/links?limit=500", who="lead-1")
+    assert [row["case"] for row in listed.json["links"]].count(case) == 1
+    assert set(listed.json["links"][0]) == {"link", "subject", "other", "case", "strong", "identifiers"}
+    assert house.call("GET", "/v1/links?limit=0", who="lead-1").status == 400

@@ -5,13 +5,13 @@ Law: every verb settles first, as the app does, and everything written is kept, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files as resources
 from typing import Any, TypeVar
 
-from answerable.core import decisions, identities, lapses, lowerings, notices, signals, standing, views
+from answerable.core import decisions, identities, lapses, links, lowerings, notices, signals, standing, views
 from answerable.core.cases import Case, Files
 from answerable.core.facts import (
     UNKNOWN,
@@ -278,18 +278,28 @@ class World:
         assert drawn is not None
         return drawn
 
-    def lift(self, case: Case, proposal: ProposalId, staff: StaffId = RITA) -> Refused | None:
+    def lift(
+        self, case: Case, proposal: ProposalId, staff: StaffId = RITA, shared: Sequence[links.Shared] = ()
+    ) -> Refused | None:
         """Carry a proposal out."""
-        return self.act(lambda journal: lowerings.lift(journal, case.id, proposal, staff=staff), staff)
+        return self.act(lambda journal: lowerings.lift(journal, case.id, proposal, staff=staff, shared=shared), staff)
 
-    def lower(self, case: Case, kind: LoweringKind, staff: StaffId = RITA, **fields: Any) -> ProposalId:
+    def lower(
+        self,
+        case: Case,
+        kind: LoweringKind,
+        staff: StaffId = RITA,
+        *,
+        shared: Sequence[links.Shared] = (),
+        **fields: Any,
+    ) -> ProposalId:
         """Go the whole way of a lowering: open, answer, propose, sign, wait, lift."""
         self.answer_all(staff).all_view()
         proposal = self.propose(case, kind, staff, **fields)
         assert not isinstance(proposal, Refused), proposal
         assert self.sign(case, proposal) is None
         self.fast_forward(hours=72)
-        refused = self.lift(case, proposal, staff)
+        refused = self.lift(case, proposal, staff, shared)
         assert refused is None, refused
         return proposal
 
@@ -301,8 +311,8 @@ class World:
         self, *kinds: str, one: SubjectId = SUBJECT, other: SubjectId = SECOND, is_protected: bool = False
     ) -> LinkId:
         """Link two accounts by identifiers verified today."""
-        matches = [identities.Match(kind=kind, verified_at=self.now, is_protected=is_protected) for kind in kinds]
-        link = self.act(lambda journal: identities.link(journal, one, other, matches))
+        matches = [links.Match(kind=kind, verified_at=self.now, is_protected=is_protected) for kind in kinds]
+        link = self.act(lambda journal: links.link(journal, one, other, matches))
         assert link is not None
         return link
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from answerable.core import identities, standing
+from answerable.core import identities, links, standing
 from answerable.core.facts import (
     EntitlementRaiseRefused,
     LinkId,
@@ -15,15 +15,15 @@ from answerable.core.facts import (
     SubjectId,
     SubjectSeen,
 )
-from answerable.core.identities import Match
 from answerable.core.journal import Plan
+from answerable.core.links import Match
 from answerable_gate import Entry, Frozen
 from tests.core.builders import CARL, HER, RITA, SECOND, START, SUBJECT, World, a_world, refusal
 
 
 def link(world: World, *matches: Match, one: SubjectId = SUBJECT, other: SubjectId = SECOND) -> LinkId | None:
     """Try to link."""
-    return world.act(lambda journal: identities.link(journal, one, other, matches))
+    return world.act(lambda journal: links.link(journal, one, other, matches))
 
 
 def match(kind: str, *, days_ago: float | None = 1, is_protected: bool = False) -> Match:
@@ -42,10 +42,10 @@ def test_an_account_is_seen_once_and_found_once() -> None:
 def test_strong_is_two_kinds_verified_within_a_year() -> None:
     """Not one twice, not one unverified, not one gone stale, not one of a protected person."""
     phone, card = match("phone"), match("card")
-    assert identities.is_strong([phone, card], now=START)
+    assert links.is_strong([phone, card], now=START)
     for weak in ([phone, match("phone")], [phone], [], [phone, match("card", days_ago=None)],
                  [phone, match("card", days_ago=366)], [phone, match("card", is_protected=True)]):
-        assert not identities.is_strong(weak, now=START)
+        assert not links.is_strong(weak, now=START)
 
 
 def test_a_link_stands_in_both_accounts() -> None:

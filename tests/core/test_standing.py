@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from answerable.core import lowerings, standing
+from answerable.core import links, standing
 from answerable.core.facts import Hazard, LinkWithdrawn, LoweringKind, PersonId, SignalKind, SubjectId
 from answerable.core.journal import Plan
 from answerable_gate import NOTHING, Entry, Frozen, Level, Limit, Standing
@@ -142,7 +142,7 @@ def test_what_a_flooded_account_carried_over_a_link_is_named_in_several_entries(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """An entry has 16 KiB; the link is withdrawn once the last of them is sealed."""
-    monkeypatch.setattr(lowerings, "LIFTS_MAX", 1)
+    monkeypatch.setattr(links, "LIFTS_MAX", 1)
     world = a_world().with_flag(kind=SignalKind.TRAJECTORY).with_flag(person=HER, hazard=Hazard.MASS_CASUALTY)
     link = world.link("phone", "card")
     world.is_sealing = False

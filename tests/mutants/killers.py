@@ -13,7 +13,7 @@ from functools import partial
 from answerable.app import AccountIn, AccountState, SignalIn
 from answerable.core import facts as f
 from answerable.ports.entitlements import Plan
-from answerable.simulation import Law, LawBroken, endings, simulate
+from answerable.simulation import Law, LawBroken, endings, evasion, simulate
 from answerable.simulation.people import Size, named
 from answerable_gate import Entry, Level, entry_line
 from tests.mutants.stage import LEAD, STAFFED, Stage
@@ -337,6 +337,18 @@ def the_same_seed_runs_twice() -> None:
     one, other = (simulate(3, policy=STAFFED, days=3, size=small) for _ in range(2))
     if one.root != other.root:
         raise LawBroken(Law.L16, "the same seed gave two records")
+
+
+def the_one_between_two_accounts_is_let_go() -> None:
+    """Three accounts share what links; two people find that the one in the middle is somebody else's."""
+    stage = Stage()
+    tokens = [stage.account(name, "own@mail.example", "+49 151 00000001") for name in ("between", "u", "again")]
+    case = stage.flag("u", trajectory=True)
+    (link,) = [name for name, one in stage.house.witness.links.items() if set(one.ends) == set(tokens[:2])]
+    proposal, second = stage.agreed(case, kind=f.LoweringKind.WITHDRAW_LINK, link=link)
+    stage.wait(days=2)
+    assert stage.lift(case, proposal, second) is None
+    evasion.check_holders(stage.house.checks, stage.house.witness, {"u": set(tokens)})
 
 
 def _nobody_reviews(stage: Stage) -> None:

@@ -22,6 +22,7 @@ from answerable.core import (
     draws,
     evidence,
     lapses,
+    links,
     lowerings,
     notices,
     openings,
@@ -202,6 +203,11 @@ def dropped_subject_without_proof(patch: Patch) -> None:
 def lift_counts_unsealed(patch: Patch) -> None:
     """A lift counts as soon as it is written, signed checkpoint or not."""
     patch.setattr(standing, "is_sealed", lambda recorded, sealed: recorded is not None)
+
+
+def withdrawal_takes_others_along(patch: Patch) -> None:
+    """A link that goes takes along whoever was linked by way of it."""
+    patch.setattr(links, "rejoin", lambda *_: None)
 
 
 def switching_on_outside_lets_go(patch: Patch) -> None:

@@ -10,6 +10,7 @@ from datetime import timedelta
 from functools import partial
 
 from answerable.app import (
+    AccountIn,
     AccountState,
     CaseFile,
     Identifier,
@@ -62,6 +63,15 @@ class Stage:
             site.arrive()
 
     # --- what comes in
+
+    def account(self, user: str, email: str, phone: str) -> str:
+        """Let the directory report an account with its verified identifiers; return its token."""
+        shared = (Identifier(IdentifierKind.EMAIL, email), Identifier(IdentifierKind.PHONE, phone))
+        came = AccountIn(account=user, identifiers=shared, verified_at=self.house.now)
+        taken = self.house.act("account", lambda: self.house.app.see_account(came))
+        assert taken is not None
+        self.subjects[user] = taken.id
+        return taken.id
 
     def flag(self, user: str, *, hazard: f.Hazard = f.Hazard.STALKING, trajectory: bool = False) -> f.CaseId:
         """Raise a flag."""

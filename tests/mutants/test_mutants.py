@@ -79,6 +79,9 @@ MUTANTS = {
     "lift counts unsealed": _mutant(
         plants.lift_counts_unsealed, killers.a_lift_is_written_and_the_signer_is_down, Law.L2
     ),
+    "withdrawal takes others along": _mutant(
+        plants.withdrawal_takes_others_along, killers.the_one_between_two_accounts_is_let_go, Law.L4
+    ),
     "step below guarded": _mutant(plants.step_below_guarded, killers.nobody_reviews_a_suspension, Law.L4),
     "step with a notice standing": _mutant(
         plants.step_with_a_notice_standing, killers.nobody_reviews_the_suspension_of_whom_somebody_is_afraid, Law.L4

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from answerable.app import AccountState
-from answerable.core import case_arms, decisions, identities, lowerings, notices, openings, standing
+from answerable.core import case_arms, decisions, links, lowerings, notices, openings, standing
 from answerable.core.facts import (
     ActRefused,
     AdoptionUndone,
@@ -199,7 +199,7 @@ def test_second_account_is_limited_on_its_first_request(story: Story) -> None:
 
 def test_accounts_that_never_link_are_found(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
     """Planted fault: no link is ever strong."""
-    monkeypatch.setattr(identities, "is_strong", lambda *_, **__: False)
+    monkeypatch.setattr(links, "is_strong", lambda *_, **__: False)
     with pytest.raises(AssertionError, match="the first request of a second account ran free"):
         _a_second_account_comes(story)
 

@@ -135,11 +135,14 @@ class _Answer(msgspec.Struct, kw_only=True, omit_defaults=True):
     case: str | None
     at: str
     again: bool
+    level: str | None = None
     line: int = 0
 
 
 def _written(taken: Taken, line: int = 0) -> bytes:
-    answer = _Answer(id=taken.id, case=taken.case, at=rfc3339(taken.at), again=taken.again, line=line)
+    answer = _Answer(
+        id=taken.id, case=taken.case, at=rfc3339(taken.at), again=taken.again, level=taken.level, line=line
+    )
     return msgspec.json.encode(answer)
 
 

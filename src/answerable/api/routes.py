@@ -45,6 +45,7 @@ ROUTES = (
     Route(f"{CASE}/confirmations", staff.post_confirmation, methods=["POST"]),
     Route(f"{CASE}/closures", staff.post_closure, methods=["POST"]),
     Route(f"{CASE}/withdrawals", staff.post_withdrawal, methods=["POST"]),
+    Route("/v1/links", staff.get_links, methods=["GET"]),
     Route("/v1/links/{link}/confirmations", staff.post_link_confirmation, methods=["POST"]),
     Route("/v1/health", health.get_health, methods=["GET"]),
     Route("/v1/checkpoint", health.get_checkpoint, methods=["GET"]),

@@ -41,17 +41,28 @@ def _no_case() -> NotFound:
 
 async def get_cases(request: Request) -> Response:
     """Return a page of cases, without content; `after` is the last case of the page before."""
-    staff = staff_of(request)
+    staff, limit = staff_of(request), _limit(request)
     query = request.query_params
-    limit = query.get("limit", str(PAGE_DEFAULT))
-    if not (limit.isascii() and limit.isdigit() and len(limit) <= 3 and 1 <= int(limit) <= PAGE_MAX):
-        raise BadInput(f"`limit` is a number from 1 to {PAGE_MAX}")
     after = CaseId(query["after"]) if "after" in query else None
     only_open = query.get("closed", "false") != "true"
     rows = await inlet(request).read(
-        lambda reading: reading.cases(staff=staff, after=after, limit=int(limit), only_open=only_open)
+        lambda reading: reading.cases(staff=staff, after=after, limit=limit, only_open=only_open)
     )
-    return _json({"cases": [_row(row) for row in rows], "next": rows[-1].case if len(rows) == int(limit) else None})
+    return _json({"cases": [_row(row) for row in rows], "next": rows[-1].case if len(rows) == limit else None})
+
+
+async def get_links(request: Request) -> Response:
+    """Return the links that nobody has confirmed, the riskiest first, without content."""
+    staff, limit = staff_of(request), _limit(request)
+    rows = await inlet(request).write(lambda answerable: answerable.links_to_look_at(staff=staff, limit=limit))
+    return _json({"links": [{one.name: getattr(row, one.name) for one in fields(row)} for row in rows]})
+
+
+def _limit(request: Request) -> int:
+    limit = request.query_params.get("limit", str(PAGE_DEFAULT))
+    if not (limit.isascii() and limit.isdigit() and len(limit) <= 3 and 1 <= int(limit) <= PAGE_MAX):
+        raise BadInput(f"`limit` is a number from 1 to {PAGE_MAX}")
+    return int(limit)
 
 
 async def get_case(request: Request) -> Response:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from answerable.app.acts import Act
-from answerable.core import identities
+from answerable.core import identities, links
 from answerable.core.facts import PersonId, StaffId, SubjectId
 from answerable.ports.directory import Directory, OneAccount
 from answerable.store.protocol import Alias, Tx
@@ -145,22 +145,51 @@ def person(act: Act, index: Index, identifiers: Sequence[Identifier], *, within:
     return PersonId(token)
 
 
-def matches(
-    act: Act, blinds: Sequence[Blind], verified_at: datetime | None
-) -> dict[str, list[identities.Match]]:
+def matches(act: Act, blinds: Sequence[Blind], verified_at: datetime | None) -> dict[SubjectId, list[links.Match]]:
     """Return, by subject, which identifiers are shared with it and whether each may link (DESIGN section 5)."""
-    found: dict[str, list[identities.Match]] = {}
+    found: dict[SubjectId, list[links.Match]] = {}
     for one in blinds:
         if one.kind is IdentifierKind.ACCOUNT:
             continue
-        protected = bool(act.tx.find_alias(PERSON, one.key))
+        protected = _is_protected(act, one.key)
         for alias in act.tx.find_alias(SUBJECT, one.key):
             times = [at for at in (alias.verified_at, verified_at) if at is not None]
             # Both ends must have been verified: a link is as old as its older proof.
             verified = min(times) if len(times) == 2 else None
-            match = identities.Match(kind=one.kind.value, verified_at=verified, is_protected=protected)
-            found.setdefault(alias.token, []).append(match)
+            match = links.Match(kind=one.kind.value, verified_at=verified, is_protected=protected)
+            found.setdefault(SubjectId(alias.token), []).append(match)
     return found
+
+
+def shared_by(act: Act, accounts: Collection[SubjectId]) -> list[links.Shared]:
+    """Return what each two of these accounts share, as it was when the later one of them was verified.
+
+    What two of them shared strongly once ties them for ever, whether a link says so or others between them do.
+    """
+    found: dict[tuple[SubjectId, SubjectId], list[links.Match]] = {}
+    for one in sorted(accounts):
+        for own in act.tx.aliases_of(SUBJECT, one):
+            if own.kind == IdentifierKind.ACCOUNT:
+                continue
+            protected = _is_protected(act, own.blind)
+            for alias in act.tx.find_alias(SUBJECT, own.blind):
+                other = SubjectId(alias.token)
+                if one < other and other in accounts:
+                    kind = IdentifierKind(own.kind).value
+                    match = links.Match(kind=kind, verified_at=_met(act, own, alias), is_protected=protected)
+                    found.setdefault((one, other), []).append(match)
+    return [links.Shared(one=one, other=other, matches=tuple(match)) for (one, other), match in found.items()]
+
+
+def _met(act: Act, one: Alias, other: Alias) -> datetime | None:
+    """Return this moment where the two were verified within one span that links, so that it links still."""
+    if one.verified_at is None or other.verified_at is None:
+        return None
+    return act.now if abs(one.verified_at - other.verified_at) <= links.VERIFIED_WITHIN else None
+
+
+def _is_protected(act: Act, key: str) -> bool:
+    return bool(act.tx.find_alias(PERSON, key))
 
 
 def barred_staff(act: Act, blinds: Sequence[Blind], named: Sequence[StaffId]) -> tuple[StaffId, ...]:

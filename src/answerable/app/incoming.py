@@ -82,9 +82,13 @@ class StateIn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taken:
-    """The answer to whatever came in: its token here and its case; `again` where it had come before."""
+    """The answer to whatever came in: its token here and its case; `again` where it had come before.
+
+    `level` is what an account has to reckon with at the gates, for the operator who asks before it is created.
+    """
 
     id: str
     case: str | None
     at: datetime
     again: bool = False
+    level: str | None = None

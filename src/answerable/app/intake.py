@@ -12,7 +12,7 @@ from answerable.app import identifying
 from answerable.app.acts import Act, Acts
 from answerable.app.identifying import PERSON, SUBJECT, Index
 from answerable.app.incoming import AccountIn, AccountState, NoticeIn, SignalIn, StateIn, Taken
-from answerable.core import adopted, identities, notices, signals
+from answerable.core import adopted, identities, links, notices, signals, standing
 from answerable.core.facts import (
     UNKNOWN,
     NoticeId,
@@ -217,13 +217,12 @@ class Intake:
             with self._acts.within(tx, "directory", (subject, *others)) as act:
                 identifying.enter_subject(act, self.index, subject, came.account, [own])
                 shared = identifying.matches(act, blinds, came.verified_at)
-                for other, found in sorted(shared.items()):
-                    if other != subject:
-                        identities.link(act.journal, subject, SubjectId(other), found)
+                shared.pop(subject, None)
+                links.tie(act.journal, subject, shared)
                 for one in blinds:
                     alias = Alias(blind=one.key, kind=one.kind, token=subject, verified_at=came.verified_at)
                     tx.put_alias(SUBJECT, alias)
-                return Taken(id=subject, case=None, at=act.now)
+                return Taken(id=subject, case=None, at=act.now, level=_felt(act, subject).word)
 
     def entitlement(self, account: str, plan: Plan, *, by: str) -> Refused | None:
         """Ask whether a plan may rise; on an account with an open case it may not (F4)."""
@@ -292,6 +291,12 @@ def _answer(act: Act, source: str, key: str, taken: Taken) -> Taken:
     answer = {"id": taken.id, "case": taken.case, "at": rfc3339(taken.at)}
     act.tx.remember(source, key, json.dumps(answer).encode())
     return taken
+
+
+def _felt(act: Act, subject: SubjectId) -> Level:
+    """Return the level that an account has to reckon with; what nobody could feel is not told either (L11)."""
+    level = standing.standing(act.journal.files, subject, sealed=act.journal.sealed, now=act.now).level
+    return level if level >= Level.GUARDED else Level.NONE
 
 
 def _kept(act: Act, evidence: str | None, subject: SubjectId) -> TextRef | None:

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-
 from answerable.core import holds, openings, signals
 from answerable.core.cases import Subject
 from answerable.core.facts import (
-    AccountsLinked,
     EntitlementRaiseRefused,
     LinkConfirmed,
     LinkId,
@@ -20,21 +15,6 @@ from answerable.core.facts import (
     SubjectSeen,
 )
 from answerable.core.journal import Journal, Plan
-
-VERIFIED_WITHIN = timedelta(days=365)
-STRONG_AT = 2
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Match:
-    """An identifier that two accounts share: its kind, when the operator verified it, and whether it may link at all.
-
-    `is_protected` says that it belongs to a protected person or a reporter: such an identifier never links.
-    """
-
-    kind: str
-    verified_at: datetime | None
-    is_protected: bool
 
 
 def see(journal: Journal, subject: SubjectId, *, commit: str, found: bool, alias: str | None = None) -> None:
@@ -56,34 +36,6 @@ def _look_back(journal: Journal, account: Subject) -> None:
             asks = case.is_open and notice.fact.repeats is None and notice.fact.notice not in case.look_backs
             if asks:
                 journal.write(LookBackStarted(subject=account.id, case=case.id, notice=notice.fact.notice))
-
-
-def is_strong(matches: Sequence[Match], *, now: datetime) -> bool:
-    """Tell whether two accounts share two exact, independent identifiers, verified within 12 months."""
-    kinds = {
-        match.kind
-        for match in matches
-        if not match.is_protected and match.verified_at is not None and now - match.verified_at <= VERIFIED_WITHIN
-    }
-    return len(kinds) >= STRONG_AT
-
-
-def link(journal: Journal, one: SubjectId, other: SubjectId, matches: Sequence[Match]) -> LinkId | None:
-    """Link two accounts in both their streams; None where nothing may link them or they are linked already."""
-    usable = tuple(sorted({match.kind for match in matches if not match.is_protected}))
-    strong = is_strong(matches, now=journal.now)
-    known = [link for link in journal.files.subject(one).links.values() if link.other == other]
-    # What two people took apart for these very identifiers, no machine puts together again (L4).
-    already = any(
-        link.strong >= strong and (link.withdrawal is None or set(usable) <= set(link.identifiers)) for link in known
-    )
-    if one == other or not usable or already:
-        return None
-    link_id = LinkId(journal.mint.token("ln"))
-    for here, there in ((one, other), (other, one)):
-        journal.write(AccountsLinked(subject=here, other=there, link=link_id, strong=strong, identifiers=usable))
-    signals.meet(journal, one)
-    return link_id
 
 
 def confirm(journal: Journal, subject: SubjectId, link_id: LinkId, *, staff: StaffId) -> Refused | None:

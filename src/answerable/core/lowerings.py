@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from answerable.core import decisions, draws, evidence, openings
+from answerable.core import decisions, draws, evidence, links, openings
 from answerable.core.cases import Case, Held, Proposal, Signature
 from answerable.core.facts import (
     CaseClosed,
@@ -16,7 +17,6 @@ from answerable.core.facts import (
     Grade,
     ItemId,
     LinkId,
-    LinkWithdrawn,
     LoweringKind,
     LoweringProposed,
     MeasureLifted,
@@ -29,15 +29,11 @@ from answerable.core.facts import (
     TierLowered,
 )
 from answerable.core.journal import Journal
-from answerable.core.standing import carried_over, case_yardstick
+from answerable.core.standing import case_yardstick
 from answerable_gate import NOTHING, Level, Standing
 
 AS_BEFORE = "as before"
 """The scope of what a lift leaves over."""
-
-LIFTS_MAX = 256
-"""How many items one withdrawal names; what a link carried beyond these, further ones name."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
@@ -210,12 +206,22 @@ def _signature(
 def current_digest(journal: Journal, case: Case) -> str:
     """Return the evidence digest of the case's holder as it is now."""
     holder = journal.files.holder(case.subject)
-    links = (link for account in holder for link in account.links.values())
-    return evidence.digest(journal.files.holder_cases(case.subject), links)
+    known = (link for account in holder for link in account.links.values())
+    return evidence.digest(journal.files.holder_cases(case.subject), known)
 
 
-def lift(journal: Journal, case_id: CaseId, proposal_id: ProposalId, *, staff: StaffId) -> Refused | None:
-    """Carry a signed proposal out, once the cooling-off is over; everything is checked again at this moment."""
+def lift(
+    journal: Journal,
+    case_id: CaseId,
+    proposal_id: ProposalId,
+    *,
+    staff: StaffId,
+    shared: Sequence[links.Shared] = (),
+) -> Refused | None:
+    """Carry a signed proposal out, once the cooling-off is over; everything is checked again at this moment.
+
+    `shared` is what the accounts of the holder share, where a link among them is to go.
+    """
     case = journal.files.case(case_id)
     proposal = case.proposals.get(proposal_id)
     if proposal is None or proposal.performed_at is not None:
@@ -223,7 +229,7 @@ def lift(journal: Journal, case_id: CaseId, proposal_id: ProposalId, *, staff: S
     refused = openings.may_act(journal, case, staff) or _not_ripe(journal, case, proposal, staff)
     if refused is not None:
         return decisions.refuse(journal, case, staff, "lift", refused.code, refused.reason)
-    _perform(journal, case, proposal, staff)
+    _perform(journal, case, proposal, staff, shared)
     return None
 
 
@@ -301,7 +307,9 @@ def is_waivable(journal: Journal, case: Case) -> bool:
     )
 
 
-def _perform(journal: Journal, case: Case, proposal: Proposal, staff: StaffId) -> None:
+def _perform(
+    journal: Journal, case: Case, proposal: Proposal, staff: StaffId, shared: Sequence[links.Shared]
+) -> None:
     fact = proposal.fact
     signers = (fact.staff, proposal.drawn or fact.staff)
     lifts: tuple[ItemId, ...] = ()
@@ -328,7 +336,7 @@ def _perform(journal: Journal, case: Case, proposal: Proposal, staff: StaffId) -
             CaseClosed(subject=case.subject, case=case.id, end=fact.end, proposal=fact.proposal, sampled=False)
         )
     if fact.kind is LoweringKind.WITHDRAW_LINK and fact.link is not None:
-        _withdraw(journal, case, fact.link, fact.proposal)
+        links.withdraw(journal, case.subject, fact.link, fact.proposal, shared)
 
 
 def _leave(journal: Journal, case: Case, fact: LoweringProposed, staff: StaffId) -> None:
@@ -346,17 +354,6 @@ def _everything(case: Case) -> tuple[ItemId, ...]:
     only for a lift that names it.
     """
     return tuple(ItemId(held.item.id) for held in case.held.values() if held.lift is None)
-
-
-def _withdraw(journal: Journal, case: Case, link_id: LinkId, proposal: ProposalId) -> None:
-    other = journal.files.subject(case.subject).links[link_id].other
-    ends = ((case.subject, other), (other, case.subject))
-    carried = [carried_over(journal.files, here, link_id) for here, _ in ends]
-    for (here, there), items in zip(ends, carried, strict=True):
-        # An entry has 16 KiB: one fact cannot name everything that a flooded account holds.
-        for start in range(0, max(len(items), 1), LIFTS_MAX):
-            lifts = items[start : start + LIFTS_MAX]
-            journal.write(LinkWithdrawn(subject=here, other=there, link=link_id, proposal=proposal, lifts=lifts))
 
 
 def close(journal: Journal, case_id: CaseId, end: EndState, *, staff: StaffId, reason: TextRef) -> Refused | None:

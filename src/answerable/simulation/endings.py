@@ -17,6 +17,7 @@ from answerable.ledger.verify import (
     parse_note,
     parse_vkey,
 )
+from answerable.simulation import evasion
 from answerable.simulation.house import House
 from answerable.simulation.laws import Law
 from answerable.simulation.world import World
@@ -49,6 +50,7 @@ def check(world: World) -> None:
     _ledger(house)
     _gates(house)
     _intake(world)
+    evasion.check_holders(house.checks, house.witness, world.evasion.same)
     check_coverage(house)
 
 

@@ -17,6 +17,7 @@ from answerable.ports.entitlements import Plan as PortPlan
 from answerable.simulation.chance import Chance
 from answerable.simulation.crossing import Crossing
 from answerable.simulation.desk import Desk
+from answerable.simulation.evasion import Evasion
 from answerable.simulation.faults import Faults
 from answerable.simulation.grounds import Ground
 from answerable.simulation.groups import Groups
@@ -65,6 +66,7 @@ class World:
         self._users, self._comes, self._roads = Chance(seed, 1), Chance(seed, 2), Chance(seed, 3)
         self._words = words(seed)
         self.faults, self.groups = Faults(self, Chance(seed, 4)), Groups(self, Chance(seed, 7))
+        self.evasion = Evasion(self, Chance(seed, 8))
         self._desks: list[Desk] = []
         self._seed, self._then = seed, then
 
@@ -78,9 +80,9 @@ class World:
         for user in self.people.users:
             plan = PortPlan(plan="paid", models=("large", "small"), tools=("search", "code"))
             self.house.accounts.add(user.account, plan, *named(user.email))
-            self.after(self._users.span(timedelta(0), DAY), self._exchange(user))
+            self.after(self._users.span(timedelta(0), DAY), self.exchange(user))
             came = AccountIn(account=user.account, identifiers=named(user.email), verified_at=self.house.now)
-            self._enter(user, came)
+            self.enter(user, came)
         for number, colleague in enumerate(self.colleagues):
             chance = Chance(self._seed, 100 + number)
             desk = Desk(self.house, colleague.person.id, colleague.manner, chance, self._is_dangerous)
@@ -91,7 +93,6 @@ class World:
             (self._notice, self._size.notices),
             (self._flood, 60 * DAY),
             (self._cross, 30 * DAY),
-            (self._second_account, 40 * DAY),
             (self._raise_plan, 6 * DAY),
             (self._confirm_notice, 12 * DAY),
             (self._confirm_link, 15 * DAY),
@@ -103,6 +104,7 @@ class World:
         self.after(FLUSH, self._flush)
         self.faults.begin()
         self.groups.begin()
+        self.evasion.begin()
         self.crossing.begin(self)
         if (then := self._then) is not None:
             self.after(30 * DAY, lambda: self._adopt(then))
@@ -133,7 +135,7 @@ class World:
         """Return what may happen while one of the programs is in the middle of an act."""
         house = self.house
         found = [
-            self._signal, self._notice, self._cross, self._second_account, self._confirm_notice, self._confirm_link,
+            self._signal, self._notice, self._cross, self.evasion.come, self._confirm_notice, self._confirm_link,
             self._take_back, house.seal, self.groups.come, *(desk.work for desk in self._desks),
         ]  # fmt: skip
         if not house.worker.store.is_writing:
@@ -190,7 +192,9 @@ class World:
 
     # --- who uses
 
-    def _exchange(self, user: User) -> Callable[[], None]:
+    def exchange(self, user: User) -> Callable[[], None]:
+        """Return the event by which a user asks, and asks again."""
+
         def event() -> None:
             site = self._users.pick(self.house.sites)
             if not site.is_connected and not self.faults.is_cut(site):
@@ -203,23 +207,6 @@ class World:
 
     def _is_dangerous(self, subject: str) -> bool:
         return any(user.is_dangerous for user in self.people.users if user.subject == subject)
-
-    def _second_account(self) -> None:
-        """A dangerous user comes back under another name, with the same e-mail address and telephone."""
-        users = [user for user in self.people.dangerous if "-again" not in user.account]
-        user = self._comes.pick(users)
-        other = User(account=f"{user.account}-again", email=f"again.{user.email}", harms=user.harms, hazard=user.hazard)
-        if any(one.account == other.account for one in self.people.users):
-            return
-        self.people.users.append(other)
-        self.house.accounts.add(other.account, self.house.accounts.of(user.account), *named(other.email))
-        phone = f"+49 151 {users.index(user):08d}"
-        for one in (user, other):
-            own = Identifier(IdentifierKind.EMAIL, f"own.{user.account}@mail.example")
-            shared = (own, Identifier(IdentifierKind.PHONE, phone))
-            came = AccountIn(account=one.account, identifiers=shared, verified_at=self.house.now)
-            self._enter(one, came)
-        self.after(HOUR, self._exchange(other))
 
     # --- who warns
 
@@ -315,12 +302,14 @@ class World:
         kept = taken.id in self.house.witness.intake and self.taken.setdefault(key, taken.id) == taken.id
         self.house.checks.that(Law.L17, kept, f"{key} was taken as {taken.id} and is not in the record under it alone")
 
-    def _enter(self, user: User, came: AccountIn) -> None:
+    def enter(self, user: User, came: AccountIn, then: Callable[[], None] = lambda: None) -> None:
+        """Let the directory report an account until it is taken."""
         taken = self.house.act(f"account {user.account}", lambda: self.house.app.see_account(came))
         if taken is None:
-            self.after(AGAIN, lambda: self._enter(user, came))
+            self.after(AGAIN, lambda: self.enter(user, came, then))
         else:
             user.subject = taken.id
+            then()
 
     # --- who works
 
