@@ -53,13 +53,14 @@ def prepare(acts: Acts, subject: SubjectId, case: CaseId, notice: NoticeId) -> A
     """Open what the look-back needs: the account's own name, and every identifier that the notices gave."""
     with acts.open(AUTOMATIC, (subject,)) as act:
         found = act.journal.files.case(case)
-        persons = (Aliases(person=found.person, identifiers=tuple(_given(act, found))),)
+        persons = (Aliases(person=found.person, identifiers=tuple(given(act, found))),)
         account = identifying.account_text(act, subject)
         since = act.now - notices.LOOK_BACK_WINDOW
     return Asked(subject=subject, case=case, notice=notice, account=account, persons=persons, since=since)
 
 
-def _given(act: Act, case: Case) -> Iterator[Identifier]:
+def given(act: Act, case: Case) -> Iterator[Identifier]:
+    """Yield every identifier that the notices of a case gave of the protected person."""
     for notice in case.notices.values():
         sealed = act.open(notice.fact.text)
         if sealed is not None:
