@@ -196,6 +196,7 @@ def test_limits_by_kind() -> None:
         DeadlineKind.REFER: None,
         DeadlineKind.DEFAULT_REVIEW: hours(72),
         DeadlineKind.DEFAULT_STEP: timedelta(days=14),
+        DeadlineKind.CALL_BACK: timedelta(days=7),
         DeadlineKind.MEASURE_REVIEW: timedelta(days=90),
     }
 

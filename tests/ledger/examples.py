@@ -42,7 +42,10 @@ def _value(hint: Any, name: str, *, full: bool) -> object:
         inner = next(one for one in get_args(hint) if one is not NoneType)
         return _value(inner, name, full=full) if full else None
     if get_origin(hint) is tuple:
-        return tuple(f"{_value(get_args(hint)[0], name, full=full)}_{number}" for number in (2, 1)) if full else ()
+        inner = get_args(hint)[0]
+        if isinstance(inner, type) and issubclass(inner, Enum):
+            return tuple(inner) if full else ()
+        return tuple(f"{_value(inner, name, full=full)}_{number}" for number in (2, 1)) if full else ()
     if issubclass(hint, Enum):
         return list(hint)[-1] if full else next(iter(hint))
     plain = {str: f"{name}-é", int: 7, bool: full, datetime: AT, Standing: STANDING if full else Standing()}

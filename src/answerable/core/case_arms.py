@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, get_args
 
 from answerable.core import facts as f
+from answerable.core import order_arms
 from answerable.core.cases import Case, Held, Hold, LookBack, Notice, Proposal, Signal, Signature
 from answerable.core.deadlines import Deadline
 from answerable_gate import NOTHING, Item
@@ -319,12 +320,13 @@ ARMS: dict[type, CaseArm] = {
     f.Dissented: _dissented,
     f.Overridden: _overridden,
     f.CaseClosed: _closed,
-    f.MeasureAdopted: _adopted,
-    f.AdoptionUndone: _adoption_undone,
     f.HoldOrdered: _hold_ordered,
     f.HoldConfirmed: _hold_confirmed,
     f.HoldUnconfirmed: _hold_unconfirmed,
     f.HoldUpheld: _hold_upheld,
     f.HoldLapsed: _hold_lapsed,
+    f.MeasureAdopted: _adopted,
+    f.AdoptionUndone: _adoption_undone,
+    **order_arms.ARMS,
 }
 assert set(ARMS) == set(get_args(f.CaseFact)), "a case fact has no arm"

@@ -6,17 +6,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from answerable.core.claims import Event, Order, Telling
 from answerable.core.deadlines import Deadline
 from answerable.core.facts import (
     UNKNOWN,
     ActorId,
     CaseId,
+    Clause,
     DeadlineId,
     DeadlineKind,
     DecisionTaken,
     DefaultArmed,
     DefaultStepped,
     EntitlementsFrozen,
+    EventId,
     ExposureSealed,
     Hazard,
     HoldId,
@@ -30,6 +33,7 @@ from answerable.core.facts import (
     MeasureSet,
     NoticeId,
     NoticeReceived,
+    OrderId,
     PersonId,
     ProposalId,
     Recorded,
@@ -185,9 +189,12 @@ class Case:
     barred: set[StaffId] = field(default_factory=set)
     confirmed: dict[ItemId, set[str]] = field(default_factory=dict)
     bounded: set[NoticeId] = field(default_factory=set)
+    events: dict[EventId, Event] = field(default_factory=dict)
+    orders: dict[OrderId, Order] = field(default_factory=dict)
+    telling: Telling = field(default_factory=Telling)
+    holds: dict[HoldId, Hold] = field(default_factory=dict)
     adopted: dict[ItemId, datetime] = field(default_factory=dict)
     undone: dict[ItemId, datetime] = field(default_factory=dict)
-    holds: dict[HoldId, Hold] = field(default_factory=dict)
 
     @property
     def names_nobody(self) -> bool:
@@ -199,12 +206,24 @@ class Case:
         """Tell whether nothing but unverified notices speaks in it: what rests on them stays unnoticeable (L11)."""
         confirmed = any(notice.confirmed_at for notice in self.notices.values())
         said = self.signals or self.acts_recorded or self.decisions or self.adopted
-        return not said and not confirmed
+        return not said and not confirmed and not self.verified
+
+    @property
+    def verified(self) -> dict[str, datetime]:
+        """When each event and order of the case was called back; what two people found void is left out."""
+        claims: list[tuple[str, Event | Order]] = [*self.events.items(), *self.orders.items()]
+        found = [(name, one.verified_at) for name, one in claims if name not in self.refuted]
+        return {name: at for name, at in found if at is not None}
+
+    def binding(self, clause: Clause | None = None) -> list[Order]:
+        """Return the orders in force, or those with a clause: called back, not ended, not found void."""
+        found = [one for name, one in self.orders.items() if name in self.verified and one.ended_at is None]
+        return [one for one in found if clause is None or clause in one.fact.clauses]
 
     @property
     def evidence(self) -> tuple[str, ...]:
-        """Every id that a signer must have opened: signals, notices, dissents."""
-        return (*self.signals, *self.notices, *self.dissents)
+        """Every id that a signer must have opened: signals, notices, dissents, outside events, orders."""
+        return (*self.signals, *self.notices, *self.dissents, *self.events, *self.orders)
 
     def running(self, kind: DeadlineKind) -> Deadline | None:
         """Return the running deadline of a kind that falls due first."""

@@ -10,6 +10,7 @@ from answerable.core.cases import Case
 from answerable.core.facts import (
     ActRefused,
     CaseId,
+    Clause,
     DeadlineKind,
     DecisionId,
     DecisionTaken,
@@ -81,6 +82,13 @@ def unfit(standing: Standing) -> Refused | None:
     return None
 
 
+def bound(case: Case, to: Standing, *, closes: bool) -> Refused | None:
+    """Refuse what an order in force forbids: it ends by a recorded end, and not by whoever it binds (R18)."""
+    if (case.binding(Clause.BLOCK) and to.level < Level.SUSPENDED) or (closes and case.binding()):
+        return Refused("order_in_force", "An order binds this case. Record its end, once its issuer confirmed that.")
+    return None
+
+
 def refuse(journal: Journal, case: Case, staff: StaffId, verb: str, code: str, reason: str) -> Refused:
     """Refuse an attempt to go below what stands, and keep the attempt in the record (R1)."""
     journal.write(ActRefused(subject=case.subject, case=case.id, staff=staff, verb=verb, code=code))
@@ -111,8 +119,9 @@ def set_measure(
     scope: str,
     proportionality: TextRef | None,
     proposal: ProposalId | None = None,
-) -> None:
+) -> ItemId:
     """Put a measure in force, with the date by which it must be decided again; it has no other end (L4)."""
+    item = ItemId(journal.mint.token("it"))
     policy = journal.policy_of(case)
     before = any(not held.is_default for held in case.held.values())
     review = journal.now + (policy.measure_review_next if before else policy.measure_review_first)
@@ -120,7 +129,7 @@ def set_measure(
         MeasureSet(
             subject=case.subject,
             case=case.id,
-            item=ItemId(journal.mint.token("it")),
+            item=item,
             standing=standing,
             staff=staff,
             scope=scope,
@@ -131,6 +140,7 @@ def set_measure(
     )
     if standing != NOTHING:
         defaults.set_deadline_at(journal, case, DeadlineKind.MEASURE_REVIEW, due=review)
+    return item
 
 
 def original_deciders(case: Case) -> frozenset[StaffId]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from answerable.core.cases import Case, Link, Notice, Signal
-from answerable.core.facts import UNKNOWN, Grade, Hazard, NoticeId, SignalId
+from answerable.core.facts import UNKNOWN, EventId, Grade, Hazard, NoticeId, SignalId
 
 
 def counting(signals: Iterable[Signal], notices: Iterable[Notice]) -> list[Signal]:
@@ -30,6 +30,8 @@ def grade(case: Case, *, but: frozenset[Hazard] = frozenset()) -> Grade:
     """Return the grade of a case's evidence, leaving out what speaks only of the hazards in `but`."""
     if any(_hazard(case, found) not in but for found in case.acts_recorded):
         return Grade.E3
+    if any(name in case.orders or case.events[EventId(name)].fact.hazard not in but for name in case.verified):
+        return Grade.E3
     signals = counting(case.signals.values(), case.notices.values())
     theirs = [signal for signal in signals if signal.fact.hazard not in but]
     notices = [notice for notice in case.notices.values() if not notice.refuted]
@@ -46,12 +48,14 @@ def is_flagged(case: Case, *, but: frozenset[Hazard]) -> bool:
 
 
 def concerns_nobody(cases: Iterable[Case]) -> bool:
-    """Tell whether nothing says that anybody in particular could be hurt: no notice, no named or identified person.
+    """Tell whether nothing says that anybody in particular could be hurt: no notice, event, order, or named person.
 
     Only then may what a machine began be lowered in an easier way than by the whole interlock (L4).
     """
     return all(
-        one.names_nobody and not one.notices and not any(signal.fact.identified for signal in one.signals.values())
+        one.names_nobody
+        and not (one.notices or one.events or one.orders)
+        and not any(signal.fact.identified for signal in one.signals.values())
         for one in cases
     )
 
@@ -105,6 +109,7 @@ def digest(cases: Iterable[Case], links: Iterable[Link]) -> str:
         ids.update(case.signals)
         ids.update(case.dissents)
         ids.update(f"act:{found}" for found in case.acts_recorded)
+        ids.update((*case.events, *case.orders, *(f"verified:{claim}" for claim in case.verified)))
         ids.update(f"adopted:{item}" for item in case.adopted)
         ids.update(f"undone:{item}" for item in case.undone)
         ids.update(one.fact.notice for one in case.notices.values() if one.fact.repeats is None)
@@ -134,6 +139,6 @@ def last_grave(cases: Iterable[Case], link_times: Iterable[datetime]) -> datetim
         times += [signal.at for signal in case.signals.values()]
         times += [notice.confirmed_at for notice in case.notices.values() if notice.confirmed_at]
         times += [at for at, _ in case.dissents.values()]
-        times += case.acts_recorded.values()
+        times += [*case.acts_recorded.values(), *case.verified.values()]
         times += [*case.adopted.values(), *case.undone.values()]
     return max(times, default=None)

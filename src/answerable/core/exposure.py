@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from answerable.core import orders
 from answerable.core.cases import Case, Subject
 from answerable.core.facts import ExposureSealed, Refused
 from answerable.core.journal import Journal
@@ -41,6 +42,7 @@ def seal(journal: Journal, block: ExposureSealed) -> Refused | None:
     if block.until < block.since:
         return Refused("bad_input", "A block ends after it begins.")
     journal.write(block)
+    orders.attempted(journal, block)
     return None
 
 

@@ -14,6 +14,7 @@ from answerable.core.accounts import (
     EntitlementsFrozen,
     ExposureGap,
     ExposureSealed,
+    HelpdeskRefused,
     LinkConfirmed,
     LinkWithdrawn,
     SubjectSeen,
@@ -34,6 +35,26 @@ from answerable.core.acts import (
     ProposalSigned,
 )
 from answerable.core.kept import HoldConfirmed, HoldLapsed, HoldOrdered, HoldUnconfirmed, HoldUpheld
+from answerable.core.outside import (
+    AttemptNoticesAsked,
+    AttemptNoticesEnded,
+    AttemptsRefused,
+    Authority,
+    Clause,
+    ClauseExecuted,
+    DigestPlanned,
+    DigestSent,
+    EventId,
+    EventKind,
+    Found,
+    OrderEnded,
+    OrderId,
+    OrderReceived,
+    OrderVerified,
+    OutsideEventReported,
+    OutsideEventVerified,
+    OutsideFact,
+)
 from answerable.core.reports import (
     ActRecorded,
     AdoptionUndone,
@@ -64,6 +85,7 @@ from answerable.core.words import (
     DeadlineId,
     DeadlineKind,
     DecisionId,
+    DeskAction,
     EndState,
     Grade,
     Hazard,
@@ -92,20 +114,23 @@ from answerable_gate import Standing
 
 __all__ = [
     "AUTOMATIC", "SYSTEM", "THE_PUBLIC", "THE_SUBJECT", "UNKNOWN", "AccountsLinked", "ActId", "ActRecorded",
-    "ActRefused", "ActorId", "AdoptionUndone", "AnswerLapsed", "CaseAssigned", "CaseClosed", "CaseFact", "CaseId",
-    "CaseOpened", "CaseReopened", "CaseViewed", "ClockSuspected", "CountersignerDrawn", "DeadlineId",
+    "ActRefused", "ActorId", "AdoptionUndone", "AnswerLapsed", "AttemptNoticesAsked", "AttemptNoticesEnded",
+    "AttemptsRefused", "Authority", "CaseAssigned", "CaseClosed", "CaseFact", "CaseId", "CaseOpened",
+    "CaseReopened", "CaseViewed", "Clause", "ClauseExecuted", "ClockSuspected", "CountersignerDrawn", "DeadlineId",
     "DeadlineKind", "DeadlineMissed", "DeadlineSet", "DecisionId", "DecisionTaken", "DefaultArmed",
-    "DefaultStepped", "DefaultTookEffect", "Dissented", "EffectsBounded", "EndState", "EntitlementRaiseRefused",
-    "EntitlementsFrozen", "Escalated", "EvidenceRefuted", "ExposureGap", "ExposureSealed", "Fact", "Grade",
-    "Hazard", "HazardAdded", "HoldConfirmed", "HoldId", "HoldLapsed", "HoldOrdered", "HoldUnconfirmed",
+    "DefaultStepped", "DefaultTookEffect", "DeskAction", "DigestPlanned", "DigestSent", "Dissented",
+    "EffectsBounded", "EndState", "EntitlementRaiseRefused", "EntitlementsFrozen", "Escalated", "EventId",
+    "EventKind", "EvidenceRefuted", "ExposureGap", "ExposureSealed", "Fact", "Found", "Grade", "Hazard",
+    "HazardAdded", "HelpdeskRefused", "HoldConfirmed", "HoldId", "HoldLapsed", "HoldOrdered", "HoldUnconfirmed",
     "HoldUpheld", "ItemId", "LiftVoided", "LinkConfirmed", "LinkId", "LinkWithdrawn", "LookBackEnded",
     "LookBackResult", "LookBackStarted", "LoweringKind", "LoweringProposed", "MeasureAdopted", "MeasureConfirmed",
     "MeasureLifted", "MeasureSet", "NoticeAnswered", "NoticeConfirmed", "NoticeId", "NoticeReceived",
-    "NoticeWithdrawn", "NoticesCrossed", "OfCase", "OfSubject", "OfSystem", "Outcome", "Overridden", "PersonId",
-    "PersonNamed", "PolicyAdopted", "PolicyApplied", "ProposalId", "ProposalSigned", "Recorded", "Refused",
-    "ReplySent", "Role", "SignalAnswered", "SignalId", "SignalKind", "SignalRaised", "StaffEnrolled", "StaffId",
-    "StaffLeft", "StreamId", "SubjectFact", "SubjectId", "SubjectSeen", "SystemFact", "TextRef", "Tier",
-    "TierLowered", "TierRaised", "stream_of",
+    "NoticeWithdrawn", "NoticesCrossed", "OfCase", "OfSubject", "OfSystem", "OrderEnded", "OrderId",
+    "OrderReceived", "OrderVerified", "Outcome", "OutsideEventReported", "OutsideEventVerified", "OutsideFact",
+    "Overridden", "PersonId", "PersonNamed", "PolicyAdopted", "PolicyApplied", "ProposalId", "ProposalSigned",
+    "Recorded", "Refused", "ReplySent", "Role", "SignalAnswered", "SignalId", "SignalKind", "SignalRaised",
+    "StaffEnrolled", "StaffId", "StaffLeft", "StreamId", "SubjectFact", "SubjectId", "SubjectSeen", "SystemFact",
+    "TextRef", "Tier", "TierLowered", "TierRaised", "stream_of",
 ]
 
 
@@ -278,7 +303,7 @@ class DefaultStepped(OfCase):
 
 SystemFact = StaffEnrolled | StaffLeft | PolicyAdopted | ClockSuspected
 SubjectFact = (
-    SubjectSeen | EntitlementsFrozen | EntitlementRaiseRefused | AccountsLinked | LinkConfirmed | LinkWithdrawn
+    SubjectSeen | EntitlementsFrozen | EntitlementRaiseRefused | HelpdeskRefused | AccountsLinked | LinkConfirmed | LinkWithdrawn
     | ExposureSealed | ExposureGap
 )
 CaseFact = (
@@ -287,9 +312,10 @@ CaseFact = (
     | NoticesCrossed | ReplySent | NoticeAnswered | AnswerLapsed | EvidenceRefuted | ActRecorded | LookBackStarted
     | LookBackEnded | EffectsBounded | DeadlineSet | DeadlineMissed | DefaultArmed | DefaultTookEffect | DefaultStepped
     | CaseViewed | DecisionTaken | MeasureSet | MeasureConfirmed | LoweringProposed | CountersignerDrawn
-    | ProposalSigned | MeasureLifted | LiftVoided | ActRefused | Dissented | Overridden | CaseClosed
+    | ProposalSigned | MeasureLifted | LiftVoided | ActRefused | Dissented | Overridden | CaseClosed | HoldOrdered
+    | HoldConfirmed | HoldUnconfirmed | HoldUpheld | HoldLapsed
     | MeasureAdopted | AdoptionUndone
-    | HoldOrdered | HoldConfirmed | HoldUnconfirmed | HoldUpheld | HoldLapsed
+    | OutsideFact
 )
 Fact = SystemFact | SubjectFact | CaseFact
 

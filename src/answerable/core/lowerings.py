@@ -89,8 +89,9 @@ def _unfit(journal: Journal, case: Case, wanted: Wanted) -> Refused | None:
         return Refused("case_closed", "The case is closed.")
     match wanted.kind:
         case LoweringKind.LIFT | LoweringKind.CLOSE:
-            has_end = wanted.kind is LoweringKind.LIFT or wanted.end is not None
-            return decisions.unfit(wanted.to) or _unfit_step(journal, case, wanted.to, has_end=has_end)
+            closes = wanted.kind is LoweringKind.CLOSE
+            refused = decisions.unfit(wanted.to) or decisions.bound(case, wanted.to, closes=closes)
+            return refused or _unfit_step(journal, case, wanted.to, has_end=not closes or wanted.end is not None)
         case LoweringKind.RETIER:
             is_step = wanted.tier is not None and wanted.tier == case.tier + 1
             return None if is_step else Refused("one_step", "A tier goes down one step at a time.")

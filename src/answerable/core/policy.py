@@ -107,7 +107,7 @@ class Policy:
         match kind:
             case DeadlineKind.LOOK:
                 return rule.look
-            case DeadlineKind.DECIDE:
+            case DeadlineKind.DECIDE | DeadlineKind.CALL_BACK:
                 return self.decide_within(tier, now=now)
             case DeadlineKind.ANSWER:
                 return rule.answer

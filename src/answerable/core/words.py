@@ -81,6 +81,7 @@ class DeadlineKind(StrEnum):
     REFER = "refer"
     DEFAULT_REVIEW = "default_review"
     DEFAULT_STEP = "default_step"
+    CALL_BACK = "call_back"
     MEASURE_REVIEW = "measure_review"
 
 
@@ -99,6 +100,16 @@ class SignalKind(StrEnum):
     RULE = "rule"
     TRAJECTORY = "trajectory"
     LOOK_BACK = "look_back"
+
+
+class DeskAction(StrEnum):
+    """What support may be about to do for an account (F4, F25, F35)."""
+
+    CHANGE_TIER = "change_tier"
+    CHANGE_EMAIL = "change_email"
+    CHANGE_GUARDIAN = "change_guardian"
+    UNBAN = "unban"
+    SEND_REENTRY_INSTRUCTIONS = "send_reentry_instructions"
 
 
 class LoweringKind(StrEnum):

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import get_args
 
 from answerable.core import facts as f
 from answerable.core.cases import Case, Files
@@ -21,13 +22,14 @@ LOOK_BACK_LIMIT = timedelta(minutes=10)
 """The longest a policy gives a look-back (DESIGN section 5); by then somebody has to look whether it ended."""
 
 QUIET = frozenset({
-    f.SubjectSeen, f.EntitlementRaiseRefused, f.ExposureSealed, f.ExposureGap, f.PersonNamed, f.HazardAdded,
+    f.SubjectSeen, f.EntitlementRaiseRefused, f.HelpdeskRefused, f.ExposureSealed, f.ExposureGap, f.PersonNamed, f.HazardAdded,
     f.CaseAssigned, f.Escalated, f.TierRaised, f.TierLowered, f.PolicyApplied, f.SignalRaised, f.SignalAnswered,
     f.NoticeReceived, f.NoticeWithdrawn, f.NoticeConfirmed, f.NoticesCrossed, f.ReplySent, f.NoticeAnswered,
     f.AnswerLapsed, f.EvidenceRefuted, f.ActRecorded, f.LookBackStarted, f.LookBackEnded, f.EffectsBounded,
     f.DeadlineSet, f.DeadlineMissed, f.DefaultTookEffect, f.CaseViewed, f.MeasureConfirmed, f.LoweringProposed,
     f.CountersignerDrawn, f.ProposalSigned, f.LiftVoided, f.ActRefused, f.Dissented, f.Overridden, f.MeasureLifted,
     f.LinkWithdrawn, f.AdoptionUndone, f.HoldOrdered, f.HoldConfirmed, f.HoldUnconfirmed, f.HoldUpheld, f.HoldLapsed,
+    *(set(get_args(f.OutsideFact)) - {f.OutsideEventVerified, f.OrderVerified}),
 })  # fmt: skip
 """Facts that change no entry at once. Every other one does, so a fact that nobody thought of here reaches the gates."""
 
