@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from answerable.app import briefs, exposures, helpdesk, looking_back, sealing, shielding
+from answerable.app import briefs, exposures, identifying, looking_back, sealing, shielding
 from answerable.app.acts import Act, Acts, settle
 from answerable.app.briefs import Brief
 from answerable.app.files import CaseFile, read
 from answerable.app.incoming import AccountIn, NoticeIn, SignalIn, StateIn, Taken
 from answerable.app.intake import Asked, Intake
+from answerable.app.linked import LinkRow, to_look_at
 from answerable.core import decisions, identities, lowerings, notices, signals, views
 from answerable.core.facts import (
     CaseId,
@@ -32,6 +33,7 @@ from answerable.core.facts import (
     Tier,
 )
 from answerable.core.journal import Plan
+from answerable.core.links import Shared
 from answerable.edge import rfc3339
 from answerable.errors import BadInput
 from answerable.ports.signer import Signer
@@ -97,14 +99,6 @@ class Answerable:
         """Ask whether an account's plan may rise."""
         return self.intake.entitlement(account, plan, by=by)
 
-    def find_for_desk(self, came: helpdesk.DeskIn) -> helpdesk.Found:
-        """Ask the operator's directory whose account support speaks of; outside any transaction."""
-        return helpdesk.find(self.intake.directory, came)
-
-    def check_for_desk(self, came: helpdesk.DeskIn, found: helpdesk.Found) -> helpdesk.Checked:
-        """Answer whether support may do something for an account."""
-        return helpdesk.check(self.acts, self.intake.index, came, found)
-
     def record_exchanges(self, exchanges: Sequence[Exchange]) -> int:
         """Keep what gates saw; return how many rows were new."""
         return self.acts.store.put_exchanges(exchanges)
@@ -166,7 +160,8 @@ class Answerable:
     def lift(self, case: CaseId, proposal: ProposalId, *, staff: StaffId) -> Refused | None:
         """Carry a signed proposal out; it counts once its entry is inside a signed checkpoint."""
         with self.acts.on_case(case, staff) as act:
-            return lowerings.lift(act.journal, case, proposal, staff=staff)
+            shared = _shared(act, case, proposal)
+            return lowerings.lift(act.journal, case, proposal, staff=staff, shared=shared)
 
     def close(self, case: CaseId, end: EndState, *, staff: StaffId, reason: str) -> Refused | None:
         """Close a mild case as one person."""
@@ -229,6 +224,10 @@ class Answerable:
         with self.acts.open(staff, (subject,)) as act:
             return identities.confirm(act.journal, subject, link, staff=staff)
 
+    def links_to_look_at(self, *, staff: StaffId, limit: int) -> list[LinkRow]:
+        """Return the links that nobody has confirmed, the riskiest first."""
+        return to_look_at(self.acts, staff=staff, limit=limit)
+
     # --- what machines do
 
     def confirm_measure(self, subject: SubjectId, items: Sequence[ItemId], *, gate: str) -> int:
@@ -278,6 +277,15 @@ class Answerable:
     def seal_exposures(self) -> int:
         """Seal exchange rows into blocks; return how many."""
         return exposures.seal_blocks(self.acts)
+
+
+def _shared(act: Act, case: CaseId, proposal: ProposalId) -> list[Shared]:
+    """Return what the holder's accounts share where a link among them is to go: who else stays one is linked anew."""
+    file = act.journal.files.case(case)
+    found = file.proposals.get(proposal)
+    if found is None or found.fact.kind is not LoweringKind.WITHDRAW_LINK:
+        return []
+    return identifying.shared_by(act, {account.id for account in act.journal.files.holder(file.subject)})
 
 
 def _keep(act: Act, case: CaseId, staff: StaffId, slot: str, text: str) -> TextRef:
