@@ -6,11 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-<<<<<<< HEAD
-from answerable.app import briefs, exposures, identifying, looking_back, sealing
-=======
 from answerable.app import briefs, exposures, identifying, looking_back, sealing, shielding
->>>>>>> origin/main
 from answerable.app.acts import Act, Acts, settle
 from answerable.app.briefs import Brief
 from answerable.app.files import CaseFile, read
