@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from answerable.gateway.stand_in import StandIn
-from answerable_gate import Level
+from answerable_gate import Level, Shield, seal_name
+from tests.gate.build import GATE_KEY
 from tests.gateway.test_app import run
 from tests.gateway.world import World, held
 
@@ -52,16 +53,47 @@ def test_the_official_client_talks_to_a_model_through_the_gateway() -> None:
 
 
 def test_a_client_without_async_talks_as_well() -> None:
-    """From a thread of its own."""
+    """From a thread of its own, plain and streaming; a refusal is its own error."""
 
-    def ask(base: str) -> str:
+    def ask(base: str) -> tuple[str, str]:
         with anthropic.Anthropic(base_url=base, api_key="client", max_retries=0) as client:
-            return client.messages.create(**named()).content[0].text
+            plain = client.messages.create(**named()).content[0].text
+            with client.messages.stream(**named()) as stream:
+                return plain, "".join(stream.text_stream)
 
     async def story(world: World) -> None:
-        assert (await asyncio.to_thread(ask, world.base)).endswith("Hello")
+        plain, streamed = await asyncio.to_thread(ask, world.base)
+        assert plain == streamed.strip()
+        await world.hold(held(Level.PAUSED))
+        with pytest.raises(anthropic.PermissionDeniedError):
+            await asyncio.to_thread(ask, world.base)
 
     run(story)
+
+
+def test_tools_are_called_through_the_gateway() -> None:
+    """Whole and in pieces, with or without a shield that looks on; what names somebody is not handed over."""
+    shields = frozenset({Shield("person_a", seal_name(GATE_KEY, "Mara Weiss"))})
+
+    def asked(said: str) -> dict[str, Any]:
+        return named(messages=[{"role": "user", "content": said}], tools=[MAIL])
+
+    async def story(world: World, client: Any) -> None:
+        for version, standing in enumerate((frozenset(), shields), 1):
+            await world.hold(held(Level.WATCH, name=f"item_{version}", shields=standing), version=version)
+            plain = await client.messages.create(**asked("Use mail: one and one"))
+            assert (plain.content[0].name, plain.content[0].input) == ("mail", {"text": "one and one"})
+            async with client.messages.stream(**asked("Use mail: one and one")) as stream:
+                got = await stream.get_final_message()
+            assert got.content[0].input == {"text": "one and one"}
+        with pytest.raises(anthropic.PermissionDeniedError) as refused:
+            await client.messages.create(**asked("Use mail: to Mara Weiss"))
+        assert refused.value.body["error"]["code"] == "content_not_available"
+        async with client.messages.stream(**asked("Use mail: to Mara Weiss")) as stream:
+            with pytest.raises(anthropic.APIError):
+                await stream.get_final_message()
+
+    told(story, World())
 
 
 def test_guarded_is_carried() -> None:

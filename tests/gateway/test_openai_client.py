@@ -9,13 +9,19 @@ from typing import Any
 import pytest
 
 from answerable.gateway.stand_in import StandIn
-from answerable_gate import Frozen, Level
+from answerable_gate import Frozen, Level, Shield, seal_name
+from tests.gate.build import GATE_KEY
 from tests.gateway.test_app import run
 from tests.gateway.world import World, held
 
 openai = pytest.importorskip("openai", reason="the official client `openai` is not installed")
 
 MESSAGES = [{"role": "user", "content": "Hello"}]
+USES = "Use calculator: one and one"
+HANDED = '{"text": "one and one"}'
+TOOL: dict[str, Any] = {"type": "function", "function": {"name": "calculator", "parameters": {"type": "object"}}}
+FLAT: dict[str, Any] = {"type": "function", "name": "calculator", "parameters": {"type": "object"}, "strict": False}
+MARA = frozenset({Shield("person_a", seal_name(GATE_KEY, "Mara Weiss"))})
 
 
 def told(story: Callable[[World, Any], Awaitable[None]], world: World) -> None:
@@ -124,17 +130,65 @@ def test_a_cut_response_ends_as_its_client_expects() -> None:
     told(story, World(upstream=StandIn(token_s=0.02, words=100_000)))
 
 
-def test_a_client_without_async_talks_as_well() -> None:
-    """From a thread of its own, with a tool that it may use."""
-    tool: dict[str, Any] = {"type": "function", "function": {"name": "calculator", "parameters": {"type": "object"}}}
+@pytest.mark.parametrize("shields", [frozenset(), MARA])
+def test_tools_are_called_through_the_gateway(shields: frozenset[Shield]) -> None:
+    """Whole and in pieces, in both APIs, looked through or not."""
 
-    def ask(base: str) -> str:
+    async def story(world: World, client: Any) -> None:
+        await world.hold(held(Level.WATCH, shields=shields))
+        asked = {"model": "m1", "messages": [{"role": "user", "content": USES}], "tools": [TOOL]}
+        plain = await client.chat.completions.create(**asked)
+        (call,) = plain.choices[0].message.tool_calls
+        assert (call.function.name, call.function.arguments) == ("calculator", HANDED)
+        stream = await client.chat.completions.create(**asked, stream=True)
+        calls = [chunk.choices[0].delta.tool_calls async for chunk in stream if chunk.choices[0].delta.tool_calls]
+        assert "".join(one[0].function.arguments for one in calls) == HANDED
+        response = await client.responses.create(model="m1", input=USES, tools=[FLAT])
+        assert response.output[0].arguments == HANDED
+        events = await client.responses.create(model="m1", input=USES, tools=[FLAT], stream=True)
+        pieces = [one.delta async for one in events if one.type == "response.function_call_arguments.delta"]
+        assert "".join(pieces) == HANDED
+
+    told(story, World())
+
+
+def test_the_official_client_understands_a_shield() -> None:
+    """PermissionDeniedError where nothing was said yet, an APIError in the midst of a stream, with our code."""
+    asked = {"model": "m1", "messages": [{"role": "user", "content": "It is about Mara Weiss"}]}
+
+    async def story(world: World, client: Any) -> None:
+        await world.hold(held(Level.WATCH, shields=MARA))
+        with pytest.raises(openai.PermissionDeniedError) as refused:
+            await client.chat.completions.create(**asked)
+        assert refused.value.code == "content_not_available"
+        stream = await client.chat.completions.create(**asked, stream=True)
+        with pytest.raises(openai.APIError) as cut:
+            [chunk async for chunk in stream]
+        assert cut.value.code == "content_not_available"
+        events = await client.responses.create(model="m1", input="It is about Mara Weiss", stream=True)
+        with pytest.raises(openai.APIError) as cut:
+            [event async for event in events]
+        assert cut.value.code == "content_not_available"
+
+    told(story, World())
+
+
+def test_a_client_without_async_talks_as_well() -> None:
+    """From a thread of its own, plain and streaming, with a tool that it may use; a refusal is its own error."""
+
+    def ask(base: str) -> tuple[str, str]:
         headers = {"X-Answerable-User": "subject_a"}
         with openai.OpenAI(base_url=f"{base}/v1", api_key="client", default_headers=headers, max_retries=0) as client:
-            got = client.chat.completions.create(model="m1", messages=MESSAGES, tools=[tool])
-            return got.choices[0].message.content
+            got = client.chat.completions.create(model="m1", messages=MESSAGES, tools=[TOOL])
+            stream = client.chat.completions.create(model="m1", messages=MESSAGES, tools=[TOOL], stream=True)
+            return got.choices[0].message.content, "".join(one.choices[0].delta.content or "" for one in stream)
 
     async def story(world: World) -> None:
-        assert "My tools: calculator." in await asyncio.to_thread(ask, world.base)
+        plain, streamed = await asyncio.to_thread(ask, world.base)
+        assert "My tools: calculator." in plain
+        assert streamed.strip() == plain
+        await world.hold(held(Level.PAUSED))
+        with pytest.raises(openai.PermissionDeniedError):
+            await asyncio.to_thread(ask, world.base)
 
     run(story)
