@@ -31,9 +31,11 @@ from answerable.app import (
     Taken,
 )
 from answerable.app.genesis import Person, establish
+from answerable.app.helpdesk import Checked, DeskIn
 from answerable.app.identifying import Index
 from answerable.core.facts import (
     CaseId,
+    DeskAction,
     Hazard,
     LoweringKind,
     NoticeId,
@@ -216,6 +218,14 @@ class Story:
         refused = self.answerable.raise_entitlement(user, Plan((SMALL, LARGE), ("files",)), by="billing")
         self.sync()
         return refused
+
+    def desk(self, action: DeskAction, user: str = SUBJECT, *, email: str | None = None) -> Checked:
+        """Let a support macro ask before it does something, for the account or for who wrote from an address."""
+        given = (Identifier(IdentifierKind.EMAIL, email),) if email else ()
+        came = DeskIn(source="desk-1", action=action, account=None if email else user, identifiers=given)
+        checked = self.answerable.check_for_desk(came, self.answerable.find_for_desk(came))
+        self.sync()
+        return checked
 
     # --- what people outside say
 

@@ -16,7 +16,9 @@ from answerable.core.facts import (
     ActRefused,
     AdoptionUndone,
     CaseOpened,
+    DeskAction,
     EntitlementRaiseRefused,
+    HelpdeskRefused,
     LiftVoided,
     PersonNamed,
     Refused,
@@ -151,7 +153,10 @@ def test_a_notice_that_meets_no_flag_is_found(story: Story, monkeypatch: pytest.
 def _billing_raises_the_plan(story: Story) -> None:
     """F4: support gives the larger plan back; the gate goes on with what the account had when its case opened."""
     story.enrol()
+    assert story.desk(DeskAction.CHANGE_TIER).allowed
     story.flag()
+    assert not story.desk(DeskAction.CHANGE_TIER).allowed, "the macro was told to go on"
+    assert len(story.facts(HelpdeskRefused)) == 1
     assert story.request().answer == "limit"
     assert _code(story.raise_plan()) == "case_open", "billing was not told"
     assert len(story.facts(EntitlementRaiseRefused)) == 1

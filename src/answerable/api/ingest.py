@@ -57,9 +57,9 @@ async def post_notices(request: Request) -> Response:
     notice = bodies.decode(body, NoticeBody)
     if len(notice.text.encode()) > limits.notice_bytes:
         raise TooLarge(f"the text of a notice has at most {limits.notice_bytes} bytes")
-    _few(notice.subject, limits.identifiers)
-    _few(notice.person, limits.identifiers)
-    _few(notice.reporter, limits.identifiers)
+    few(notice.subject, limits.identifiers)
+    few(notice.person, limits.identifiers)
+    few(notice.reporter, limits.identifiers)
     came = notice.taken_by(operator.id, id_of(notice.id, request))
     asked = await found.ask(lambda answerable: answerable.intake.ask(came.subject))
     return receipt_of(await found.write(lambda answerable: answerable.receive_notice(came, asked)))
@@ -120,7 +120,8 @@ def id_of(given: str | None, request: Request) -> str:
     return found
 
 
-def _few(given: Identifiers, most: int) -> None:
+def few(given: Identifiers, most: int) -> None:
+    """Raise `Invalid` where more identifiers came than are taken."""
     if len(given) > most:
         raise Invalid(f"at most {most} identifiers")
 
@@ -150,7 +151,7 @@ def _written(taken: Taken, line: int = 0) -> bytes:
 
 
 def _signal(operator: Operator, body: SignalBody, request: Request) -> SignalIn:
-    _few(body.person, inlet(request).config.limits.identifiers)
+    few(body.person, inlet(request).config.limits.identifiers)
     return body.taken_by(operator.id, id_of(body.id, request))
 
 

@@ -3,6 +3,7 @@
 from answerable.app.acts import Acts
 from answerable.app.files import CaseFile
 from answerable.app.genesis import Adoption
+from answerable.app.helpdesk import DeskIn
 from answerable.app.incoming import AccountIn, AccountState, NoticeIn, SignalIn, StateIn, Taken
 from answerable.app.intake import PLAN_BYTES_MAX, Asked, Intake, plan_bytes
 from answerable.app.reading import GateRules, Health, Reading
@@ -20,6 +21,7 @@ __all__ = [
     "Asked",
     "CaseFile",
     "CaseRow",
+    "DeskIn",
     "Exchange",
     "GateRules",
     "Health",

@@ -58,12 +58,12 @@ class Intake:
         """Take the acts to write with and the operator's ports."""
         self._acts = acts
         self.index = index
-        self._directory = directory
+        self.directory = directory
         self._entitlements = entitlements
 
     def ask(self, identifiers: Sequence[Identifier]) -> Asked:
         """Ask the ports whose account this is and what it may use; whoever groups acts does this before the group."""
-        account = identifying.account_of(self._directory, identifiers)
+        account = identifying.account_of(self.directory, identifiers)
         return Asked(account, self._plan(account))
 
     # --- signals

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from answerable.app import briefs, exposures, identifying, looking_back, sealing, shielding
+from answerable.app import briefs, exposures, helpdesk, identifying, looking_back, sealing, shielding
 from answerable.app.acts import Act, Acts, settle
 from answerable.app.briefs import Brief
 from answerable.app.files import CaseFile, read
@@ -98,6 +98,14 @@ class Answerable:
     def raise_entitlement(self, account: str, plan: Plan, *, by: str) -> Refused | None:
         """Ask whether an account's plan may rise."""
         return self.intake.entitlement(account, plan, by=by)
+
+    def find_for_desk(self, came: helpdesk.DeskIn) -> helpdesk.Found:
+        """Ask the operator's directory whose account support speaks of; outside any transaction."""
+        return helpdesk.find(self.intake.directory, came)
+
+    def check_for_desk(self, came: helpdesk.DeskIn, found: helpdesk.Found) -> helpdesk.Checked:
+        """Answer whether support may do something for an account."""
+        return helpdesk.check(self.acts, self.intake.index, came, found)
 
     def record_exchanges(self, exchanges: Sequence[Exchange]) -> int:
         """Keep what gates saw; return how many rows were new."""

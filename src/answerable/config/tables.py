@@ -26,7 +26,7 @@ SignerPlace = Annotated[
 ]
 Bytes = Annotated[int, Meta(ge=1024, le=1 << 30)]
 Fallback = Literal["allow", "guarded", "refuse"]
-Scope = Literal["signals", "notices", "accounts", "measures"]
+Scope = Literal["signals", "notices", "accounts", "measures", "helpdesk"]
 
 
 class Table(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

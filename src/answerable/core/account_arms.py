@@ -49,6 +49,7 @@ ARMS: dict[type, SubjectArm] = {
     f.SubjectSeen: _subject_seen,
     f.EntitlementsFrozen: _entitlements_frozen,
     f.EntitlementRaiseRefused: _raise_refused,
+    f.HelpdeskRefused: _nothing,
     f.AccountsLinked: _linked,
     f.LinkConfirmed: _link_confirmed,
     f.LinkWithdrawn: _link_withdrawn,

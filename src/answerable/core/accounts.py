@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from answerable.core.words import CaseId, ItemId, LinkId, OfSubject, ProposalId, SubjectId
+from answerable.core.words import CaseId, DeskAction, ItemId, LinkId, OfSubject, ProposalId, SubjectId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +35,13 @@ class EntitlementRaiseRefused(OfSubject):
 
     models: tuple[str, ...] | None
     tools: tuple[str, ...] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HelpdeskRefused(OfSubject):
+    """Support was about to do something for an account with a case, and was told to leave it to the case (R37)."""
+
+    action: DeskAction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

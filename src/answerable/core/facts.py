@@ -303,8 +303,8 @@ class DefaultStepped(OfCase):
 
 SystemFact = StaffEnrolled | StaffLeft | PolicyAdopted | ClockSuspected
 SubjectFact = (
-    SubjectSeen | EntitlementsFrozen | EntitlementRaiseRefused | HelpdeskRefused | AccountsLinked | LinkConfirmed | LinkWithdrawn
-    | ExposureSealed | ExposureGap
+    SubjectSeen | EntitlementsFrozen | EntitlementRaiseRefused | AccountsLinked | LinkConfirmed | LinkWithdrawn
+    | ExposureSealed | ExposureGap | HelpdeskRefused
 )
 CaseFact = (
     CaseOpened | PersonNamed | HazardAdded | CaseReopened | CaseAssigned | Escalated | TierRaised | TierLowered

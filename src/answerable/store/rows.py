@@ -22,7 +22,8 @@ LOOK_BACK_LIMIT = timedelta(minutes=10)
 """The longest a policy gives a look-back (DESIGN section 5); by then somebody has to look whether it ended."""
 
 QUIET = frozenset({
-    f.SubjectSeen, f.EntitlementRaiseRefused, f.HelpdeskRefused, f.ExposureSealed, f.ExposureGap, f.PersonNamed, f.HazardAdded,
+    f.HelpdeskRefused,
+    f.SubjectSeen, f.EntitlementRaiseRefused, f.ExposureSealed, f.ExposureGap, f.PersonNamed, f.HazardAdded,
     f.CaseAssigned, f.Escalated, f.TierRaised, f.TierLowered, f.PolicyApplied, f.SignalRaised, f.SignalAnswered,
     f.NoticeReceived, f.NoticeWithdrawn, f.NoticeConfirmed, f.NoticesCrossed, f.ReplySent, f.NoticeAnswered,
     f.AnswerLapsed, f.EvidenceRefuted, f.ActRecorded, f.LookBackStarted, f.LookBackEnded, f.EffectsBounded,
