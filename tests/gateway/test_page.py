@@ -11,8 +11,9 @@ from answerable.gateway.asgi import ClientGone
 from answerable.gateway.later import RUNS_MAX
 from answerable.gateway.owners import OWNED_MAX
 from answerable.gateway.recorder import ROWS_MAX
-from answerable.gateway.routes import ALL, ROUTES
+from answerable.gateway.routes import ROUTES
 from answerable_gate import Limit
+from answerable_gate.carrying import ALL
 from tests.sources import ROOT
 
 PAGE = (ROOT / "docs/gateway.md").read_text(encoding="utf-8")

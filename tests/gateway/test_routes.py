@@ -8,7 +8,6 @@ from dataclasses import replace
 import pytest
 
 from answerable.gateway.routes import (
-    ALL,
     BATCHES,
     CHAT,
     COMPLETIONS,
@@ -32,11 +31,11 @@ from answerable.gateway.routes import (
     TRANSCRIPTS,
     Route,
     is_closed,
-    needed,
     route_of,
     uncarried,
 )
 from answerable_gate import NOTHING, Entry, Frozen, Level, Limit, Request, Shield, Standing, judge
+from answerable_gate.carrying import ALL, needed
 from tests.gate.build import START, a_policy, an_entry, an_item
 
 

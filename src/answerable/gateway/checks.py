@@ -23,8 +23,9 @@ from answerable.gateway.courier import Courier
 from answerable.gateway.exchange import Desk
 from answerable.gateway.headers import CONVERSATION, NOT_IN_FORCE, identity_in
 from answerable.gateway.recorder import Judged, report
-from answerable.gateway.routes import ALL, Carried, Route, is_closed, uncarried
+from answerable.gateway.routes import Route, is_closed, uncarried
 from answerable_gate import Request, Verdict
+from answerable_gate.carrying import SAYABLE, Carried, needed
 
 FORWARD_AUTH = b"/check/"
 LITELLM = b"/beta/litellm_basic_guardrail_api"
@@ -132,8 +133,7 @@ class Checks:
             return said, [(ANSWER, b"refuse"), (SAID, said.body())]
         extra = [(ANSWER, verdict.answer.encode())]
         if verdict.answer == "limit":
-            carried = sorted(set(ALL) & _needs(verdict) - set(uncarried(route, verdict)))
-            extra.append((LIMITS, ", ".join(carried).encode()))
+            extra.append((LIMITS, ", ".join(sorted(needed(verdict) & route.carries)).encode()))
             if verdict.tools is not None:
                 extra.append((TOOLS, ", ".join(verdict.tools).encode("ascii", "backslashreplace")))
         if missing := uncarried(route, verdict):
@@ -208,14 +208,10 @@ def _route(path: bytes) -> Route:
     """Read what the asker says that it carries: it stands in the path, where no client of its can put it."""
     told = path.removeprefix(FORWARD_AUTH).split(b"/", 1)[0]
     names = set() if told == CARRIES_NOTHING else set(told.decode("latin-1").split(","))
-    carries: frozenset[Carried] = frozenset(name for name in ALL if name in names)
+    carries: frozenset[Carried] = frozenset(name for name in SAYABLE if name in names)
     if len(carries) != len(names):
-        raise BadInput(f"After /check/ stands none, or a list of {', '.join(sorted(ALL))}.")
+        raise BadInput(f"After /check/ stands none, or a list of {', '.join(sorted(SAYABLE))}.")
     return Route(name="forward_auth", requests=(), carries=carries)
-
-
-def _needs(verdict: Verdict) -> set[Carried]:
-    return set(uncarried(Route(name="forward_auth", requests=(), carries=frozenset()), verdict))
 
 
 def _read(body: bytes) -> _Guarded:

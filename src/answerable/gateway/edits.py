@@ -13,9 +13,10 @@ from msgspec import DecodeError, Raw
 
 from answerable.errors import BadInput
 from answerable.gateway.bodies import IDENTITY_KEYS, Member, Members, read_members, text_of
-from answerable.gateway.routes import Api, Talk, needed
+from answerable.gateway.routes import Api, Talk
 from answerable.gateway.talks import WRITTEN
 from answerable_gate import GatePolicy, Verdict
+from answerable_gate.carrying import needed
 
 # The keys by which a tool is known; some readers find them in any case.
 _TELLING = frozenset(("type", "function", "custom", "name"))

@@ -9,15 +9,13 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from answerable_gate import Level, Limit, Verdict
+from answerable_gate import Limit, Verdict, carrying
+from answerable_gate.carrying import ALL, Carried
 
-Carried = Literal["documents", "model", "names", "preamble", "store", "tools"]
 # Whose shape errors have, and where a body says for whom it is.
 Api = Literal["openai", "anthropic"]
 # How a conversation is written: what is edited in it, how its stream ends early, how its tokens are counted.
 Talk = Literal["chat", "responses", "messages"]
-
-ALL: frozenset[Carried] = frozenset(("documents", "model", "names", "preamble", "store", "tools"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,28 +192,9 @@ _BY_KIND = _by_kind()
 _EXACT = {("POST", f"/v1{route.requests[0].split()[1]}".encode()): route for route in (CHAT, RESPONSES, MESSAGES)}
 
 
-def needed(verdict: Verdict) -> frozenset[Carried]:
-    """Say what must be carried for a verdict that limits."""
-    needs: set[Carried] = set()
-    # What is neither in the tools nor in `store` is said to the model; for now in the words of guarded.
-    if verdict.level >= Level.GUARDED or verdict.shields or verdict.limits - {Limit.NO_TOOLS, Limit.NO_MEMORY}:
-        needs.add("preamble")
-    if verdict.shields:
-        needs.add("names")
-    if Limit.NO_MEMORY in verdict.limits:
-        needs.add("store")
-    if Limit.NO_DOCUMENTS in verdict.limits:
-        needs.add("documents")
-    if verdict.tools is not None:
-        needs.add("tools")
-    if verdict.models is not None:
-        needs.add("model")
-    return frozenset(needs)
-
-
 def uncarried(route: Route, verdict: Verdict) -> tuple[Carried, ...]:
     """Give what a route cannot carry of a verdict, sorted."""
-    return tuple(sorted(needed(verdict) - route.carries)) if verdict.answer == "limit" else ()
+    return carrying.uncarried(verdict, route.carries)
 
 
 def is_closed(route: Route, verdict: Verdict) -> bool:
@@ -228,4 +207,4 @@ def is_closed(route: Route, verdict: Verdict) -> bool:
         return False
     if route.withheld_by & verdict.limits:
         return True
-    return verdict.level >= Level.GUARDED and bool(uncarried(route, verdict))
+    return carrying.closes(verdict, route.carries)
