@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
 import os
-import subprocess
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -22,7 +19,7 @@ from answerable_gate import Level, Limit
 from tests.gate.build import GATE_KEY, an_entry
 from tests.gateway.world import TOKEN, Store, World, closed_port, held, served, until
 from tests.sources import ROOT
-from tests.waysin.recipes import changed, free_port, program, recipe
+from tests.waysin.recipes import changed, environment, free_port, program, recipe
 from tests.waysin.test_checks import HASH, SECRET
 
 pytestmark = pytest.mark.long
@@ -61,17 +58,8 @@ ROUTES: dict[str, dict[str, Any]] = {
 
 @pytest.fixture(scope="module")
 def litellm() -> Path:
-    """Give the proxy's program, in a virtual environment of its own that is made once for each lock."""
-    place = ROOT / ".cache" / f"litellm-{hashlib.sha256(LOCK.read_bytes()).hexdigest()[:12]}"
-    if not (place / "ready").exists():
-        pip = [str(place / "bin" / "python"), "-m", "pip", "install", "--quiet", "--require-hashes", "-r", str(LOCK)]
-        try:
-            subprocess.run([sys.executable, "-m", "venv", str(place)], check=True)
-            subprocess.run(pip, check=True)
-        except (subprocess.CalledProcessError, OSError) as error:
-            pytest.skip(f"LiteLLM cannot be installed here, so nothing says that it can be joined: {error}")
-        (place / "ready").touch()
-    return place / "bin" / "litellm"
+    """Give the proxy's program."""
+    return environment(LOCK) / "litellm"
 
 
 @asynccontextmanager
