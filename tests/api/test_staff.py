@@ -67,11 +67,13 @@ def test_one_person_cannot_decide_below(house: House) -> None:
 
 
 def test_the_smaller_verbs(house: House) -> None:
-    """Replies, acts, dissents, overrides, confirmations, redraws and closures have each their way in."""
+    """Upholdings, replies, acts, dissents, overrides, confirmations, redraws and closures have each their way in."""
     notice = house.warn("small-1", user="user-small")
     case = notice.json["case"]
     of_notice = {"notice": notice.json["id"]}
     house.view(case, "lead-1")
+    assert house.act(case, "upholdings", {}, "lead-1").status == 201
+    assert house.act(case, "upholdings", {}, "lead-1").code == "not_found"
     assert house.act(case, "replies", of_notice | {"text": "Thank you."}, "lead-1").status == 201
     assert house.act(case, "acts", {"evidence": notice.json["id"], "text": "It is there."}, "lead-1").status == 201
     dissent = house.act(case, "dissents", {"text": "I disagree."}, "lead-1")

@@ -137,6 +137,32 @@ def the_second_decides_and_then_lifts() -> None:
     assert stage.lift(case, proposal, LEAD) is not None
 
 
+def the_stores_are_away_when_a_case_opens() -> None:
+    """A case opens, the operator's stores do not answer, and two hours later somebody looks."""
+    stage = Stage()
+    stage.house.stores.is_down = True
+    case = stage.flag("u")
+    stage.deliver()
+    stage.wait(hours=2)
+    stage.tick()
+    stage.view(case, LEAD)
+    assert any(isinstance(one.fact, f.HoldUnconfirmed) for one in stage.house.facts)
+    stage.house.stores.is_down = False
+    stage.wait(hours=1)
+    stage.deliver()
+    assert len(stage.house.stores.kept) == 1
+
+
+def a_case_with_a_flag_grows_old() -> None:
+    """A flag, and nothing else, for a hundred days."""
+    stage = Stage()
+    stage.flag("u")
+    stage.deliver()
+    stage.wait(days=100)
+    stage.tick()
+    assert len(stage.house.stores.kept) == 1
+
+
 def a_notice_comes_while_a_clock_runs() -> None:
     """A flag starts a clock; a notice comes before it ends."""
     stage = Stage()

@@ -21,6 +21,7 @@ from answerable.core import (
     defaults,
     draws,
     evidence,
+    holds,
     lapses,
     links,
     lowerings,
@@ -39,6 +40,7 @@ from answerable.store.postgres_tx import PgTx
 from answerable.store.sql_tx import SqlTx
 from answerable.store.sqlite import SqliteStore
 from answerable.store.sqlite_tx import SqliteTx
+from answerable.work import keeping
 from answerable_gate import Entry, Item, Standing, admission, gate, join
 from answerable_gate.admission import Held
 from answerable_gate.clock import Clock
@@ -351,6 +353,27 @@ def a_draw_from_outside_the_mint(patch: Patch) -> None:
         return now(self, high_water) + timedelta(microseconds=int.from_bytes(os.urandom(1), "big"))
 
     patch.setattr(acts.Acts, "now", drawn)
+
+
+def an_order_sent_is_a_hold(patch: Patch) -> None:
+    """What was asked for will have been done."""
+
+    def carry(self: Any, outgoing: Any) -> bool:
+        if outgoing.topic == "hold":
+            self._answerable.confirm_hold(outgoing.body["case"], outgoing.body["hold"], "sent")
+        return True
+
+    patch.setattr(keeping.Keeper, "carry", carry)
+
+
+def silence_of_the_stores_is_consent(patch: Patch) -> None:
+    """Whoever does not object keeps it."""
+    patch.setattr(holds, "unconfirmed_at", lambda hold: None)
+
+
+def every_hold_lapses(patch: Patch) -> None:
+    """Ninety days are enough for anything."""
+    patch.setattr(holds, "lapses_at", lambda case, hold: hold.at + timedelta(days=90) if hold.is_standing else None)
 
 
 # --- where the record is in SQLite

@@ -25,7 +25,9 @@ from answerable.app import (
 from answerable.core import facts as f
 from answerable.simulation.grounds import Ground
 from answerable.simulation.house import House
+from answerable.simulation.outside import Mail
 from answerable.simulation.people import named, staff
+from answerable.work.outbox import deliver
 from answerable_gate import Level, Standing, Verdict
 from tests.sources import ROOT
 
@@ -54,6 +56,11 @@ class Stage:
         """Let the worker write down what is due."""
         for subject in self.house.store.due(self.house.now, 100):
             self.house.act("settle", partial(self.house.app.settle, subject))
+
+    def deliver(self) -> None:
+        """Let the worker send what waits, letters into the void."""
+        while self.house.act("deliver", lambda: deliver(self.house.worker.app, (Mail(),), self.house.stores)):
+            pass
 
     def carry(self) -> None:
         """Sign a checkpoint, and let every gate hear everything."""

@@ -101,6 +101,13 @@ MUTANTS = {
     ),
     "half an act stays": _mutant(plants.half_an_act_stays, killers.the_process_dies_before_the_commit, Law.L7),
     "served is not counted": _mutant(plants.served_is_not_counted, killers.somebody_is_served_after_a_flag, Law.L18),
+    "an order sent is a hold": _mutant(
+        plants.an_order_sent_is_a_hold, killers.the_stores_are_away_when_a_case_opens, Law.L14
+    ),
+    "silence of the stores is consent": _mutant(
+        plants.silence_of_the_stores_is_consent, killers.the_stores_are_away_when_a_case_opens, Law.L14
+    ),
+    "every hold lapses": _mutant(plants.every_hold_lapses, killers.a_case_with_a_flag_grows_old, Law.L14),
     "a draw from outside the mint": _mutant(
         plants.a_draw_from_outside_the_mint, killers.the_same_seed_runs_twice, Law.L16
     ),

@@ -224,12 +224,14 @@ def test_plans_are_what_the_last_line_says(tmp_path: Path) -> None:
 def test_a_hold_is_written_once_and_confirmed(tmp_path: Path) -> None:
     """Ordering the same hold again changes nothing; a folder that cannot be written confirms nothing."""
     folder = Folder(tmp_path)
-    first = folder.hold("u1", "case_1")
+    first = folder.hold("u1", "hold_1")
     assert isinstance(first, Confirmation)
-    assert folder.hold("u1", "case_1") == first
-    assert folder.hold("u1", "case_2") != first
+    assert folder.hold("u1", "hold_1") == first
+    assert folder.hold("u1", "hold_2") != first
     assert (tmp_path / HOLDS).read_text().count("\n") == 2
-    assert isinstance(Folder(tmp_path / "missing").hold("u1", "case_1"), NotKnown)
+    assert folder.release("u1", "hold_1") == first
+    assert (tmp_path / HOLDS).read_text().count("\n") == 3
+    assert isinstance(Folder(tmp_path / "missing").hold("u1", "hold_1"), NotKnown)
 
 
 def test_kinds_and_roles_are_the_spoken_words() -> None:

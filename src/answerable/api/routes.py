@@ -44,6 +44,7 @@ ROUTES = (
     Route(f"{CASE}/overrides", staff.post_override, methods=["POST"]),
     Route(f"{CASE}/acts", staff.post_act, methods=["POST"]),
     Route(f"{CASE}/confirmations", staff.post_confirmation, methods=["POST"]),
+    Route(f"{CASE}/upholdings", staff.post_upholding, methods=["POST"]),
     Route(f"{CASE}/closures", staff.post_closure, methods=["POST"]),
     Route(f"{CASE}/withdrawals", staff.post_withdrawal, methods=["POST"]),
     Route("/v1/links", staff.get_links, methods=["GET"]),

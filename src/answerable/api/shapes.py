@@ -340,6 +340,10 @@ class OfNotice(Shape, frozen=True, kw_only=True):
     notice: Token
 
 
+class Nothing(Shape, frozen=True, kw_only=True):
+    """Nothing more is to be said."""
+
+
 class ClosureBody(Shape, frozen=True, kw_only=True):
     """How a mild case ended."""
 

@@ -181,6 +181,13 @@ async def post_confirmation(request: Request) -> Response:
     return _taken(request)
 
 
+async def post_upholding(request: Request) -> Response:
+    """Confirm that the account's data is to be kept, so that no hold of the case lapses."""
+    await _read(request, shapes.Nothing)
+    await _on_case(request, lambda a, case, staff: a.uphold(case, staff=staff))
+    return _taken(request)
+
+
 async def post_closure(request: Request) -> Response:
     """Close a mild case as one person."""
     body = await _read(request, shapes.ClosureBody)

@@ -13,6 +13,8 @@ from answerable.store.protocol import Outgoing
 PAGE = "page"
 ANSWER = "answer"
 RECEIPT = "receipt"
+HOLD = "hold"
+RELEASE = "release"
 
 
 class Written(Protocol):
@@ -41,30 +43,41 @@ def outgoing(act: Written) -> Iterator[Outgoing]:
 
 def _effect(act: Written, fact: f.Fact) -> tuple[str, dict[str, str]] | None:
     match fact:
-        case f.CaseAssigned(case=case, owner=owner):
-            return PAGE, {"to": owner, "why": "case_assigned", "case": case}
-        case f.Escalated(case=case, to=to, rung=rung):
-            return PAGE, {"to": to, "why": "nobody_looked", "case": case, "rung": str(rung)}
-        case f.DefaultTookEffect(case=case, item=item) | f.DefaultStepped(case=case, item=item):
-            why = "default_stepped" if isinstance(fact, f.DefaultStepped) else "default_took_effect"
-            return PAGE, {"to": _owner(act, case), "why": why, "case": case, "item": item}
-        case f.DeadlineMissed(case=case, deadline=deadline):
-            return PAGE, {"to": _late(act, case, deadline), "why": "deadline_missed", "case": case,
-                          "deadline": deadline}
-        case f.CountersignerDrawn(case=case, proposal=proposal, staff=staff):
-            return PAGE, {"to": staff, "why": "countersign", "case": case, "proposal": proposal}
-        case f.AdoptionUndone(case=case):
-            return PAGE, {"to": _owner(act, case), "why": "adoption_undone", "case": case}
-        case f.EffectsBounded(case=case):
-            return PAGE, {"to": _lead(act), "why": "effects_bounded", "case": case}
-        case f.ClockSuspected():
-            return PAGE, {"to": _lead(act), "why": "clock_suspected"}
         case f.NoticeReceived(case=case, notice=notice):
             return RECEIPT, {"notice": notice, "case": case}
         case f.NoticeAnswered(case=case, notice=notice, outcome=outcome, text=text):
             return ANSWER, {"notice": notice, "case": case, "outcome": outcome, "text": text}
         case f.AnswerLapsed(case=case, notice=notice):
             return ANSWER, {"notice": notice, "case": case, "outcome": "lapsed"}
+        case f.HoldOrdered(case=case, hold=hold) | f.HoldLapsed(case=case, hold=hold):
+            return HOLD if isinstance(fact, f.HoldOrdered) else RELEASE, {"case": case, "hold": hold}
+        case _:
+            paged = _page(act, fact)
+            return None if paged is None else (PAGE, paged)
+
+
+def _page(act: Written, fact: f.Fact) -> dict[str, str] | None:
+    """Return whom of the staff a fact pages, and why."""
+    match fact:
+        case f.CaseAssigned(case=case, owner=owner):
+            return {"to": owner, "why": "case_assigned", "case": case}
+        case f.Escalated(case=case, to=to, rung=rung):
+            return {"to": to, "why": "nobody_looked", "case": case, "rung": str(rung)}
+        case f.DefaultTookEffect(case=case, item=item) | f.DefaultStepped(case=case, item=item):
+            why = "default_stepped" if isinstance(fact, f.DefaultStepped) else "default_took_effect"
+            return {"to": _owner(act, case), "why": why, "case": case, "item": item}
+        case f.DeadlineMissed(case=case, deadline=deadline):
+            return {"to": _late(act, case, deadline), "why": "deadline_missed", "case": case, "deadline": deadline}
+        case f.CountersignerDrawn(case=case, proposal=proposal, staff=staff):
+            return {"to": staff, "why": "countersign", "case": case, "proposal": proposal}
+        case f.HoldUnconfirmed(case=case, hold=hold):
+            return {"to": _owner(act, case), "why": "hold_unconfirmed", "case": case, "hold": hold}
+        case f.AdoptionUndone(case=case):
+            return {"to": _owner(act, case), "why": "adoption_undone", "case": case}
+        case f.EffectsBounded(case=case):
+            return {"to": _lead(act), "why": "effects_bounded", "case": case}
+        case f.ClockSuspected():
+            return {"to": _lead(act), "why": "clock_suspected"}
         case _:
             return None
 

@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from answerable.app.acts import Act
-from answerable.core import evidence, exposure, lowerings
-from answerable.core.cases import Held, Notice, Proposal, Signal
+from answerable.core import evidence, exposure, holds, lowerings
+from answerable.core.cases import Case, Held, Hold, Notice, Proposal, Signal
 from answerable.core.deadlines import Deadline
 from answerable.core.facts import CaseId
 from answerable.core.standing import standing, yardstick
@@ -49,6 +49,7 @@ def read(act: Act, case_id: CaseId) -> CaseFile:
         "measures": [_item(held) for held in case.held.values()],
         "proposals": [_proposal(act, one) for one in case.proposals.values()],
         "dissents": sorted(case.dissents),
+        "holds": [_hold(act, case, one) for one in case.holds.values()],
         "crossed_with": sorted({n.crossed_with for n in case.notices.values() if n.crossed_with}),
         "exposure_after_notice": {
             "exchanges": served.exchanges, "served": served.served, "tokens": served.tokens, "looser": served.looser
@@ -96,6 +97,14 @@ def _item(held: Held) -> dict[str, Any]:
         "id": held.item.id, "kind": held.item.kind, "level": held.item.standing.level.word,
         "limits": sorted(held.item.standing.limits), "effective": held.item.effective, "settled": held.settled,
         "fell": held.fell, "lifted": held.lift.at if held.lift else None, "review_by": held.item.review_by,
+    }
+
+
+def _hold(act: Act, case: Case, hold: Hold) -> dict[str, Any]:
+    return {
+        "id": hold.fact.hold, "about": hold.fact.about, "ordered": hold.at, "confirmed": hold.confirmed_at,
+        "reference": _text(act, hold.reference), "upheld_by": hold.upheld_by, "lapsed": hold.lapsed_at,
+        "lapses_at": holds.lapses_at(case, hold),
     }
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from answerable.app import briefs, exposures, helpdesk, identifying, looking_back, sealing, shielding
+from answerable.app import briefs, exposures, helpdesk, holding, identifying, looking_back, sealing, shielding
 from answerable.app.acts import Act, Acts, settle
 from answerable.app.briefs import Brief
 from answerable.app.files import CaseFile, read
@@ -18,6 +18,7 @@ from answerable.core.facts import (
     CaseId,
     EndState,
     ExposureGap,
+    HoldId,
     ItemId,
     LinkId,
     LoweringKind,
@@ -215,6 +216,11 @@ class Answerable:
             kept = _keep(act, case, staff, "act", text)
             return signals.record_act(act.journal, case, evidence, staff=staff, text=kept)
 
+    def uphold(self, case: CaseId, *, staff: StaffId) -> Refused | None:
+        """Confirm that an account's data is to be kept, so that no hold of the case lapses (L14)."""
+        with self.acts.on_case(case, staff) as act:
+            return decisions.uphold(act.journal, case, staff=staff)
+
     def dissent(self, case: CaseId, *, staff: StaffId, text: str) -> str | Refused:
         """Disagree in writing."""
         with self.acts.on_case(case, staff) as act:
@@ -273,6 +279,14 @@ class Answerable:
     def end_look_back(self, asked: looking_back.Asked, found: LookBack) -> Refused | None:
         """Record what a look-back gave; its hits become signals of the case."""
         return looking_back.end(self.acts, self.intake.index, asked, found)
+
+    def hold_task(self, case: CaseId, hold: HoldId) -> holding.HoldTask:
+        """Return a hold as it stands, for whoever orders it at the operator's stores."""
+        return holding.read(self.acts, case, hold)
+
+    def confirm_hold(self, case: CaseId, hold: HoldId, reference: str) -> None:
+        """Record that the operator's stores keep what they were told to keep (L9)."""
+        holding.confirm(self.acts, case, hold, reference)
 
     def brief(self, case: CaseId, notice: NoticeId, *, text: str | None = None) -> Brief | None:
         """Return what a reporter may be told of a notice; `text` is the token of the answer in words."""

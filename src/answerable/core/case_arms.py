@@ -263,7 +263,8 @@ def _hold_ordered(case: Case, fact: f.HoldOrdered, recorded: f.Recorded) -> None
 
 
 def _hold_confirmed(case: Case, fact: f.HoldConfirmed, recorded: f.Recorded) -> None:
-    case.holds[fact.hold].confirmed_at = recorded.at
+    hold = case.holds[fact.hold]
+    hold.confirmed_at, hold.reference = recorded.at, fact.reference
 
 
 def _hold_unconfirmed(case: Case, fact: f.HoldUnconfirmed, _: f.Recorded) -> None:

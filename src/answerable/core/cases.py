@@ -41,6 +41,7 @@ from answerable.core.facts import (
     SignalRaised,
     StaffId,
     SubjectId,
+    TextRef,
     Tier,
 )
 from answerable_gate import Item
@@ -145,6 +146,7 @@ class Hold:
     fact: HoldOrdered
     at: datetime
     confirmed_at: datetime | None = None
+    reference: TextRef | None = None
     unconfirmed: bool = False
     upheld_by: StaffId | None = None
     lapsed_at: datetime | None = None

@@ -116,17 +116,25 @@ class Folder:
             return NotKnown("the account's plan, models and tools are not written down")
         return Plan(plan=last.plan, models=tuple(sorted(last.models)), tools=tuple(sorted(last.tools)))
 
-    def hold(self, account: str, case_ref: str) -> Confirmation | NotKnown:
+    def hold(self, account: str, hold: str) -> Confirmation | NotKnown:
         """Write the hold down; the folder itself never erases anything."""
-        reference = hashlib.sha256(msgspec.json.encode([account, case_ref])).hexdigest()[:_NAME_LETTERS]
-        order = msgspec.json.encode({"account": account, "case": case_ref, "reference": reference})
+        return self._note_hold(account, hold, released=False)
+
+    def release(self, account: str, hold: str) -> Confirmation | NotKnown:
+        """Write down that the hold lapsed."""
+        return self._note_hold(account, hold, released=True)
+
+    def _note_hold(self, account: str, hold: str, *, released: bool) -> Confirmation | NotKnown:
+        reference = hashlib.sha256(msgspec.json.encode([account, hold])).hexdigest()[:_NAME_LETTERS]
+        noted = {"account": account, "hold": hold, "reference": reference, "released": released}
+        line = msgspec.json.encode(noted)
         try:
             path = self.path / HOLDS
-            if not (path.is_file() and order in read_lines(path)):
-                append_lines(path, [order])
+            if not (path.is_file() and line in read_lines(path)):
+                append_lines(path, [line])
         except OSError as error:
             return NotKnown(f"{HOLDS}: {error.strerror}")
-        return Confirmation(account=account, case=case_ref, reference=reference)
+        return Confirmation(account=account, hold=hold, reference=reference)
 
     def _accounts(self) -> Iterator[AccountLine | None]:
         for line in read_lines(self.path / ACCOUNTS):

@@ -52,6 +52,7 @@ def check(world: World) -> None:
     _intake(world)
     evasion.check_holders(house.checks, house.witness, world.evasion.same)
     check_coverage(house)
+    _holds(house)
 
 
 def _answers(house: House) -> None:
@@ -123,6 +124,14 @@ def _intake(world: World) -> None:
     lost = [key for key in world.taken if world.taken[key] not in house.witness.intake]
     twice = [token for token, count in Counter(world.taken.values()).items() if count > 1]
     house.checks.that(Law.L17, not lost and not twice, f"lost {lost[:3]}, taken twice {twice[:3]}")
+
+
+def _holds(house: House) -> None:
+    """At rest the operator's stores keep what every standing hold asks for, and nothing for one that lapsed (L14)."""
+    lapsed = {one.fact.hold for one in house.facts if isinstance(one.fact, f.HoldLapsed)}
+    ordered = {one.fact.hold for one in house.facts if isinstance(one.fact, f.HoldOrdered)}
+    same = house.stores.kept == ordered - lapsed
+    house.checks.that(Law.L14, same, "the stores do not keep what the standing holds ask for")
 
 
 def check_coverage(house: House) -> None:

@@ -39,6 +39,7 @@ class Faults:
             (self._signer_is_down, 20 * DAY),
             (self._tree_is_late, 15 * DAY),
             (self._mail_is_down, 20 * DAY),
+            (self._stores_are_away, 20 * DAY),
             (self._dies_beside_a_commit, 7 * DAY),
             (self._feed_is_cut, 4 * DAY),
             (self._gate_dies, 9 * DAY),
@@ -57,7 +58,7 @@ class Faults:
         self.worker_is_dead = False
         house = self._world.house
         house.disk.is_full = house.disk.dies_before = house.disk.dies_after = house.disk.is_late = False
-        house.signer.is_down = self._world.mail.is_down = False
+        house.signer.is_down = self._world.mail.is_down = house.stores.is_down = False
 
     def _recur(self, fault: Callable[[], None], every: timedelta) -> None:
         def again() -> None:
@@ -101,6 +102,12 @@ class Faults:
         mail = self._world.mail
         mail.is_down = True
         self._world.after(self._chance.span(10 * MINUTE, DAY), lambda: setattr(mail, "is_down", False))
+
+    def _stores_are_away(self) -> None:
+        """The operator's stores take no order to keep anything."""
+        stores = self._world.house.stores
+        stores.is_down = True
+        self._world.after(self._chance.span(10 * MINUTE, DAY), lambda: setattr(stores, "is_down", False))
 
     def _dies_beside_a_commit(self) -> None:
         """The next commit is the last thing, or the thing after the last, that a process does."""

@@ -21,6 +21,7 @@ from answerable.ledger.verify import leaf_hash, parse_checkpoint, parse_note
 from answerable.simulation import bounds, interlock, protection
 from answerable.simulation.chance import Chance
 from answerable.simulation.grounds import ORIGIN, Ground, InMemory
+from answerable.simulation.keeping import Keeping, Stores
 from answerable.simulation.laws import Checks, Law
 from answerable.simulation.notes import note
 from answerable.simulation.parts import (
@@ -111,7 +112,8 @@ class House(_Seen):
         self.index = Index(keyring=self.keyring)
         self._time = Acts(store=self.store, keyring=self.keyring, clock=OwnClock(self.true), mint=self.mint)
         self.signer = MemorySigner(ORIGIN, self.mint.secret(32))
-        self.accounts = Accounts()
+        self.accounts, self.stores = Accounts(), Stores()
+        self._keeping = Keeping(self.checks, self.stores)
         self.sites: list[Site] = []
         self._ahead = Ahead(self.true)
         self.programs: list[Program] = []
@@ -300,11 +302,13 @@ class House(_Seen):
             bounds.check(self.checks, self.witness, recorded, self._holds)
             ahead = recorded.at - self.true.now
             note(self.witness, recorded, self.policies, true=self.true.elapsed, ahead=ahead)
+            self._keeping.note(recorded)
             subject = getattr(recorded.fact, "subject", None)
             if subject is not None:
                 touched.setdefault(recorded.at, set()).update(self.witness.holder(subject))
         for at, subjects in touched.items():
             interlock.owed(self.checks, self.witness, subjects, at)
+            self._keeping.owed(subjects, at)
         if fresh:
             self._entries_follow(set().union(*touched.values()))
 

@@ -22,6 +22,7 @@ class Law(StrEnum):
     L8 = "L8 the ledger only grows"
     L9 = "L9 decided, in force, confirmed"
     L13 = "L13 evidence bounds automation"
+    L14 = "L14 what is held is kept"
     L16 = "L16 same seed, same bytes"
     L17 = "L17 no lost intake"
     L18 = "L18 coverage is provable"

@@ -369,7 +369,7 @@ class World:
         worker = self.house.worker
         self.house.act("sweep", lambda: sweep(worker.app))
         for _ in range(20):
-            if not self.house.act("deliver", lambda: deliver(worker.app, (self.mail,))):
+            if not self.house.act("deliver", lambda: deliver(worker.app, (self.mail,), self.house.stores)):
                 break
 
     def _look(self) -> None:

@@ -19,10 +19,11 @@ _WHY = {
     "countersign": "You were drawn to countersign a proposal. Open the case before you sign.",
     "effects_bounded": "The hourly bound of automatic effects was reached. Cases and clocks stand; look at them.",
     "adoption_undone": "An account that is held switched off was switched on elsewhere. It stays refused here.",
+    "hold_unconfirmed": "The operator's stores have not confirmed that they keep this account's data. Ask there.",
     "record_altered": "The record is not what its own entries and signatures make it: somebody may have changed it.",
     "clock_suspected": "A clock is more than five minutes off. Look at the machine's time.",
 }
-_NAMED = ("case", "proposal", "item", "deadline", "rung", "found")
+_NAMED = ("case", "proposal", "item", "hold", "deadline", "rung", "found")
 _ROLES = {"reviewer": "a reviewer", "lead": "a duty lead", "executive": "an executive", "partner": "an outside partner"}
 
 

@@ -10,11 +10,13 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from answerable.app import Answerable
-from answerable.app.effects import ANSWER, PAGE, RECEIPT
+from answerable.app.effects import ANSWER, HOLD, PAGE, RECEIPT, RELEASE
 from answerable.core.facts import CaseId, NoticeId
 from answerable.ports.notifier import Delivery, DeliveryState, Letter, Notifier
+from answerable.ports.preserve import Preserve
 from answerable.store.protocol import Claimed, Outgoing
 from answerable.work import letters
+from answerable.work.keeping import Keeper
 
 AT_ONCE = 50
 LEASE = timedelta(seconds=60)
@@ -22,6 +24,7 @@ SEND_S_MAX = 30.0
 RETRIES = tuple(timedelta(seconds=s) for s in (1, 2, 5, 10, 30, 60, 120, 300))
 RETRY_MAX = timedelta(minutes=15)
 
+_TO_STORES = (HOLD, RELEASE)
 _log = logging.getLogger("answerable.outbox")
 
 
@@ -34,17 +37,21 @@ class LogNotifier:
         return Delivery(letter=letter.id, state=DeliveryState.ACCEPTED)
 
 
-def deliver(answerable: Answerable, carriers: Sequence[Notifier]) -> int:
-    """Send what is due; return how many messages were claimed."""
+def deliver(answerable: Answerable, carriers: Sequence[Notifier], preserve: Preserve | None = None) -> int:
+    """Send what is due, letters before orders to the operator's stores; return how many messages were claimed."""
     store, clock = answerable.acts.store, answerable.acts.clock
     now, begun = answerable.acts.now(store.high_water()), clock.monotonic()
     claimed = store.claim(now, now + LEASE, AT_ONCE)
-    for one in claimed:
+    keeper = Keeper(answerable, preserve)
+    for one in sorted(claimed, key=lambda one: one.outgoing.topic in _TO_STORES):
         if clock.monotonic() - begun > SEND_S_MAX:
             # The lease of the rest may end while they are sent: whoever takes them then would send them as well.
             break
         try:
-            is_done = _deliver(answerable, one, carriers)
+            if one.outgoing.topic in _TO_STORES:
+                is_done = keeper.carry(one.outgoing)
+            else:
+                is_done = _deliver(answerable, one, carriers)
         except Exception as error:  # noqa: BLE001 - one that nobody can word or carry holds up none behind it
             _log.error("message %s could not be sent: %s", one.outgoing.idem, error, exc_info=error)
             is_done = False

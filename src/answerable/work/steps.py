@@ -7,6 +7,7 @@ from collections.abc import Callable
 from answerable.app import Answerable
 from answerable.ports.history import History
 from answerable.ports.notifier import Notifier
+from answerable.ports.preserve import Preserve
 from answerable.work.look_back import AT_ONCE, look
 from answerable.work.loop import Step
 from answerable.work.outbox import LogNotifier, deliver
@@ -19,7 +20,9 @@ NOTE_S = 1.0
 """Between two notes of a sweep: each is a write that waits for the disk."""
 
 
-def steps(answerable: Callable[[], Answerable], *, history: History | None, notifier: Notifier) -> list[Step]:
+def steps(
+    answerable: Callable[[], Answerable], *, history: History | None, preserve: Preserve | None, notifier: Notifier
+) -> list[Step]:
     """Return everything that `work` does, each step with its own verbs for its own thread."""
     ticking, looking, sending, sealing = answerable(), answerable(), answerable(), answerable()
     carriers, sealer = (notifier, LogNotifier()), Sealer(sealing)
@@ -50,6 +53,6 @@ def steps(answerable: Callable[[], Answerable], *, history: History | None, noti
     return [
         Step("ticker", tick, SWEEP_S),
         Step("look-back", lambda: leads("look-back") and look(looking, history) == AT_ONCE, LOOK_S),
-        Step("outbox", lambda: deliver(sending, carriers) > 0, SEND_S),
+        Step("outbox", lambda: deliver(sending, carriers, preserve) > 0, SEND_S),
         Step("exposure", seal_all, SEAL_S),
     ]
