@@ -25,7 +25,7 @@ from answerable.gateway.headers import CONVERSATION, NOT_IN_FORCE, identity_in
 from answerable.gateway.recorder import Judged, report
 from answerable.gateway.routes import Route, is_closed, uncarried
 from answerable_gate import Request, Verdict
-from answerable_gate.carrying import SAYABLE, Carried, needed
+from answerable_gate.carrying import FRONT_SERVER, LITELLM_JOINED, Carried, needed
 
 FORWARD_AUTH = b"/check/"
 LITELLM = b"/beta/litellm_basic_guardrail_api"
@@ -38,8 +38,8 @@ GAPS_EVERY_S = 30.0
 # LiteLLM hands on that a header was there, and its value only where `extra_headers` names it.
 _WITHHELD = "[present]"
 
-# What the guardrail API can carry: it names the model, and has no way to add a message or to leave no tool at all.
-GUARDRAIL = Route(name="guardrail", requests=(), carries=frozenset(("model",)))
+# The guardrail API names the model, and has no way to add a message or to leave no tool at all.
+GUARDRAIL = Route(name="guardrail", requests=(), carries=LITELLM_JOINED.carries)
 
 
 class _Function(Struct):
@@ -208,9 +208,9 @@ def _route(path: bytes) -> Route:
     """Read what the asker says that it carries: it stands in the path, where no client of its can put it."""
     told = path.removeprefix(FORWARD_AUTH).split(b"/", 1)[0]
     names = set() if told == CARRIES_NOTHING else set(told.decode("latin-1").split(","))
-    carries: frozenset[Carried] = frozenset(name for name in SAYABLE if name in names)
+    carries: frozenset[Carried] = frozenset(name for name in FRONT_SERVER.carries if name in names)
     if len(carries) != len(names):
-        raise BadInput(f"After /check/ stands none, or a list of {', '.join(sorted(SAYABLE))}.")
+        raise BadInput(f"After /check/ stands none, or a list of {', '.join(sorted(FRONT_SERVER.carries))}.")
     return Route(name="forward_auth", requests=(), carries=carries)
 
 

@@ -8,11 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping, MutableMapping, Sequence
 from typing import Any
 
-from answerable_gate.carrying import Carried, needed
+from answerable_gate.carrying import needed
 from answerable_gate.judge import GatePolicy, Verdict
 from answerable_gate.measures import Limit
-
-CARRIES: frozenset[Carried] = frozenset(("documents", "model", "preamble", "store", "tools"))
 
 # Each list of tools, and what speaks of it.
 _TOOLS = {"tools": ("tool_choice", "parallel_tool_calls"), "functions": ("function_call",)}

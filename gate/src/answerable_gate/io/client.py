@@ -20,6 +20,7 @@ from answerable_gate.io.proofs import pin
 from answerable_gate.io.rows import NOTHING, Count, Judged, Report, Rows, log
 from answerable_gate.io.snapshots import Snapshots
 from answerable_gate.judge import GatePolicy, Request, Verdict
+from answerable_gate.names import Names
 from answerable_gate.shapes import Status
 
 ROWS_MAX = 10_000
@@ -247,6 +248,13 @@ class Checks:
         What is to be recorded begins with `exchange`, or ends with `record`.
         """
         return self._desk.check(_request(user, model, tools))
+
+    def names(self, verdict: Verdict) -> Names:
+        """Give the names that a verdict keeps out of its answer: `find` looks through a whole text.
+
+        `answerable_gate.Window` looks through one that comes in pieces, and says how far it is safe to hand over.
+        """
+        return self._desk.gate.names(verdict)
 
     def exchange(
         self,

@@ -12,9 +12,9 @@ from collections.abc import AsyncIterable, AsyncIterator, Mapping
 from contextlib import suppress
 from typing import Any
 
-from answerable_gate.carrying import ALL, Carried, closes, uncarried
+from answerable_gate.carrying import ALL, LITELLM_INSIDE, Carried, closes, uncarried
 from answerable_gate.io.answers import DOUBTFUL, RETRY_AFTER_S, Answer, not_here, refusal, withheld
-from answerable_gate.io.chats import CARRIES, carry, tools_of, withheld_in
+from answerable_gate.io.chats import carry, tools_of, withheld_in
 from answerable_gate.io.client import Exchange, Settings
 from answerable_gate.io.loop import AsyncGateClient
 from answerable_gate.io.under_way import UnderWay
@@ -29,7 +29,6 @@ except ImportError as error:
 MODES = frozenset(("pre_call", "post_call"))
 _CHATS = ("completion", "acompletion")
 _JUDGED_ONLY = ("moderation", "amoderation")
-_MODEL: frozenset[Carried] = frozenset(("model",))
 
 
 class Refused(GuardrailRaisedException):  # type: ignore[misc]
@@ -82,7 +81,7 @@ class AnswerableGuardrail(CustomGuardrail):  # type: ignore[misc]
         asked: dict[str, Any] = {"user": user, "model": data.get("model")}
         verdict = self._client.check(**asked, tools=tools_of(data) if call_type in _CHATS else None)
         asked["conversation"] = named.get(self._conversation)
-        carries = CARRIES if call_type in _CHATS else ALL if call_type in _JUDGED_ONLY else _MODEL
+        carries = _carries(call_type)
         said = _said(verdict, data, carries)
         if said is not None:
             self._client.record(verdict._replace(answer="refuse"), **asked)
@@ -180,12 +179,18 @@ async def _next(pieces: AsyncIterator[object], ended: asyncio.Future[None]) -> o
             await asyncio.wait((turn,))
 
 
+def _carries(call_type: str) -> frozenset[Carried]:
+    if call_type in _CHATS:
+        return LITELLM_INSIDE.carries
+    return ALL if call_type in _JUDGED_ONLY else LITELLM_INSIDE.elsewhere or frozenset()
+
+
 def _said(verdict: Verdict, data: Mapping[str, Any], carries: frozenset[Carried]) -> Answer | None:
     if verdict.answer == "refuse":
         return refusal(verdict)
     if closes(verdict, carries):
         return not_here(verdict)
-    part = withheld_in(data, verdict) if carries is CARRIES else None
+    part = withheld_in(data, verdict)
     return None if part is None else withheld(verdict, part)
 
 
