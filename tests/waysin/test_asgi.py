@@ -22,6 +22,7 @@ from answerable.gateway.answers import not_here as not_here_of_the_gateway
 from answerable.gateway.answers import refusal as of_the_gateway
 from answerable_gate import Frozen, Level, judge
 from answerable_gate import Request as Asked
+from answerable_gate.carrying import ALL
 from answerable_gate.io import answers
 from answerable_gate.io.asgi import GateMiddleware
 from answerable_gate.io.loop import AsyncGateClient
@@ -111,7 +112,7 @@ def run(story: Story, **options: Any) -> Store:
         store = Store()
         async with asyncio.timeout(30), store.running() as base:
             await store.send(an_entry(held(Level.WATCH)))
-            house = House(store, AsyncGateClient(settings(base, store)), **options)
+            house = House(store, AsyncGateClient(settings(base, store), carries=ALL), **options)
             async with served(house.app) as house.base, ClientSession() as house.session:
                 assert await house.client.contact(10)
                 await story(house)
@@ -191,7 +192,7 @@ def test_an_identity_may_come_from_a_function() -> None:
 def test_before_any_contact_the_unknown_are_not_served() -> None:
     """The refusal says try again, since no account is restricted."""
     store = Store()
-    client = AsyncGateClient(settings("http://127.0.0.1:9", store))
+    client = AsyncGateClient(settings("http://127.0.0.1:9", store), carries=ALL)
     with TestClient(House(store, client).app) as asked:
         answer = asked.get("/chat/say")
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")

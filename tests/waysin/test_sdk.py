@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from answerable_gate import Level, Request, judge
+from answerable_gate.carrying import ALL
 from answerable_gate.io.client import BEFORE_CONTACT, Settings
 from answerable_gate.io.loop import AsyncGateClient
 from answerable_gate.io.rows import Judged, Queue, Rows
@@ -53,7 +54,7 @@ def test_a_loop_checks_records_and_is_cut() -> None:
 
     async def story(store: Store, found: Settings) -> None:
         await store.send(an_entry(held(Level.GUARDED)))
-        async with AsyncGateClient(found) as client:
+        async with AsyncGateClient(found, carries=ALL) as client:
             assert await client.contact(10)
             assert client.check(user="subject_a", tools=["search"]).answer == "limit"
             assert client.check(user="somebody else").answer == "allow"
@@ -91,7 +92,7 @@ def test_threads_check_and_record() -> None:
                 client.record(verdict, user="subject_a", served=b"abcd" * number, model="m1")
 
         def program() -> None:
-            with GateClient(found) as client:
+            with GateClient(found, carries=ALL) as client:
                 assert client.contact(10)
                 threads = [Thread(target=serve, args=(client,)) for _ in range(4)]
                 for thread in threads:
@@ -123,13 +124,13 @@ def test_without_any_store_it_answers_by_policy(cold: Any, answer: str) -> None:
     found = settings(closed_port(), Store(), policy=policy)
 
     async def story() -> None:
-        async with AsyncGateClient(found) as client:
+        async with AsyncGateClient(found, carries=ALL) as client:
             verdict = client.check(user="subject_a")
             assert (verdict.answer, verdict.not_known[0]) == (answer, "contact")
             assert not await client.contact(0.05)
 
     asyncio.run(story())
-    with GateClient(found) as client:
+    with GateClient(found, carries=ALL) as client:
         assert client.check(user="subject_a").answer == answer
         assert not client.contact(0.05)
 
@@ -141,16 +142,16 @@ def test_what_it_held_it_holds_after_a_restart_with_the_store_away(threads: bool
 
     async def story(store: Store, found: Settings) -> None:
         await paused(store)
-        async with AsyncGateClient(found) as client:
+        async with AsyncGateClient(found, carries=ALL) as client:
             assert await client.contact(10)
 
     store = run(story, snapshot=path)
     away = settings(closed_port(), store, snapshot=path)
     if threads:
-        with GateClient(away) as client:
+        with GateClient(away, carries=ALL) as client:
             verdict = client.check(user="subject_a")
     else:
-        verdict = AsyncGateClient(away).check(user="subject_a")
+        verdict = AsyncGateClient(away, carries=ALL).check(user="subject_a")
     assert (verdict.answer, verdict.level, verdict.not_known[0]) == ("refuse", Level.PAUSED, "contact")
 
 
@@ -161,7 +162,7 @@ def test_a_store_that_takes_nothing_loses_no_row_but_those_without_room() -> Non
     async def story(store: Store, found: Settings) -> None:
         await store.send(an_entry(held(Level.WATCH)))
         store.status = 503
-        async with AsyncGateClient(found) as client:
+        async with AsyncGateClient(found, carries=ALL) as client:
             assert await client.contact(10)
             for _ in range(5):
                 with client.exchange(user="subject_a"):
@@ -182,7 +183,7 @@ def test_who_has_no_open_case_is_not_told_of() -> None:
     async def story(store: Store, found: Settings) -> None:
         await store.send(replace(an_entry(held(Level.GUARDED)), open=False))
         await store.send(an_entry(held(Level.WATCH, subject="subject_b", name="item_b"), subject="subject_b"))
-        async with AsyncGateClient(found) as client:
+        async with AsyncGateClient(found, carries=ALL) as client:
             assert await client.contact(10)
             for user in ("subject_a", "somebody", None):
                 with client.exchange(user=user):
@@ -234,7 +235,7 @@ def test_an_exchange_that_its_host_never_ends_is_a_gap() -> None:
 
     async def story(store: Store, found: Settings) -> None:
         await store.send(an_entry(held(Level.WATCH)))
-        async with AsyncGateClient(found) as client:
+        async with AsyncGateClient(found, carries=ALL) as client:
             assert await client.contact(10)
             under_way = UnderWay(lambda: clock[0], room=2)
             for name in ("a", "b", "c", "c"):

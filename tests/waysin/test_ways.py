@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from answerable.gateway.stand_in import StandIn
-from answerable_gate import Level, Limit, Request, Shield, Standing, Verdict, judge
+from answerable_gate import Level, Limit, Request, Shield, Standing, judge
 from answerable_gate.carrying import (
     ALL,
     FRONT_SERVER,
@@ -28,11 +29,14 @@ from answerable_gate.carrying import (
     LITELLM_JOINED,
     LOOP_CLIENT,
     MIDDLEWARE,
+    SAYABLE,
     THREAD_CLIENT,
     WAYS,
+    Carried,
     Way,
     closes,
 )
+from answerable_gate.io.answers import refusal
 from answerable_gate.io.asgi import GateMiddleware
 from answerable_gate.io.client import Checks, Settings
 from answerable_gate.io.loop import AsyncGateClient
@@ -83,10 +87,10 @@ async def gateway(world: World, _: AsyncExitStack) -> Driven:
 
 
 async def middleware(world: World, stack: AsyncExitStack) -> Driven:
-    """Ask an application behind the middleware that does what it is told, as far as the data say that it can."""
+    """Ask an application behind the middleware."""
 
     async def say(asked: Asked) -> Response:
-        return Response(status_code=403 if closes(asked.scope["answerable"], MIDDLEWARE.carries) else 200)
+        return Response()
 
     async def events(_: Asked) -> Response:
         async def pieces() -> Any:
@@ -95,7 +99,7 @@ async def middleware(world: World, stack: AsyncExitStack) -> Driven:
 
         return StreamingResponse(pieces(), media_type="text/event-stream")
 
-    client = await stack.enter_async_context(AsyncGateClient(settings_of(world)))
+    client = await stack.enter_async_context(AsyncGateClient(settings_of(world), carries=MIDDLEWARE.carries))
     gate = Middleware(GateMiddleware, client=client, paths=["/"])
     routes = [Route("/say", say), Route("/events", events)]
     base = await stack.enter_async_context(served(Starlette(routes=routes, middleware=[gate])))
@@ -115,20 +119,19 @@ async def middleware(world: World, stack: AsyncExitStack) -> Driven:
     return passes, stream
 
 
-def told(client: Checks, way: Way) -> Passes:
-    """Ask a program that does what it is told, as far as the data say that it can."""
+def told(client: Checks) -> Passes:
+    """Ask a program."""
 
     async def passes(who: str) -> bool:
         with client.exchange(user=who, model="m1", tools=()) as exchange:
-            verdict: Verdict = exchange.verdict
-            return not exchange.is_refused and not closes(verdict, way.carries)
+            return not exchange.is_refused
 
     return passes
 
 
 async def loop_client(world: World, stack: AsyncExitStack) -> Driven:
     """Ask a program with an event loop."""
-    client = await stack.enter_async_context(AsyncGateClient(settings_of(world)))
+    client = await stack.enter_async_context(AsyncGateClient(settings_of(world), carries=LOOP_CLIENT.carries))
     assert await client.contact(10)
 
     async def stream(who: str) -> None:
@@ -137,12 +140,12 @@ async def loop_client(world: World, stack: AsyncExitStack) -> Driven:
             exchange.on_end = ended.set
             await ended.wait()
 
-    return told(client, LOOP_CLIENT), stream
+    return told(client), stream
 
 
 async def thread_client(world: World, stack: AsyncExitStack) -> Driven:
     """Ask a program with threads."""
-    client = GateClient(settings_of(world))
+    client = GateClient(settings_of(world), carries=THREAD_CLIENT.carries)
     client.start()
     stack.push_async_callback(asyncio.to_thread, client.close)  # the store that it tells then is in this thread
     assert await asyncio.to_thread(client.contact, 10)
@@ -151,7 +154,7 @@ async def thread_client(world: World, stack: AsyncExitStack) -> Driven:
         with client.exchange(user=who) as exchange:
             await until(lambda: not exchange.look())
 
-    return told(client, THREAD_CLIENT), stream
+    return told(client), stream
 
 
 async def litellm_joined(world: World, _: AsyncExitStack) -> Driven:
@@ -241,6 +244,32 @@ def test_what_runs_ends_as_the_data_say(way: Way) -> None:
     run(way, story)
 
 
+@pytest.mark.parametrize("carries", [SAYABLE, frozenset[Carried]({"preamble"}), frozenset[Carried]()])
+def test_a_program_is_told_to_refuse_what_it_does_not_carry(carries: frozenset[Carried]) -> None:
+    """From guarded on, and by default everything; below that it passes, and is reported as not in force."""
+    told: list[tuple[str, dict[str, object]]] = []
+
+    async def story(world: World, _: Driven) -> None:
+        found = replace(settings_of(world), report=lambda kind, what: told.append((kind, what)))
+        await world.hold(held(Level.WATCH, limits=frozenset({Limit.CARE})))
+        async with AsyncGateClient(found, carries=carries) as client:
+            assert await client.contact(10)
+            with client.exchange(user="subject_a", tools=()) as cared_for:
+                assert (cared_for.is_refused, cared_for.verdict.answer) == (False, "limit")
+            await world.store.send(an_entry(held(Level.GUARDED, name="item_g"), held(Level.WATCH), version=2))
+            await until(lambda: client.check(user="subject_a").level is Level.GUARDED)
+            with client.exchange(user="subject_a", tools=()) as guarded:
+                assert guarded.is_refused == (carries != SAYABLE)
+                if guarded.is_refused:
+                    assert refusal(guarded.verdict).code == "route_not_available"
+
+    world = run(GATEWAY, story)
+    missing = [what["not_carried"] for kind, what in told if kind == "not_in_force"]
+    assert missing == ([] if "preamble" in carries else [("preamble",)])
+    answers = [row["answer"] for row in world.store.rows()]
+    assert answers == ["limit", "limit" if carries == SAYABLE else "refuse"]
+
+
 def test_a_program_can_find_the_names_that_a_shield_keeps_out() -> None:
     """Which the verdict holds as hashes."""
 
@@ -265,5 +294,7 @@ def table() -> str:
 
 def test_the_table_on_the_page_is_the_data() -> None:
     """Line by line; and no way but the one that needs LiteLLM itself goes without a test here."""
-    assert table() in PAGE.read_text(encoding="utf-8")
+    page = PAGE.read_text(encoding="utf-8")
+    assert table() in page
+    assert [name for name in sorted(ALL) if f"\n| `{name}` |" not in page] == []
     assert DRIVEN.keys() == {way.name for way in WAYS} - {LITELLM_INSIDE.name}

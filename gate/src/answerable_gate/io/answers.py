@@ -47,6 +47,8 @@ def refusal(verdict: Verdict) -> Answer:
         return _restricted("model_not_available", "This model is not available for this account.", verdict, "model")
     if verdict.ground == "level":
         return _restricted("account_restricted", "Access is restricted for this account.", verdict)
+    if verdict.ground is None:  # it limits, and the program does not carry it
+        return not_here(verdict)
     return NOT_READY if _OURS.intersection(verdict.not_known) else NO_IDENTITY
 
 

@@ -29,7 +29,8 @@ LAST_WORDS_S = 1.0
 class GateMiddleware:
     """Stands before an application and starts and ends the client with it, unless that is started already.
 
-    `scope["answerable"]` is the verdict: what it limits the application has to carry, or to refuse.
+    `scope["answerable"]` is the verdict: what it limits the application has to carry, as far as the client was built to
+    say; everything else is refused from `guarded` on.
     """
 
     def __init__(

@@ -6,13 +6,14 @@ Law L1: a check never waits for the network; with the store away it answers by w
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from answerable_gate.carrying import Carried, closes, uncarried
 from answerable_gate.gate import Gate
 from answerable_gate.io.edge import SYSTEM, nonce
 from answerable_gate.io.following import Clocks, Listener
@@ -222,9 +223,12 @@ class Exchange:
 class Checks:
     """What both clients offer; each method answers at once, from what is held."""
 
-    def __init__(self, settings: Settings, guard: AbstractContextManager[object]) -> None:
-        """Take where the store is, and what is held at each use of the gate."""
+    def __init__(
+        self, settings: Settings, guard: AbstractContextManager[object], carries: Collection[Carried]
+    ) -> None:
+        """Take where the store is, what is held at each use of the gate, and what this program does under a limit."""
         self._desk = Desk(settings, guard)
+        self._carries = frozenset(carries)
 
     @property
     def policy(self) -> GatePolicy:
@@ -245,9 +249,10 @@ class Checks:
     ) -> Verdict:
         """Judge an exchange and keep nothing of it; what is not given is NOT KNOWN.
 
-        What is to be recorded begins with `exchange`, or ends with `record`.
+        What is to be recorded begins with `exchange`, or ends with `record`. From `guarded` on, what this program does
+        not carry is refused.
         """
-        return self._desk.check(_request(user, model, tools))
+        return self._as_carried(self._desk.check(_request(user, model, tools)))
 
     def names(self, verdict: Verdict) -> Names:
         """Give the names that a verdict keeps out of its answer: `find` looks through a whole text.
@@ -264,9 +269,13 @@ class Checks:
         model: str | None = None,
         tools: Sequence[str] | None = None,
     ) -> Exchange:
-        """Judge an exchange that begins now; the store is told of it when it is closed."""
+        """Judge an exchange that begins now, as `check` does; the store is told of it when it is closed."""
         request = _request(user, model, tools)
-        exchange = Exchange(self._desk, self._desk.judged(request, conversation, None), request, self._left)
+        judged = self._desk.judged(request, conversation, None)
+        verdict = self._as_carried(judged.verdict)
+        if missing := uncarried(verdict, self._carries):
+            self.report("not_in_force", {"not_carried": missing, "reference": verdict.reason_ref})
+        exchange = Exchange(self._desk, judged._replace(verdict=verdict), request, self._left)
         self._entered(exchange)
         return exchange
 
@@ -287,6 +296,9 @@ class Checks:
         count.tokens = tokens
         judged = self._desk.judged(_request(user, model, None), conversation, verdict)
         self._desk.rows.record(judged, count.served(complete=complete))
+
+    def _as_carried(self, verdict: Verdict) -> Verdict:
+        return verdict._replace(answer="refuse") if closes(verdict, self._carries) else verdict
 
     def _entered(self, exchange: Exchange) -> None:
         """Begin to watch an exchange."""

@@ -59,7 +59,7 @@ class AnswerableGuardrail(CustomGuardrail):  # type: ignore[misc]
             raise RuntimeError("this guardrail needs `default_on: true` and `mode: [pre_call, post_call]`")
         try:
             settings = Settings.from_environment(os.environ)
-            self._client = AsyncGateClient(settings)
+            self._client = AsyncGateClient(settings, carries=ALL)  # each hook knows better
         except (KeyError, ValueError) as error:
             raise RuntimeError(f"the settings of the gate in the environment: {error!r}") from error
         self._identity, self._conversation = identity_header.lower(), conversation_header.lower()

@@ -6,10 +6,12 @@ Laws L1: a check never waits for the network; what rises while an answer runs en
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from contextlib import nullcontext, suppress
 from types import TracebackType
 from typing import Self
 
+from answerable_gate.carrying import Carried
 from answerable_gate.io.aiohttp import FeedClient
 from answerable_gate.io.client import GAPS_EVERY_S, LAST_DELIVERY_S, Checks, Exchange, Settings
 from answerable_gate.io.rows import ANSWER_S, BACKOFF_MAX_S, EVERY_S, Queue
@@ -29,9 +31,9 @@ class AsyncGateClient(Checks):
     An async context manager: it follows the feed from entry to exit, and tells the store what waits before it leaves.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        """Build it; raise Malformed where `vkey` is no key line."""
-        super().__init__(settings, nullcontext())
+    def __init__(self, settings: Settings, *, carries: Collection[Carried] = ()) -> None:
+        """Build it for a program that carries so much of a limit; raise Malformed where `vkey` is no key line."""
+        super().__init__(settings, nullcontext(), carries)
         self._running: dict[bytes, set[Exchange]] = {}
         self._feed = FeedClient(
             self._desk.gate,

@@ -5,11 +5,13 @@ Law L1: a check never waits for the network; with the store away it answers by w
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from contextlib import suppress
 from threading import Event, Lock, Thread
 from types import TracebackType
 from typing import Self
 
+from answerable_gate.carrying import Carried
 from answerable_gate.io.client import GAPS_EVERY_S, LAST_DELIVERY_S, Checks, Settings
 from answerable_gate.io.requests import FeedClient
 from answerable_gate.io.rows import ANSWER_S, BACKOFF_MAX_S, EVERY_S, Queue
@@ -27,10 +29,10 @@ class GateClient(Checks):
     the pieces of a stream an exchange is to be asked to `look`, since nothing can end a thread from outside.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        """Build it; raise Malformed where `vkey` is no key line."""
+    def __init__(self, settings: Settings, *, carries: Collection[Carried] = ()) -> None:
+        """Build it for a program that carries so much of a limit; raise Malformed where `vkey` is no key line."""
         lock = Lock()
-        super().__init__(settings, lock)
+        super().__init__(settings, lock, carries)
         self._feed = FeedClient(
             self._desk.gate,
             settings.store,
