@@ -10,14 +10,18 @@ from typing import Any
 
 import pytest
 
-from answerable.app import AccountState
-from answerable.core import case_arms, decisions, links, lowerings, notices, openings, standing
+from answerable.app import AccountState, CallIn, EventIn, Identifier, IdentifierKind
+from answerable.core import case_arms, decisions, links, lowerings, notices, openings, orders, standing
 from answerable.core.facts import (
     ActRefused,
     AdoptionUndone,
     CaseOpened,
     DeskAction,
+    EndState,
     EntitlementRaiseRefused,
+    EventId,
+    EventKind,
+    Found,
     HelpdeskRefused,
     LiftVoided,
     PersonNamed,
@@ -207,6 +211,54 @@ def test_accounts_that_never_link_are_found(story: Story, monkeypatch: pytest.Mo
     monkeypatch.setattr(links, "is_strong", lambda *_, **__: False)
     with pytest.raises(AssertionError, match="the first request of a second account ran free"):
         _a_second_account_comes(story)
+
+
+# --- a verified release reopens a closed case -------------------------------------------------------------------
+
+
+def _released(story: Story) -> None:
+    """F16: the case was closed, he was arrested and let go; nobody at the company had to read the papers."""
+    story.enrol()
+    case = case_of(story.notice())
+    story.answers_everything(case)
+    assert story.answerable.close(case, EndState.UNFOUNDED, staff=FIRST_REVIEWER, reason="Nothing came of it.") is None
+    story.fast_forward(days=60)
+    told = EventIn(
+        id="event-1", source="desk-1", kind=EventKind.RELEASE, text="Ordered released.",
+        subject=(Identifier(IdentifierKind.ACCOUNT, SUBJECT),), numbers=("+14155550100",),
+    )
+    event = EventId(story.answerable.orders.report(told).id)
+    story.sync()
+    assert not story.row(case).is_open, "anybody can reopen a case by saying so"
+    assert story.request().answer == "allow"
+    story.opens(case, FIRST_REVIEWER)
+    call = CallIn(number="+14155554000", found=Found.OFFICIAL_SITE, called=story.now)
+    assert story.answerable.orders.verify_event(case, event, call, staff=FIRST_REVIEWER) is None
+    story.works = False
+    story.sync()
+    row = story.row(case)
+    assert (row.is_open, row.tier) == (True, Tier.CRITICAL), "he is free, and the case is closed"
+    assert row.decide_due == story.now + timedelta(hours=1)
+    assert story.request().level is Level.GUARDED
+    story.fast_forward(hours=1)
+    assert story.request().level is Level.SUSPENDED, "nobody decided, and nothing protected her"
+    assert len(story.facts(CaseOpened)) == 1, "a second case for the pair"
+
+
+def test_verified_release_reopens_a_closed_case(story: Story) -> None:
+    """F16, R25: a call back to the court's own number opens tier 1, and silence from then on protects."""
+    _released(story)
+
+
+def test_a_release_that_is_only_filed_is_found(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Planted fault: what was verified is written down, and that is all."""
+
+    def filed(journal: Any, case_id: Any, event: Any, call: Any, *, staff: Any) -> None:
+        orders._write_verified(journal, journal.files.case(case_id), event, call, staff)
+
+    monkeypatch.setattr(orders, "verify_event", filed)
+    with pytest.raises(AssertionError, match="he is free, and the case is closed"):
+        _released(story)
 
 
 # --- a ban that the operator's own systems set, and somebody there undid -----------------------------------------

@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
-from answerable.api import adopted, gates, health, helpdesk, ingest, staff
+from answerable.api import adopted, gates, health, helpdesk, ingest, orders, staff, webhooks
 from answerable.api.problems import respond
 from answerable.api.state import Inlet
 from answerable.errors import AnswerableError
@@ -24,6 +24,7 @@ ROUTES = (
     Route("/v1/accounts", ingest.post_accounts, methods=["POST"]),
     Route("/v1/measures", adopted.post_measures, methods=["POST"]),
     Route("/v1/helpdesk/checks", helpdesk.post_checks, methods=["POST"]),
+    Route("/v1/webhooks/{name}", webhooks.post_webhook, methods=["POST"]),
     Route("/v1/entitlements", ingest.post_entitlements, methods=["POST"]),
     Route("/v1/feed", gates.get_feed, methods=["GET"]),
     Route("/v1/exchanges", gates.post_exchanges, methods=["POST"]),
@@ -47,6 +48,13 @@ ROUTES = (
     Route(f"{CASE}/upholdings", staff.post_upholding, methods=["POST"]),
     Route(f"{CASE}/closures", staff.post_closure, methods=["POST"]),
     Route(f"{CASE}/withdrawals", staff.post_withdrawal, methods=["POST"]),
+    Route("/v1/events", orders.post_events, methods=["POST"]),
+    Route("/v1/orders", orders.post_orders, methods=["POST"]),
+    Route(f"{CASE}/events", orders.post_case_event, methods=["POST"]),
+    Route(f"{CASE}/events/{{event}}/verifications", orders.post_event_verification, methods=["POST"]),
+    Route(f"{CASE}/orders/{{order}}/verifications", orders.post_order_verification, methods=["POST"]),
+    Route(f"{CASE}/orders/{{order}}/endings", orders.post_ending, methods=["POST"]),
+    Route(f"{CASE}/attempt-notices", orders.post_attempt_notices, methods=["POST"]),
     Route("/v1/links", staff.get_links, methods=["GET"]),
     Route("/v1/links/{link}/confirmations", staff.post_link_confirmation, methods=["POST"]),
     Route("/v1/health", health.get_health, methods=["GET"]),

@@ -48,14 +48,14 @@ async def get_cases(request: Request) -> Response:
     rows = await inlet(request).read(
         lambda reading: reading.cases(staff=staff, after=after, limit=limit, only_open=only_open)
     )
-    return _json({"cases": [_row(row) for row in rows], "next": rows[-1].case if len(rows) == limit else None})
+    return answer({"cases": [_row(row) for row in rows], "next": rows[-1].case if len(rows) == limit else None})
 
 
 async def get_links(request: Request) -> Response:
     """Return the links that nobody has confirmed, the riskiest first, without content."""
     staff, limit = staff_of(request), _limit(request)
     rows = await inlet(request).write(lambda answerable: answerable.links_to_look_at(staff=staff, limit=limit))
-    return _json({"links": [{one.name: getattr(row, one.name) for one in fields(row)} for row in rows]})
+    return answer({"links": [{one.name: getattr(row, one.name) for one in fields(row)} for row in rows]})
 
 
 def _limit(request: Request) -> int:
@@ -71,7 +71,7 @@ async def get_case(request: Request) -> Response:
     row = await inlet(request).read(lambda reading: reading.case(case, staff=staff))
     if row is None:
         raise _no_case()
-    return _json(_row(row))
+    return answer(_row(row))
 
 
 def _row(row: CaseRow) -> dict[str, Any]:
@@ -83,55 +83,55 @@ def _row(row: CaseRow) -> dict[str, Any]:
 
 async def post_view(request: Request) -> Response:
     """Open a case file; the fact comes first."""
-    body = await _read(request, shapes.ViewBody)
-    found = await _on_case(request, lambda a, case, staff: a.view_case(case, staff=staff, purpose=body.purpose))
+    body = await body_as_staff(request, shapes.ViewBody)
+    found = await on_case(request, lambda a, case, staff: a.view_case(case, staff=staff, purpose=body.purpose))
     assert isinstance(found, CaseFile), "anything else was refused"
-    return _json({"case": found.case, "opened_at": found.opened_at, **found.body}, status=201)
+    return answer({"case": found.case, "opened_at": found.opened_at, **found.body}, status=201)
 
 
 async def post_decision(request: Request) -> Response:
     """Set a measure."""
-    body = await _read(request, shapes.DecisionBody)
-    await _on_case(request, lambda a, case, staff: a.decide(case, body.wanted(), staff=staff))
-    return _taken(request)
+    body = await body_as_staff(request, shapes.DecisionBody)
+    await on_case(request, lambda a, case, staff: a.decide(case, body.wanted(), staff=staff))
+    return taken(request)
 
 
 async def post_proposal(request: Request) -> Response:
     """Propose a lowering; the answer names the proposal."""
-    body = await _read(request, shapes.ProposalBody)
-    proposal = await _on_case(request, lambda a, case, staff: a.propose(case, body.wanted(), staff=staff))
-    return _taken(request, proposal=proposal)
+    body = await body_as_staff(request, shapes.ProposalBody)
+    proposal = await on_case(request, lambda a, case, staff: a.propose(case, body.wanted(), staff=staff))
+    return taken(request, proposal=proposal)
 
 
 async def post_countersignature(request: Request) -> Response:
     """Sign a proposal."""
-    body = await _read(request, shapes.SignatureBody)
+    body = await body_as_staff(request, shapes.SignatureBody)
     proposal = ProposalId(body.proposal)
-    await _on_case(
+    await on_case(
         request, lambda a, case, staff: a.countersign(case, proposal, staff=staff, waives=body.waives)
     )
-    return _taken(request)
+    return taken(request)
 
 
 async def post_redraw(request: Request) -> Response:
     """Draw another second person; the answer names that person."""
-    body = await _read(request, shapes.OfProposal)
-    drawn = await _on_case(
+    body = await body_as_staff(request, shapes.OfProposal)
+    drawn = await on_case(
         request, lambda a, case, staff: a.redraw(case, ProposalId(body.proposal), staff=staff)
     )
-    return _taken(request, drawn=drawn)
+    return taken(request, drawn=drawn)
 
 
 async def post_lift(request: Request) -> Response:
     """Carry a signed proposal out."""
-    body = await _read(request, shapes.OfProposal)
-    await _on_case(request, lambda a, case, staff: a.lift(case, ProposalId(body.proposal), staff=staff))
-    return _taken(request)
+    body = await body_as_staff(request, shapes.OfProposal)
+    await on_case(request, lambda a, case, staff: a.lift(case, ProposalId(body.proposal), staff=staff))
+    return taken(request)
 
 
 async def post_answer(request: Request) -> Response:
     """Answer a notice or a flag in writing."""
-    body = await _read(request, shapes.AnswerBody)
+    body = await body_as_staff(request, shapes.AnswerBody)
     if (body.notice is None) == (body.signal is None):
         raise Invalid("give either notice or signal")
 
@@ -142,91 +142,93 @@ async def post_answer(request: Request) -> Response:
         signal = SignalId(body.signal or "")
         return a.answer_signal(case, signal, staff=staff, outcome=body.outcome, text=body.text)
 
-    await _on_case(request, verb)
-    return _taken(request)
+    await on_case(request, verb)
+    return taken(request)
 
 
 async def post_reply(request: Request) -> Response:
     """Write to a reporter without deciding; no clock stops for it."""
-    body = await _read(request, shapes.ReplyBody)
-    await _on_case(request, lambda a, case, staff: a.reply(case, NoticeId(body.notice), staff=staff, text=body.text))
-    return _taken(request)
+    body = await body_as_staff(request, shapes.ReplyBody)
+    await on_case(request, lambda a, case, staff: a.reply(case, NoticeId(body.notice), staff=staff, text=body.text))
+    return taken(request)
 
 
 async def post_dissent(request: Request) -> Response:
     """Disagree in writing; the answer names the dissent."""
-    body = await _read(request, shapes.DissentBody)
-    dissent = await _on_case(request, lambda a, case, staff: a.dissent(case, staff=staff, text=body.text))
-    return _taken(request, dissent=dissent)
+    body = await body_as_staff(request, shapes.DissentBody)
+    dissent = await on_case(request, lambda a, case, staff: a.dissent(case, staff=staff, text=body.text))
+    return taken(request, dissent=dissent)
 
 
 async def post_override(request: Request) -> Response:
     """Override a dissent as a named senior."""
-    body = await _read(request, shapes.OverrideBody)
-    await _on_case(request, lambda a, case, staff: a.override(case, body.dissent, staff=staff, text=body.text))
-    return _taken(request)
+    body = await body_as_staff(request, shapes.OverrideBody)
+    await on_case(request, lambda a, case, staff: a.override(case, body.dissent, staff=staff, text=body.text))
+    return taken(request)
 
 
 async def post_act(request: Request) -> Response:
     """Record, after opening it, that a piece of evidence holds the act."""
-    body = await _read(request, shapes.ActBody)
-    await _on_case(request, lambda a, case, staff: a.record_act(case, body.evidence, staff=staff, text=body.text))
-    return _taken(request)
+    body = await body_as_staff(request, shapes.ActBody)
+    await on_case(request, lambda a, case, staff: a.record_act(case, body.evidence, staff=staff, text=body.text))
+    return taken(request)
 
 
 async def post_confirmation(request: Request) -> Response:
     """Confirm a notice as a verified partner."""
-    body = await _read(request, shapes.OfNotice)
-    await _on_case(request, lambda a, case, staff: a.confirm_notice(case, NoticeId(body.notice), partner=staff))
-    return _taken(request)
+    body = await body_as_staff(request, shapes.OfNotice)
+    await on_case(request, lambda a, case, staff: a.confirm_notice(case, NoticeId(body.notice), partner=staff))
+    return taken(request)
 
 
 async def post_upholding(request: Request) -> Response:
     """Confirm that the account's data is to be kept, so that no hold of the case lapses."""
-    await _read(request, shapes.Nothing)
-    await _on_case(request, lambda a, case, staff: a.uphold(case, staff=staff))
-    return _taken(request)
+    await body_as_staff(request, shapes.Nothing)
+    await on_case(request, lambda a, case, staff: a.uphold(case, staff=staff))
+    return taken(request)
 
 
 async def post_closure(request: Request) -> Response:
     """Close a mild case as one person."""
-    body = await _read(request, shapes.ClosureBody)
-    await _on_case(request, lambda a, case, staff: a.close(case, body.end, staff=staff, reason=body.reason))
-    return _taken(request)
+    body = await body_as_staff(request, shapes.ClosureBody)
+    await on_case(request, lambda a, case, staff: a.close(case, body.end, staff=staff, reason=body.reason))
+    return taken(request)
 
 
 async def post_link_confirmation(request: Request) -> Response:
     """Confirm that two accounts are one person's."""
     staff, link = staff_of(request), LinkId(request.path_params["link"])
-    body = await _read(request, shapes.OfSubject)
+    body = await body_as_staff(request, shapes.OfSubject)
     verb = lambda a: a.confirm_link(SubjectId(body.subject), link, staff=staff)  # noqa: E731
-    _unless_refused(await inlet(request).write(verb))
-    return _json({"link": link}, status=201)
+    unless_refused(await inlet(request).write(verb))
+    return answer({"link": link}, status=201)
 
 
 async def post_withdrawal(request: Request) -> Response:
     """Record that a reporter took a notice back, as the operator's form or desk says; no clock stops for it."""
     operator, case = operator_of(request, "notices"), CaseId(request.path_params["case"])
-    notice = NoticeId((await _body(request, shapes.OfNotice)).notice)
-    _unless_refused(await inlet(request).write(lambda a: a.withdraw_notice(case, notice, by=operator.id)))
-    return _taken(request)
+    notice = NoticeId((await body_as(request, shapes.OfNotice)).notice)
+    unless_refused(await inlet(request).write(lambda a: a.withdraw_notice(case, notice, by=operator.id)))
+    return taken(request)
 
 
 # --- shared
 
 
-async def _read(request: Request, shape: type[T]) -> T:
+async def body_as_staff(request: Request, shape: type[T]) -> T:
+    """Return the body in a shape, once it is known that a member of staff sent it."""
     staff_of(request)
-    return await _body(request, shape)
+    return await body_as(request, shape)
 
 
-async def _body(request: Request, shape: type[T]) -> T:
+async def body_as(request: Request, shape: type[T]) -> T:
+    """Return the body in a shape."""
     if bodies.media_type(request) != JSON:
         raise Unsupported(f"send {JSON}")
     return bodies.decode(await bodies.whole(request, inlet(request).config.limits.body_bytes), shape)
 
 
-async def _on_case(request: Request, verb: Callable[[Answerable, CaseId, StaffId], T | Refused]) -> T:
+async def on_case(request: Request, verb: Callable[[Answerable, CaseId, StaffId], T | Refused]) -> T:
     """Run a verb on the case in the path as whoever asks; a case unknown to that person is not there."""
     staff, case = staff_of(request), CaseId(request.path_params["case"])
 
@@ -236,20 +238,23 @@ async def _on_case(request: Request, verb: Callable[[Answerable, CaseId, StaffId
             raise _no_case()
         return verb(answerable, case, staff)
 
-    return _unless_refused(await inlet(request).write(run))
+    return unless_refused(await inlet(request).write(run))
 
 
-def _unless_refused(found: T | Refused) -> T:
+def unless_refused(found: T | Refused) -> T:
+    """Return what a verb gave. Raise `RefusedError` where it refused."""
     if isinstance(found, Refused):
         raise RefusedError(found)
     return found
 
 
-def _taken(request: Request, **more: object) -> Response:
-    return _json({"case": request.path_params["case"], **more}, status=201)
+def taken(request: Request, **more: object) -> Response:
+    """Answer that something was done to the case in the path."""
+    return answer({"case": request.path_params["case"], **more}, status=201)
 
 
-def _json(value: Mapping[str, object], *, status: int = 200) -> Response:
+def answer(value: Mapping[str, object], *, status: int = 200) -> Response:
+    """Answer with a document."""
     return Response(msgspec.json.encode(wire(value)), status_code=status, media_type=JSON)
 
 

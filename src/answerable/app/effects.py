@@ -8,11 +8,14 @@ from typing import Protocol
 from answerable.core import facts as f
 from answerable.core.cases import Files
 from answerable.core.roster import Roster
+from answerable.edge import rfc3339
 from answerable.store.protocol import Outgoing
 
 PAGE = "page"
 ANSWER = "answer"
 RECEIPT = "receipt"
+VENDOR = "vendor"
+ATTEMPT = "attempt"
 HOLD = "hold"
 RELEASE = "release"
 
@@ -36,9 +39,8 @@ def outgoing(act: Written) -> Iterator[Outgoing]:
         found = _effect(act, recorded.fact)
         if found is not None:
             topic, body = found
-            yield Outgoing(
-                idem=f"{recorded.stream}:{recorded.seq}", topic=topic, body=body, not_before=recorded.at
-            )
+            at = recorded.fact.send if isinstance(recorded.fact, f.DigestPlanned) else recorded.at
+            yield Outgoing(idem=f"{recorded.stream}:{recorded.seq}", topic=topic, body=body, not_before=at)
 
 
 def _effect(act: Written, fact: f.Fact) -> tuple[str, dict[str, str]] | None:
@@ -51,9 +53,12 @@ def _effect(act: Written, fact: f.Fact) -> tuple[str, dict[str, str]] | None:
             return ANSWER, {"notice": notice, "case": case, "outcome": "lapsed"}
         case f.HoldOrdered(case=case, hold=hold) | f.HoldLapsed(case=case, hold=hold):
             return HOLD if isinstance(fact, f.HoldOrdered) else RELEASE, {"case": case, "hold": hold}
+        case f.VendorNoticed(vendor=vendor, notice=notice, reference=reference, kind=kind, seen=seen):
+            body = {"vendor": vendor, "notice": notice, "reference": reference, "kind": kind, "seen": rfc3339(seen)}
+            return VENDOR, body
         case _:
             paged = _page(act, fact)
-            return None if paged is None else (PAGE, paged)
+            return (PAGE, paged) if paged is not None else _from_outside(act, fact)
 
 
 def _page(act: Written, fact: f.Fact) -> dict[str, str] | None:
@@ -78,8 +83,32 @@ def _page(act: Written, fact: f.Fact) -> dict[str, str] | None:
             return {"to": _lead(act), "why": "effects_bounded", "case": case}
         case f.ClockSuspected():
             return {"to": _lead(act), "why": "clock_suspected"}
+        case f.VendorNoticeUnread():
+            return {"to": _lead(act), "why": "vendor_notice_unread"}
         case _:
             return None
+
+
+def _from_outside(act: Written, fact: f.Fact) -> tuple[str, dict[str, str]] | None:
+    match fact:
+        case f.OutsideEventReported(case=case, event=event):
+            return PAGE, {"to": _owner(act, case), "why": "event_reported", "case": case, "event": event}
+        case f.OrderReceived(case=case, order=order):
+            return PAGE, {"to": _owner(act, case), "why": "order_received", "case": case, "order": order}
+        case f.AccountsLinked(subject=subject, link=link):
+            return _under_order(act, subject, link)
+        case f.DigestPlanned(case=case, notice=notice, send=send):
+            return ATTEMPT, {"notice": notice, "case": case, "send": rfc3339(send)}
+        case _:
+            return None
+
+
+def _under_order(act: Written, subject: f.SubjectId, link: f.LinkId) -> tuple[str, dict[str, str]] | None:
+    """Page who owns the order under which no new account may be: only a person confirms that it is the same person."""
+    for case in act.files.subject(subject).cases.values():
+        if case.binding(f.Clause.NO_NEW_ACCOUNT):
+            return PAGE, {"to": _owner(act, case.id), "why": "account_under_order", "case": case.id, "link": link}
+    return None
 
 
 def _owner(act: Written, case: f.CaseId) -> str:

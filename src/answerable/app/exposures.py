@@ -87,7 +87,9 @@ def _write(acts: Acts, root: str, block: Sequence[Exchange]) -> None:
 def _cut(acts: Acts, subject: SubjectId, rows: Sequence[Exchange]) -> list[list[Exchange]]:
     with acts.store.act() as tx:
         cases = list(tx.files((subject,)).holder_cases(subject))
-    cuts = sorted(notice.at for case in cases for notice in case.notices.values())
+    notices = [notice.at for case in cases for notice in case.notices.values()]
+    orders = [at for case in cases for at in case.verified.values()]
+    cuts = sorted([*notices, *orders])
     blocks: list[list[Exchange]] = []
     place = -1
     for row in rows:

@@ -10,6 +10,7 @@ from typing import Any
 from answerable.app.acts import Act
 from answerable.core import evidence, exposure, holds, lowerings
 from answerable.core.cases import Case, Held, Hold, Notice, Proposal, Signal
+from answerable.core.claims import Event, Order
 from answerable.core.deadlines import Deadline
 from answerable.core.facts import CaseId
 from answerable.core.standing import standing, yardstick
@@ -48,6 +49,8 @@ def read(act: Act, case_id: CaseId) -> CaseFile:
         "deadlines": [_deadline(one) for one in case.deadlines.values() if one.is_running],
         "measures": [_item(held) for held in case.held.values()],
         "proposals": [_proposal(act, one) for one in case.proposals.values()],
+        "events": [_event(act, case, one) for one in case.events.values()],
+        "orders": [_order(act, case, one) for one in case.orders.values()],
         "dissents": sorted(case.dissents),
         "holds": [_hold(act, case, one) for one in case.holds.values()],
         "crossed_with": sorted({n.crossed_with for n in case.notices.values() if n.crossed_with}),
@@ -85,6 +88,24 @@ def _notice(act: Act, notice: Notice) -> dict[str, Any]:
         "id": fact.notice, "received": notice.at, "hazard": fact.hazard, "danger_now": fact.danger_now,
         "text": given["text"], "answered": notice.answered, "lapsed": notice.lapsed, "withdrawn": notice.withdrawn,
         "confirmed": notice.confirmed_at, "crossed_with": notice.crossed_with, "repeats": fact.repeats,
+    }
+
+
+def _event(act: Act, case: Case, event: Event) -> dict[str, Any]:
+    fact = event.fact
+    return {
+        "id": fact.event, "kind": fact.kind, "reported": event.at, "dated": fact.dated, "text": _text(act, fact.text),
+        "verified": event.verified_at, "refuted": fact.event in case.refuted,
+    }
+
+
+def _order(act: Act, case: Case, order: Order) -> dict[str, Any]:
+    fact = order.fact
+    return {
+        "id": fact.order, "clauses": fact.clauses, "authority": fact.authority, "jurisdiction": fact.jurisdiction,
+        "dated": fact.dated, "received": order.at, "document_sha256": _text(act, fact.document),
+        "reference": _text(act, fact.reference), "verified": order.verified_at, "ended": order.ended_at,
+        "executed": sorted(order.executed), "attempts_refused": order.refused, "refuted": fact.order in case.refuted,
     }
 
 

@@ -73,16 +73,16 @@ class Intake:
         account = [_account(came.user)]
         asked = asked or self.ask(account)
         with self._acts.store.act() as tx:
-            known = _before(tx, f"signal:{came.source}", came.id)
+            known = told_before(tx, f"signal:{came.source}", came.id)
             if known is not None:
                 return known
-            subject, new = self._locate(tx, came.user, account)
+            subject, new = self.locate(tx, came.user, account)
             with self._acts.within(tx, came.source, (subject,), plans=_plans(subject, asked)) as act:
                 if new:
-                    identifying.enter_subject(act, self.index, subject, came.user, account)
+                    identifying.enter_subject(act, self.index, subject, came.user, [*account, *came.also])
                 case = signals.take(act.journal, self._as_signal(act, subject, came))
                 taken = Taken(id=list(case.signals)[-1], case=case.id, at=act.now)
-                return _answer(act, f"signal:{came.source}", came.id, taken)
+                return keep_answer(act, f"signal:{came.source}", came.id, taken)
 
     def _as_signal(self, act: Act, subject: SubjectId, came: SignalIn) -> signals.Incoming:
         person = identifying.person(act, self.index, came.person, within=subject)
@@ -116,10 +116,10 @@ class Intake:
         account = [_account(came.account)]
         asked = asked or self.ask(account)
         with self._acts.store.act() as tx:
-            known = _before(tx, f"state:{came.source}", came.id)
+            known = told_before(tx, f"state:{came.source}", came.id)
             if known is not None:
                 return known
-            subject, new = self._locate(tx, came.account, account)
+            subject, new = self.locate(tx, came.account, account)
             with self._acts.within(tx, came.source, (subject,), plans=_plans(subject, asked)) as act:
                 if came.state is AccountState.ENABLED:
                     case = adopted.undo(act.journal, subject, source=came.source, seen=_seen(came.at, act.now))
@@ -129,7 +129,7 @@ class Intake:
                         identifying.enter_subject(act, self.index, subject, came.account, account)
                     case, held = adopted.adopt(act.journal, _switched_off(subject, came, act.now))
                 taken = Taken(id=held, case=case.id if case else None, at=act.now)
-                return _answer(act, f"state:{came.source}", came.id, taken)
+                return keep_answer(act, f"state:{came.source}", came.id, taken)
 
     # --- notices
 
@@ -138,10 +138,10 @@ class Intake:
         asked = asked or self.ask(came.subject)
         account = asked.account
         with self._acts.store.act() as tx:
-            known = _before(tx, f"notice:{came.source}", came.id)
+            known = told_before(tx, f"notice:{came.source}", came.id)
             if known is not None:
                 return known
-            subject, new = self._locate(tx, account, came.subject)
+            subject, new = self.locate(tx, account, came.subject)
             others = self._reporters_account(tx, came)
             with self._acts.within(tx, came.source, (subject, *others), plans=_plans(subject, asked)) as act:
                 if new or not act.journal.files.subject(subject).found:
@@ -149,7 +149,7 @@ class Intake:
                 incoming = self._as_notice(act, subject, came, others)
                 case = notices.receive(act.journal, incoming)
                 taken = Taken(id=incoming.notice, case=case.id, at=act.now)
-                return _answer(act, f"notice:{came.source}", came.id, taken)
+                return keep_answer(act, f"notice:{came.source}", came.id, taken)
 
     def _as_notice(
         self, act: Act, subject: SubjectId, came: NoticeIn, others: tuple[SubjectId, ...]
@@ -212,7 +212,7 @@ class Intake:
         blinds = self.index.blinds(came.identifiers)
         with self._acts.store.act() as tx:
             # Who was only spoken of is found when the account appears that verifiably bears the identifier (R5).
-            subject, _ = self._locate(tx, came.account, came.identifiers if came.verified_at is not None else ())
+            subject, _ = self.locate(tx, came.account, came.identifiers if came.verified_at is not None else ())
             others = [SubjectId(token) for token in self.index.tokens(tx, SUBJECT, blinds) if token != subject]
             with self._acts.within(tx, "directory", (subject, *others)) as act:
                 identifying.enter_subject(act, self.index, subject, came.account, [own])
@@ -227,13 +227,13 @@ class Intake:
     def entitlement(self, account: str, plan: Plan, *, by: str) -> Refused | None:
         """Ask whether a plan may rise; on an account with an open case it may not (F4)."""
         with self._acts.store.act() as tx:
-            subject, _ = self._locate(tx, account, [_account(account)])
+            subject, _ = self.locate(tx, account, [_account(account)])
             with self._acts.within(tx, by, (subject,)) as act:
                 return identities.raise_entitlement(act.journal, subject, plan)
 
     # --- shared
 
-    def _locate(self, tx: Tx, account: str | None, identifiers: Sequence[Identifier]) -> tuple[SubjectId, bool]:
+    def locate(self, tx: Tx, account: str | None, identifiers: Sequence[Identifier]) -> tuple[SubjectId, bool]:
         """Return the subject's token and whether it is new here."""
         found = identifying.find_subject(tx, self.index, account, identifiers)
         return (found, False) if found is not None else (SubjectId(self._acts.mint.token("sub")), True)
@@ -278,7 +278,7 @@ def _account(name: str) -> Identifier:
     return found
 
 
-def _before(tx: Tx, source: str, key: str) -> Taken | None:
+def told_before(tx: Tx, source: str, key: str) -> Taken | None:
     """Return the answer that a delivery got when it first came."""
     answer = tx.remembered(source, key)
     if answer is None:
@@ -287,7 +287,8 @@ def _before(tx: Tx, source: str, key: str) -> Taken | None:
     return Taken(id=found["id"], case=found["case"], at=parse_time(found["at"]), again=True)
 
 
-def _answer(act: Act, source: str, key: str, taken: Taken) -> Taken:
+def keep_answer(act: Act, source: str, key: str, taken: Taken) -> Taken:
+    """Keep the answer to a delivery, so that a second one gets the same, and return it."""
     answer = {"id": taken.id, "case": taken.case, "at": rfc3339(taken.at)}
     act.tx.remember(source, key, json.dumps(answer).encode())
     return taken

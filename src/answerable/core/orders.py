@@ -148,7 +148,7 @@ def verify_event(
         if told is not None and told.verified_at is None and openings.may_act(journal, one, staff) is None:
             _write_verified(journal, one, event_id, call, staff)
             openings.reopen(journal, one, tier)
-            defaults.raise_tier(journal, one, tier, event.fact.kind)
+            defaults.raise_tier(journal, one, tier, event.fact.kind.value)
             defaults.arm(journal, one, notice=None)
     return None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 
 from answerable.app.briefs import Brief
 from answerable.ports.notifier import Letter
@@ -19,11 +19,15 @@ _WHY = {
     "countersign": "You were drawn to countersign a proposal. Open the case before you sign.",
     "effects_bounded": "The hourly bound of automatic effects was reached. Cases and clocks stand; look at them.",
     "adoption_undone": "An account that is held switched off was switched on elsewhere. It stays refused here.",
+    "event_reported": "Somebody reported an event outside. It counts once you have called an independent number.",
+    "order_received": "An order came in. Call its issuer back under an independent number; then it is in force.",
+    "account_under_order": "A further account seems to be under an order. Confirm that it is the same person, or not.",
     "hold_unconfirmed": "The operator's stores have not confirmed that they keep this account's data. Ask there.",
+    "vendor_notice_unread": "A vendor announced a notice that cannot be read there. It is tried again; see the log.",
     "record_altered": "The record is not what its own entries and signatures make it: somebody may have changed it.",
     "clock_suspected": "A clock is more than five minutes off. Look at the machine's time.",
 }
-_NAMED = ("case", "proposal", "item", "hold", "deadline", "rung", "found")
+_NAMED = ("case", "proposal", "item", "hold", "deadline", "rung", "found", "event", "order", "link")
 _ROLES = {"reviewer": "a reviewer", "lead": "a duty lead", "executive": "an executive", "partner": "an outside partner"}
 
 
@@ -65,6 +69,22 @@ def lapse(outgoing: Outgoing, brief: Brief) -> Letter:
         "If somebody is in danger now, call the emergency number.",
     ]
     return _to_reporter(outgoing, brief, "Your notice was not answered in time", lines)
+
+
+def attempt(outgoing: Outgoing, day: date) -> Letter:
+    """Return the letter that tells a protected person of attempts: that there were some, and up to which day (L12).
+
+    Never how many, by which account, of what, or at what time.
+    """
+    lines = [
+        "An account under the order that protects you tried to connect, and was refused.",
+        f"This covers the time up to {day:%Y-%m-%d}. You are told at most once a day, in the hours you gave.",
+        f"Reference: {outgoing.body['notice']}",
+        "If you do not want to be told any more, say so where you gave your notice.",
+        "If you are in danger now, call the emergency number.",
+    ]
+    to = outgoing.body["notice"]
+    return Letter(id=outgoing.idem, channel=REPORTER, to=to, subject="About the order", body="\n".join(lines))
 
 
 _OBJECT = (

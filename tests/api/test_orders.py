@@ -1,0 +1,98 @@
+"""Orders and outside events over HTTP: passed on by an operator, called back by staff.
+
+Law: a claim until called back (L13); nothing on the wire says more than it must (L12).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.running import House
+
+CALLED = {"number": "+1 415 551 4000", "found": "official_register", "called": "2026-01-01T00:00:00.000000Z"}
+
+
+def order(key: str, user: str, **more: Any) -> dict[str, Any]:
+    """Return an order as an operator passes it on."""
+    body: dict[str, Any] = {
+        "id": key, "clauses": ["block", "notify"], "authority": "court", "jurisdiction": "US-CA",
+        "document_sha256": "0" * 64, "reference": "CGC-1", "dated": "2026-01-01T00:00:00.000000Z",
+        "subject": [{"kind": "account", "value": user}], "person": [{"kind": "email", "value": "mara@example.org"}],
+        "numbers": ["+1 415 555 0199"],
+    }
+    return body | more
+
+
+def test_the_whole_way_of_an_order(house: House) -> None:
+    """In, read, called back, in force, ended; and its end lowers nothing."""
+    notice = house.warn("order-n", user="user-order")
+    case = notice.json["case"]
+    sent = house.call("POST", "/v1/orders", order("order-1", "user-order"), who="classifier-1")
+    again = house.call("POST", "/v1/orders", order("order-1", "user-order"), who="classifier-1")
+    assert (sent.status, again.status, sent.json["case"], again.json["id"]) == (201, 200, case, sent.json["id"])
+    name = sent.json["id"]
+    where = f"orders/{name}/verifications"
+    assert house.act(case, where, CALLED, "lead-1").code == "not_opened"
+    file = house.view(case, "lead-1").json
+    assert [(one["id"], one["document_sha256"], one["verified"]) for one in file["orders"]] == [(name, "0" * 64, None)]
+    assert house.act(case, where, CALLED | {"number": "+1 415 555 0199"}, "lead-1").code == "same_number"
+    assert house.act(case, where, CALLED | {"number": "the clerk"}, "lead-1").code == "bad_input"
+    assert house.act(case, where, CALLED, "lead-1").status == 201
+    assert house.act(case, where, CALLED, "lead-1").code == "already_settled"
+    levels = [item["standing"]["level"] for item in house.items() if item["kind"] == "measure"]
+    assert "suspended" in levels
+    wants = {"notice": notice.json["id"], "wanted": True, "from_hour": 7, "to_hour": 9}
+    assert house.act(case, "attempt-notices", wants, "classifier-1").status == 201
+    assert house.act(case, "attempt-notices", wants | {"to_hour": 7}, "classifier-1").code == "bad_input"
+    assert house.act(case, "attempt-notices", wants | {"wanted": False}, "classifier-1").status == 201
+    assert house.act(case, "attempt-notices", wants | {"wanted": False}, "classifier-1").code == "not_found"
+    assert house.act(case, f"orders/{name}/endings", CALLED, "lead-1").status == 201
+    assert house.act(case, f"orders/{name}/endings", CALLED, "lead-1").code == "not_in_force"
+    assert "suspended" in [item["standing"]["level"] for item in house.items() if item["kind"] == "measure"]
+
+
+def test_the_whole_way_of_an_event(house: House) -> None:
+    """By an operator, and by a member of staff on the case; each verified by a call."""
+    body = {
+        "id": "event-1", "kind": "release", "text": "He was let go.", "subject": [{"kind": "account", "value": "u-ev"}],
+    }
+    sent = house.call("POST", "/v1/events", body, who="classifier-1")
+    assert sent.status == 201
+    case = sent.json["case"]
+    second = house.act(case, "events", {"kind": "arrest", "text": "Again."}, "lead-1")
+    assert second.status == 201
+    assert house.view(case, "lead-1").json["tier"] == 3
+    for event, tier in ((second.json["event"], 2), (sent.json["id"], 1)):
+        verified = house.act(case, f"events/{event}/verifications", CALLED, "lead-1")
+        assert (verified.status, verified.json["event"]) == (201, event)
+        assert house.view(case, "lead-1").json["tier"] == tier
+
+
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [
+        ({"clauses": []}, 422),
+        ({"clauses": ["block", "block"]}, 400),
+        ({"clauses": ["arrest_him"]}, 422),
+        ({"jurisdiction": "California"}, 422),
+        ({"document_sha256": "the order itself"}, 422),
+        ({"subject": []}, 422),
+        ({"dated": "yesterday"}, 400),
+    ],
+)
+def test_what_is_no_order(house: House, change: dict[str, Any], status: int) -> None:
+    """What nobody could execute is told to whoever sent it."""
+    answer = house.call("POST", "/v1/orders", order("order-bad", "user-bad") | change, who="classifier-1")
+    assert answer.status == status, answer
+
+
+def test_who_may_pass_an_order_on_and_who_may_call(house: House) -> None:
+    """An operator's token calls nobody back, and a gate's or a person's passes nothing on."""
+    body = order("order-2", "user-order-2")
+    for who in ("gate", "lead-1"):
+        assert house.call("POST", "/v1/orders", body, who=who).status in (401, 403)
+    case = house.call("POST", "/v1/orders", body, who="classifier-1").json
+    where = f"/v1/cases/{case['case']}/orders/{case['id']}/verifications"
+    assert house.call("POST", where, CALLED, who="classifier-1").status in (401, 403)
