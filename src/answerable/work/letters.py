@@ -23,7 +23,6 @@ _WHY = {
     "order_received": "An order came in. Call its issuer back under an independent number; then it is in force.",
     "account_under_order": "A further account seems to be under an order. Confirm that it is the same person, or not.",
     "hold_unconfirmed": "The operator's stores have not confirmed that they keep this account's data. Ask there.",
-    "vendor_notice_unread": "A vendor announced a notice that cannot be read there. It is tried again; see the log.",
     "record_altered": "The record is not what its own entries and signatures make it: somebody may have changed it.",
     "clock_suspected": "A clock is more than five minutes off. Look at the machine's time.",
 }
