@@ -54,15 +54,20 @@ def test_a_host_holds_the_gates_key_and_no_other(silent: House, tmp_path: Path) 
 
 
 def test_a_host_knows_callers_as_its_house_does(silent: House, tmp_path: Path) -> None:
-    """The files by which they are known go with it."""
+    """The files by which they are known go with it, and to which hosts its routes lead."""
     (silent.home / "keys.json").write_text('{"keys": []}')
     (silent.home / "ours").write_text("0" * 64 + " tenant tenant_1\n")
     identity = '[identity]\njwks = "keys.json"\nissuer = "i"\naudience = "a"\nkeys_file = "ours"\ntrust_body = false\n'
     upstream = '[upstream]\nurl = "https://model.example/v1"\nkey_env = "MODEL_KEY"\n'
+    upstream += '[[upstream.routes]]\npath = "/messages"\nurl = "https://other.example/v1"\nkey_env = "OTHER_KEY"\n'
     silent.config.write_text(silent.config.read_text() + identity + upstream)
     home = tmp_path / "host"
     kit(silent, home)
-    callers = callers_of(load_host(home / "answerable.toml"), SystemClock())
+    host = load_host(home / "answerable.toml")
+    assert host.upstream is not None
+    routes = [(one.path, one.url, one.key_env) for one in host.upstream.routes]
+    assert routes == [("/messages", "https://other.example/v1", "OTHER_KEY")]
+    callers = callers_of(host, SystemClock())
     assert callers.tokens is not None
     assert callers.keys == {bytes(32): Key("tenant", "tenant_1")}
     assert not callers.trusts_body

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from answerable.config import Config, Operator, Staff, host_port, superiors
 from answerable.config.rules import KeyPath, complaints
-from answerable.config.tables import GateTable, Identity, Keys, PolicyChoice, Record, Serve, Upstream
+from answerable.config.tables import GateTable, Identity, Keys, PolicyChoice, Record, Serve, Upstream, UpstreamRoute
 from answerable.core.words import Role
 
 
@@ -74,6 +74,17 @@ def test_an_address_is_split_at_its_last_colon() -> None:
 def test_the_upstream_is_a_base_address(url: str) -> None:
     """No other scheme, no credentials, no query: conversations go to one host that the file names."""
     assert keys(replace(SOUND, upstream=Upstream(url=url))) == [("upstream", "url")]
+    upstream = Upstream(url="https://a.example/v1", routes=(UpstreamRoute(path="/messages", url=url),))
+    assert keys(replace(SOUND, upstream=upstream)) == [("upstream", "routes")]
+
+
+def test_a_route_has_one_host() -> None:
+    """Two for one path would be one of them by chance."""
+    route = UpstreamRoute(path="/messages", url="https://a.example/v1")
+    assert keys(replace(SOUND, upstream=Upstream(url="https://a.example/v1", routes=(route,)))) == []
+    assert keys(replace(SOUND, upstream=Upstream(url="https://a.example/v1", routes=(route, route)))) == [
+        ("upstream", "routes")
+    ]
 
 
 @pytest.mark.parametrize("url", ["https://model.example/v1", "http://127.0.0.1:9000", "http://[::1]:9000/v1"])
@@ -159,4 +170,6 @@ def test_callers_credentials_end_at_a_gateway_with_a_key_of_its_own() -> None:
     bare = replace(MODEL, key_env=None)
     for identity in (TOKENS, Identity(keys_file=Path("callers"))):
         assert keys(replace(SOUND, identity=identity, upstream=bare)) == [("upstream", "key_env")]
+        other = replace(MODEL, routes=(UpstreamRoute(path="/messages", url="https://a.example/v1"),))
+        assert keys(replace(SOUND, identity=identity, upstream=other)) == [("upstream", "routes")]
     assert keys(replace(SOUND, upstream=bare)) == []

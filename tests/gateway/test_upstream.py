@@ -11,10 +11,10 @@ from aiohttp import ClientPayloadError
 
 from answerable.errors import ConfigError
 from answerable.gateway.stand_in import StandIn
-from answerable.gateway.upstream import Upstream
+from answerable.gateway.upstream import Host, Upstream
 from answerable_gate import Level
 from tests.gateway.test_app import run
-from tests.gateway.world import World, closed_port, follow_log, held, logged, until
+from tests.gateway.world import World, closed_port, follow_log, held, logged, served, until
 
 EVENTS = [(b"content-type", b"text/event-stream")]
 
@@ -138,3 +138,37 @@ def test_an_address_that_is_none_is_found_at_the_start(base: str) -> None:
     """And not by the first exchange."""
     with pytest.raises(ConfigError):
         Upstream(base, None, silence_s=1)
+
+
+def test_a_route_has_its_own_host_and_key() -> None:
+    """No key reaches another host than its own; the longest path that fits holds, and no name that begins alike."""
+
+    async def story(world: World) -> None:
+        for path in ("/v1/messages", "/v1/messages/count_tokens?beta=true", "/v1/chat/completions", "/v1/messagesx"):
+            assert (await world.send(b"{}", path=path)).status == 200
+        async with world.session.get(f"{world.base}/v1/files/a_1", headers={"Authorization": "Bearer caller"}) as got:
+            assert got.status == 200
+
+    async def both() -> World:
+        async with served(other) as messages, served(files) as kept:
+            hosts = [Host(b"/messages", f"{messages}/v1/", "other-key"), Host(b"/files", f"{kept}/v1", None)]
+            async with (world := World(changes={"upstream_routes": hosts})).running():
+                await story(world)
+        return world
+
+    def asked(model: Any) -> list[tuple[str, str | None, str | None]]:
+        headers = [(one["path"], one["headers"]) for one in model.requests]
+        return [(path, found.get("authorization"), found.get("x-api-key")) for path, found in headers]
+
+    other, files = StandIn(), StandIn()
+    world = asyncio.run(both())
+    main = ("/v1/chat/completions", "/v1/messagesx")
+    assert asked(world.upstream) == [(path, "Bearer upstream-key", None) for path in main]
+    assert asked(other) == [(path, None, "other-key") for path in ("/v1/messages", "/v1/messages/count_tokens")]
+    assert asked(files) == [("/v1/files/a_1", "Bearer caller", None)]
+
+
+def test_a_route_to_nowhere_is_a_mistake() -> None:
+    """Found before anything is served."""
+    with pytest.raises(ConfigError):
+        Upstream("https://model.example/v1", None, silence_s=1, routes=[Host(b"/messages", "nowhere", None)])

@@ -24,6 +24,7 @@ from answerable.gateway import Gateway, build
 from answerable.gateway.app import HEALTH
 from answerable.gateway.asgi import Message, Receive, Scope, Send
 from answerable.gateway.callers import Callers, Key, Tokens, read_keys
+from answerable.gateway.upstream import Host
 from answerable.vault.keys import load_keyring
 from answerable_gate import GatePolicy
 from answerable_gate.io.proofs import pin
@@ -89,7 +90,8 @@ def build_gateway(config: Config | GatewayHost, found: Reach, *, name: str) -> G
         raise ConfigError(f"gate.vkey: {error}", hint="`answerable status` shows the key to pin") from error
     return build(
         upstream=upstream.url,
-        upstream_key=from_environment(upstream.key_env, os.environ) if upstream.key_env else None,
+        upstream_key=_model_key(upstream.key_env),
+        upstream_routes=[Host(one.path.encode(), one.url, _model_key(one.key_env)) for one in upstream.routes],
         feed_base=found.feed,
         gate_token=found.token,
         gate_key=found.key,
@@ -103,6 +105,10 @@ def build_gateway(config: Config | GatewayHost, found: Reach, *, name: str) -> G
         snapshot=config.gate.snapshot,
         checks_token_hash=config.gate.checks_token_hash,
     )
+
+
+def _model_key(variable: str | None) -> str | None:
+    return from_environment(variable, os.environ) if variable else None
 
 
 def callers_of(config: Config | GatewayHost, clock: Clock) -> Callers:

@@ -84,10 +84,15 @@ def _file(house: Config, identity: Identity, *, feed: str, vkey: str) -> str:
         tables["identity"] = msgspec.to_builtins(identity, enc_hook=str)
     lines = ["# A gateway's host. Every key and its danger: docs/configuration.md."]
     for name, keys in tables.items():
-        # A JSON string is a TOML string.
-        lines += ["", f"[{name}]"]
-        lines += [f"{key} = {json.dumps(value)}" for key, value in keys.items() if value is not None]
+        lines += ["", f"[{name}]", *_written(keys)]
+    for route in upstream.routes if upstream else ():
+        lines += ["", "[[upstream.routes]]", *_written(msgspec.to_builtins(route))]
     return "\n".join(lines) + "\n"
+
+
+def _written(keys: dict[str, object]) -> list[str]:
+    # A JSON string is a TOML string.
+    return [f"{key} = {json.dumps(value)}" for key, value in keys.items() if value is not None]
 
 
 def _write(path: Path, text: str) -> None:

@@ -67,11 +67,17 @@ def _addresses(config: Config | GatewayHost) -> Iterator[Complaint]:
 
 
 def _upstream(config: Config | GatewayHost) -> Iterator[Complaint]:
-    if config.upstream is not None and not _is_base(config.upstream.url):
-        yield (
-            ("upstream", "url"),
-            "the base address of the model, as https://host/v1, without a name, key or query in it",
-        )
+    upstream = config.upstream
+    if upstream is None:
+        return
+    for key, url in (("url", upstream.url), *(("routes", route.url) for route in upstream.routes)):
+        if not _is_base(url):
+            yield (
+                ("upstream", key),
+                "the base address of the model, as https://host/v1, without a name, key or query in it",
+            )
+    if len({route.path for route in upstream.routes}) < len(upstream.routes):
+        yield ("upstream", "routes"), "a path stands twice"
 
 
 def _identity(config: Config | GatewayHost) -> Iterator[Complaint]:
@@ -85,8 +91,11 @@ def _identity(config: Config | GatewayHost) -> Iterator[Complaint]:
         if identity.jwks.startswith("http:"):
             yield ("identity", "jwks"), "keys over plain HTTP could be anybody's: an https address or a file"
     is_ours = identity.jwks is not None or identity.keys_file is not None
-    if is_ours and config.upstream is not None and config.upstream.key_env is None:
-        yield ("upstream", "key_env"), "callers' own credentials end at this gateway, so it needs a key for the model"
+    if not is_ours or config.upstream is None:
+        return
+    for key, hosts in (("key_env", (config.upstream,)), ("routes", config.upstream.routes)):
+        if any(host.key_env is None for host in hosts):
+            yield ("upstream", key), "callers' own credentials end at this gateway, so it needs a key for the model"
 
 
 def _gate(config: Config | GatewayHost) -> Iterator[Complaint]:

@@ -80,11 +80,20 @@ class Serve(Table, frozen=True, kw_only=True):
     grace_s: Annotated[int, Meta(ge=0, le=3600)] = 10
 
 
+class UpstreamRoute(Table, frozen=True, kw_only=True):
+    """Another host for the requests below one path."""
+
+    path: Annotated[str, Meta(pattern=r"^(/[a-z0-9_-]{1,64}){1,4}\Z")]
+    url: str
+    key_env: Variable | None = None
+
+
 class Upstream(Table, frozen=True, kw_only=True):
-    """The model behind the gateway."""
+    """The model behind the gateway, and other hosts for some of its routes."""
 
     url: str
     key_env: Variable | None = None
+    routes: tuple[UpstreamRoute, ...] = ()
 
 
 class Identity(Table, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ Law L1: what runs beside is begun again if it fails; the gate goes on with what 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -26,7 +26,7 @@ from answerable.gateway.reply import Reply
 from answerable.gateway.routes import REALTIME, route_of
 from answerable.gateway.running import Runnings
 from answerable.gateway.tunnel import POLICY, tunnel
-from answerable.gateway.upstream import SILENCE_S, Upstream
+from answerable.gateway.upstream import SILENCE_S, Host, Upstream
 from answerable_gate import ClockSuspect, Gate, GatePolicy, Item, Pinned
 from answerable_gate.io.aiohttp import FeedClient
 from answerable_gate.io.following import Clocks, Listener
@@ -129,6 +129,7 @@ def build(
     *,
     upstream: str,
     upstream_key: str | None,
+    upstream_routes: Sequence[Host] = (),
     feed_base: str,
     gate_token: str,
     gate_key: bytes,
@@ -147,13 +148,14 @@ def build(
 ) -> Gateway:
     """Build a gateway; `policy` holds until the feed brings one. Raise ConfigError.
 
-    `snapshot` is the file that all gateways of a host share, sealed under a key derived from `gate_key`; it is taken up
-    here, so that what was due stays due. With `identifies` the model is told an account's alias at the gate.
+    `upstream_routes` are other hosts for some routes. `snapshot` is the file that all gateways of a host share, sealed
+    under a key derived from `gate_key`; it is taken up here, so that what was due stays due. With `identifies` the
+    model is told an account's alias at the gate.
     """
     gate = Gate(gate_key=gate_key, pinned=pinned, policy=policy, wall=clock.now(), monotonic=clock.monotonic())
     snapshots = _snapshots(snapshot, gate, gate_key, clock) if snapshot is not None else None
     couriers = _couriers(feed_base, gate_token, rows_max)
-    model = Upstream(upstream, upstream_key, silence_s=silence_s)
+    model = Upstream(upstream, upstream_key, silence_s=silence_s, routes=upstream_routes)
     desk = Desk(
         gate=gate, clock=clock, upstream=model, recorder=_recorder(name, mint or RandomMint(), couriers),
         runnings=Runnings(gate, clock), later=Later(gate, clock, model), callers=callers, identifies=identifies,

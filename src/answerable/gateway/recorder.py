@@ -56,7 +56,7 @@ def report(kind: str, told: dict[str, object]) -> None:
         _log.log(level, "%s", json.dumps({"kind": kind, **told}, default=str))
 
 
-_ORDINARY = frozenset(("exchange", "refused", "cut", "in_contact", "run_ended"))
+_ORDINARY = frozenset(("exchange", "refused", "cut", "in_contact", "kept_out", "run_ended"))
 
 
 class Recorder:

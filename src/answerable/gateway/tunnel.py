@@ -158,7 +158,7 @@ async def _upstream(desk: Desk, scope: Scope) -> AsyncIterator[ClientWebSocketRe
     if query := scope["query_string"]:
         target += b"?" + query
     asked: list[str] = scope["subprotocols"]
-    has_key = desk.upstream.has_key
+    has_key = desk.upstream.has_key(target)
     protocols = [one for one in asked if not (has_key and one.startswith(KEY_PROTOCOL))]
     model = await desk.upstream.connect(target, scope["headers"], protocols, drop=desk.callers.ours)
     try:

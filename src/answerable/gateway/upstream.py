@@ -5,8 +5,9 @@ Law: status, headers and body pass untouched but for what belongs to one connect
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 from aiohttp import (
     ClientError,
@@ -50,16 +51,27 @@ class UpstreamSlow(AnswerableError):
     status = 504
 
 
+class Host(NamedTuple):
+    """Where the requests below a path go (b"" is every one), and the key that replaces the caller's there."""
+
+    path: bytes
+    url: str
+    key: str | None
+
+    def takes(self, target: bytes) -> bool:
+        """Say whether a request is its own."""
+        return target.startswith(self.path) and target[len(self.path) : len(self.path) + 1] in (b"", b"/", b"?")
+
+
 class Upstream:
     """Asks the model; one event loop owns it between `open` and `close`."""
 
-    def __init__(self, base: str, key: str | None, *, silence_s: float) -> None:
-        """Take the base address as `https://model.example/v1`, and the key that replaces the caller's."""
-        if URL(base).scheme not in ("http", "https") or not URL(base).host:
+    def __init__(self, base: str, key: str | None, *, silence_s: float, routes: Iterable[Host] = ()) -> None:
+        """Take the base address as `https://model.example/v1`, its key, and other hosts for some of the routes."""
+        others = sorted(routes, key=lambda host: len(host.path), reverse=True)
+        self._hosts = [one._replace(url=one.url.rstrip("/")) for one in (*others, Host(b"", base, key))]
+        if not all(URL(one.url).scheme in ("http", "https") and URL(one.url).host for one in self._hosts):
             raise ConfigError("upstream.url is no address", hint="write it as https://model.example/v1")
-        self._base = base.rstrip("/")
-        self._key = key
-        self._drop = CREDENTIALS if key is not None else frozenset[bytes]()
         self._timeout = ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=silence_s)
         self._session: ClientSession | None = None
 
@@ -96,46 +108,52 @@ class Upstream:
         UpstreamDown or UpstreamSlow.
         """
         assert self._session is not None, "open first"
-        passed = self._passed(headers, {*drop, *_rewritten(body, headers, plain)}, api)
+        host = self._host(target)
+        passed = _passed(host, headers, {*drop, *_rewritten(body, headers, plain)}, api)
         if plain:
             passed["Accept-Encoding"] = "identity"
         try:
             return await self._session.request(
-                method, _url(self._base + target.decode("ascii")), headers=passed, data=body, allow_redirects=False
+                method, _url(host.url + target.decode("ascii")), headers=passed, data=body, allow_redirects=False
             )
         except (ServerTimeoutError, TimeoutError) as error:
             raise UpstreamSlow from error
         except (ClientError, InvalidURL, OSError, UnicodeDecodeError) as error:
             raise UpstreamDown from error
 
-
-    @property
-    def has_key(self) -> bool:
+    def has_key(self, target: bytes) -> bool:
         """Say whether the operator's own key replaces the caller's."""
-        return self._key is not None
+        return self._host(target).key is not None
 
     async def connect(
         self, target: bytes, headers: Headers, protocols: Sequence[str], *, drop: Collection[bytes]
     ) -> ClientWebSocketResponse:
         """Open a web socket; raise UpstreamDown or UpstreamSlow."""
         assert self._session is not None, "open first"
-        passed = self._passed(headers, {*drop, *HANDSHAKE}, "openai")
+        host = self._host(target)
+        passed = _passed(host, headers, {*drop, *HANDSHAKE}, "openai")
         try:
             return await self._session.ws_connect(
-                _url(self._base + target.decode("ascii")), headers=passed, protocols=protocols, max_msg_size=0
+                _url(host.url + target.decode("ascii")), headers=passed, protocols=protocols, max_msg_size=0
             )
         except (ServerTimeoutError, TimeoutError) as error:
             raise UpstreamSlow from error
         except (ClientError, InvalidURL, OSError, UnicodeDecodeError) as error:
             raise UpstreamDown from error
 
-    def _passed(self, headers: Headers, drop: Collection[bytes], api: Api) -> CIMultiDict[str]:
-        passed = CIMultiDict(requested(headers, {*self._drop, *drop}))
-        if self._key is not None and api == "anthropic":
-            passed["X-Api-Key"] = self._key
-        elif self._key is not None:
-            passed["Authorization"] = f"Bearer {self._key}"
-        return passed
+    def _host(self, target: bytes) -> Host:
+        hosts = self._hosts
+        # The last takes every request; most gateways have no other.
+        return hosts[0] if len(hosts) == 1 else next(host for host in hosts if host.path == b"" or host.takes(target))
+
+
+def _passed(host: Host, headers: Headers, drop: Collection[bytes], api: Api) -> CIMultiDict[str]:
+    passed = CIMultiDict(requested(headers, drop if host.key is None else {*CREDENTIALS, *drop}))
+    if host.key is not None and api == "anthropic":
+        passed["X-Api-Key"] = host.key
+    elif host.key is not None:
+        passed["Authorization"] = f"Bearer {host.key}"
+    return passed
 
 
 async def give_back(response: ClientResponse, reply: Reply, extra: Headers) -> None:
