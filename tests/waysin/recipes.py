@@ -62,6 +62,22 @@ def free_port() -> int:
 
 
 @asynccontextmanager
+async def silent() -> AsyncIterator[str]:
+    """Give the address of a server that takes every question and answers none."""
+    ending = asyncio.Event()
+
+    async def wait(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await ending.wait()
+        writer.close()
+
+    server = await asyncio.start_server(wait, "127.0.0.1", 0)
+    async with server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        ending.set()
+        await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
 async def program(
     *command: str, log: Path, environment: Mapping[str, str], alive: str, ends_by: Signals = Signals.SIGTERM
 ) -> AsyncIterator[None]:

@@ -19,7 +19,7 @@ from joserfc import jwk, jwt
 from answerable.gateway.stand_in import StandIn
 from answerable_gate import Level, Limit
 from tests.gateway.world import HEADER, World, closed_port, held, served
-from tests.waysin.recipes import changed, environment, free_port, program, recipe
+from tests.waysin.recipes import changed, environment, free_port, program, recipe, silent
 from tests.waysin.test_checks import HASH, SECRET
 
 pytestmark = pytest.mark.long
@@ -145,6 +145,21 @@ def test_with_the_gateway_away_nobody_passes_unless_the_operator_says_so(
             running(envoy, tmp_path, closed_port(), model, **changes) as client,
         ):
             assert (await client.ask("subject_a"))[0] == (200 if is_open else 503)
+
+    asyncio.run(story())
+
+
+def test_a_silent_gateway_is_one_that_is_away(envoy: Path, tmp_path: Path) -> None:
+    """Nobody waits for it longer than the page says."""
+
+    async def story() -> None:
+        async with (
+            asyncio.timeout(60),
+            silent() as gateway,
+            served(StandIn(token_s=0)) as model,
+            running(envoy, tmp_path, gateway, model) as client,
+        ):
+            assert (await client.ask("subject_a"))[0] == 503
 
     asyncio.run(story())
 

@@ -19,7 +19,7 @@ from answerable_gate import Level, Limit
 from tests.gate.build import GATE_KEY, an_entry
 from tests.gateway.world import TOKEN, Store, World, closed_port, held, served, until
 from tests.sources import ROOT
-from tests.waysin.recipes import changed, environment, free_port, program, recipe
+from tests.waysin.recipes import changed, environment, free_port, program, recipe, silent
 from tests.waysin.test_checks import HASH, SECRET
 
 pytestmark = pytest.mark.long
@@ -45,6 +45,8 @@ AWAY = """
       mode: pre_call
       api_base: "{nobody}"
       unreachable_fallback: fail_open
+  - guardrail_name: silent
+    litellm_params: {{guardrail: generic_guardrail_api, mode: pre_call, api_base: "{silent}", timeout: 1}}
 """
 HELLO = [{"role": "user", "content": "Hello " * 40}]
 ROUTES: dict[str, dict[str, Any]] = {
@@ -106,9 +108,9 @@ def test_litellm_is_joined_by_configuration_alone(litellm: Path, tmp_path: Path)
 
     async def story() -> World:
         world = World(changes={"checks_token_hash": HASH, "upstream": "http://127.0.0.1:9"})
-        async with world.running(patience_s=PATIENCE_S), served(StandIn(token_s=0.2)) as model:
-            written = recipe("LiteLLM by its configuration", "yaml")
-            guardrails = changed(written, {"http://127.0.0.1:8701": world.base}) + AWAY.format(nobody=closed_port())
+        async with world.running(patience_s=PATIENCE_S), served(StandIn(token_s=0.2)) as model, silent() as mute:
+            written = changed(recipe("LiteLLM by its configuration", "yaml"), {"http://127.0.0.1:8701": world.base})
+            guardrails = written + AWAY.format(nobody=closed_port(), silent=mute)
             async with (
                 proxy(litellm, model, tmp_path, guardrails, ANSWERABLE_CHECKS_TOKEN=SECRET) as base,
                 ClientSession(timeout=ClientTimeout(total=60)) as session,
@@ -130,6 +132,7 @@ def test_litellm_is_joined_by_configuration_alone(litellm: Path, tmp_path: Path)
         assert (status, RESTRICTED in error_of(text)["message"]) == (400, True)
         assert (await client.ask("somebody else"))[0] == 200
         assert (await client.ask("somebody else", guardrails=["away"]))[0] == 500
+        assert (await client.ask("somebody else", guardrails=["silent"]))[0] == 500
         assert (await client.ask("somebody else", guardrails=["away_open"]))[0] == 200
 
     world = asyncio.run(story())

@@ -15,7 +15,7 @@ from aiohttp import ClientSession
 from answerable.gateway.stand_in import StandIn
 from answerable_gate import Level
 from tests.gateway.world import HEADER, World, closed_port, held, served
-from tests.waysin.recipes import changed, free_port, program, recipe
+from tests.waysin.recipes import changed, free_port, program, recipe, silent
 from tests.waysin.test_checks import HASH, SECRET
 
 pytestmark = [
@@ -99,6 +99,21 @@ def test_with_the_gateway_away_nobody_passes_unless_the_operator_says_so(is_open
             async with nginx(tmp_path, closed_port(), model, **(opened if is_open else {})) as base:
                 status, body = await ask(base)
                 assert (status, b"not_ready" in body) == ((200, False) if is_open else (503, True))
+
+    asyncio.run(story())
+
+
+def test_a_silent_gateway_is_one_that_is_away(tmp_path: Path) -> None:
+    """Nobody waits for it longer than the page says."""
+
+    async def story() -> None:
+        async with (
+            asyncio.timeout(30),
+            silent() as gateway,
+            served(StandIn(token_s=0)) as model,
+            nginx(tmp_path, gateway, model) as base,
+        ):
+            assert (await ask(base))[0] == 503
 
     asyncio.run(story())
 
