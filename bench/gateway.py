@@ -1,6 +1,7 @@
-"""Measure what the gateway costs: CPU time per request beside the same proxy without a gate, and nginx where it is.
+"""Measure what the gateway costs beside the same proxy without a gate, nginx, and LiteLLM with a guardrail.
 
-Prints one JSON line: medians of interleaved rounds on loopback, one worker each, microseconds of CPU per request.
+Prints one JSON line: medians of interleaved rounds on loopback, one worker each; microseconds of CPU per request, and
+milliseconds to the end of an answer. What is not installed is left out, and said so.
 """
 
 from __future__ import annotations
@@ -8,7 +9,9 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -18,7 +21,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from statistics import median
+from statistics import median, quantiles
 from typing import Any
 
 import uvicorn
@@ -50,7 +53,14 @@ POLICY = GatePolicy(version=1, preamble="", tools_allowed=(), on_stale="refuse",
                     on_no_identity="refuse", lease_s=60)
 WORDS = 51
 MESSAGES = [{"role": "system", "content": "Be brief. " * 20}, {"role": "user", "content": "Hello, how are you? " * 20}]
-AT_ONCE = {"plain": 4, "stream": 16}
+# How many ask at once; alone is for the time that one request takes.
+AT_ONCE = {"plain": 4, "alone": 1, "stream": 16}
+REQUESTS = {"plain": 800, "alone": 200, "stream": 160}
+SLOWER = {"plain": 80, "alone": 20, "stream": 32}
+LITELLM = Path(__file__).resolve().parents[1] / ".cache"
+LITELLM_STARTS_S = 180
+GOALS = {"plain_to_bare_max": 1.3, "stream_to_bare_max": 1.1, "to_nginx_max": 6, "litellm_to_ours_min": 25,
+         "added_p50_ms_max": 1}
 
 
 def stand_in() -> Any:
@@ -152,6 +162,52 @@ http {{
 """
 
 
+LITELLM_CONFIG = """
+model_list:
+  - model_name: m1
+    litellm_params: {{model: openai/m1, api_base: "http://127.0.0.1:{upstream}/v1", api_key: none}}
+general_settings: {{master_key: k}}
+guardrails:
+  - guardrail_name: looked_up
+    litellm_params: {{guardrail: looking.Looking, mode: pre_call, default_on: true}}
+"""
+LITELLM_GUARDRAIL = """
+from litellm.integrations.custom_guardrail import CustomGuardrail
+
+BLOCKED = frozenset(("somebody",))
+
+
+class Looking(CustomGuardrail):
+    async def async_pre_call_hook(self, user_api_key_dict, cache, data, call_type):
+        if data.get("user") in BLOCKED:
+            raise ValueError("blocked")
+        return data
+"""
+
+
+@contextmanager
+def litellm(program: str, upstream: int) -> Iterator[tuple[int, int]]:
+    """Run LiteLLM's proxy, one worker, with a guardrail in its process that looks one name up."""
+    port = free_port()
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "config.yaml").write_text(LITELLM_CONFIG.format(upstream=upstream))
+        (Path(folder) / "looking.py").write_text(LITELLM_GUARDRAIL)
+        given = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_TELEMETRY": "False", "HOME": folder}
+        command = [program, "--config", "config.yaml", "--host", "127.0.0.1", "--port", str(port)]
+        process = subprocess.Popen(command, cwd=folder, env={"PATH": os.environ["PATH"]} | given,
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            _await_port(port, LITELLM_STARTS_S)
+            yield port, process.pid
+        finally:
+            process.send_signal(signal.SIGINT)
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
 @contextmanager
 def nginx(program: str, upstream: int) -> Iterator[tuple[int, int]]:
     """Run nginx as a plain reverse proxy."""
@@ -168,8 +224,8 @@ def nginx(program: str, upstream: int) -> Iterator[tuple[int, int]]:
             process.wait(10)
 
 
-def _await_port(port: int) -> None:
-    for _ in range(400):
+def _await_port(port: int, patience_s: float = 20) -> None:
+    for _ in range(int(patience_s / 0.05)):
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return
@@ -179,17 +235,19 @@ def _await_port(port: int) -> None:
 
 def cpu_s(pid: int) -> float:
     """Give the CPU seconds of a process and its children, in nanosecond steps where Linux counts them so."""
-    pids = [pid, *(int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split())]
+    below = (one for task in Path(f"/proc/{pid}/task").iterdir() for one in (task / "children").read_text().split())
+    pids = [pid, *map(int, below)]
     threads = [task for one in pids for task in Path(f"/proc/{one}/task").iterdir()]
     return sum(int((task / "schedstat").read_text().split()[0]) for task in threads) / 1e9
 
 
-async def client(port: int, user: str, body: bytes, requests: int) -> None:
-    """Send requests one after the other on one connection."""
+async def client(port: int, user: str, body: bytes, requests: int, took: list[float]) -> None:
+    """Send requests one after the other on one connection, and add the milliseconds that each took."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: h\r\nX-Answerable-User: {user}\r\nAuthorization: Bearer k\r\n"
     head += f"Content-Type: application/json\r\nAccept: */*\r\nUser-Agent: bench\r\nContent-Length: {len(body)}\r\n\r\n"
     for _ in range(requests):
+        begins = time.monotonic()
         writer.write(head.encode() + body)
         answer = (await reader.readuntil(b"\r\n\r\n")).lower()
         assert b" 200 " in answer.split(b"\r\n")[0], answer
@@ -197,43 +255,54 @@ async def client(port: int, user: str, body: bytes, requests: int) -> None:
             await reader.readexactly(int(answer.split(b"content-length:")[1].split(b"\r\n")[0]))
         else:
             await reader.readuntil(b"\r\n0\r\n\r\n")
+        took.append((time.monotonic() - begins) * 1e3)
     writer.close()
 
 
-async def load(kind: str, port: int, user: str, requests: int) -> float:
-    """Send requests of one kind, some at once; give the wall seconds."""
+async def load(kind: str, port: int, user: str, requests: int) -> list[float]:
+    """Send requests of one kind, some at once; give the milliseconds that each took."""
     asked = {"model": "m1", "messages": MESSAGES} | ({"stream": True} if kind == "stream" else {})
     body = json.dumps(asked).encode()
-    begins = time.monotonic()
     at_once = AT_ONCE[kind]
-    await asyncio.gather(*(client(port, user, body, requests // at_once) for _ in range(at_once)))
-    return time.monotonic() - begins
+    took: list[float] = []
+    await asyncio.gather(*(client(port, user, body, requests // at_once, took) for _ in range(at_once)))
+    return took
 
 
-async def measure(targets: dict[str, tuple[int, int, str]], rounds: int, requests: dict[str, int]) -> dict[str, Any]:
+async def measure(targets: dict[str, tuple[int, int, str]], rounds: int) -> dict[str, Any]:
     """Measure all targets in turn, round by round; the first round warms up and is not counted."""
     cpu: dict[str, dict[str, list[float]]] = {kind: {name: [] for name in targets} for kind in AT_ONCE}
     wall: dict[str, dict[str, list[float]]] = {kind: {name: [] for name in targets} for kind in AT_ONCE}
     for counted in range(rounds + 1):
-        for kind, number in requests.items():
+        for kind in AT_ONCE:
             for name, (port, pid, user) in targets.items():
+                number = (SLOWER if name == "litellm" else REQUESTS)[kind]
                 before = cpu_s(pid)
-                seconds = await load(kind, port, user, number)
+                took = await load(kind, port, user, number)
                 if counted:
                     cpu[kind][name].append((cpu_s(pid) - before) / number * 1e6)
-                    wall[kind][name].append(seconds / number * AT_ONCE[kind] * 1e3)
-    result: dict[str, Any] = {}
-    for kind, rows in cpu.items():
-        one = {name: round(median(found)) for name, found in rows.items() if name != "direct"}
-        pairs = {name: [a / b for a, b in zip(found, rows["bare"], strict=True)] for name, found in rows.items()}
-        result[kind] = {
-            "cpu_us": one,
-            "to_bare": {name: round(median(pairs[name]), 3) for name in ("ours", "recorded")},
-            "wall_ms": {name: round(median(found), 2) for name, found in wall[kind].items()},
-        }
-        if "nginx" in one:
-            result[kind]["ours_to_nginx"] = round(one["ours"] / one["nginx"], 2)
-    return result
+                    wall[kind][name] += took
+    # Of requests that come one by one what runs beside them takes as much: their time tells something, their CPU not.
+    return {kind: _took(wall[kind]) | (_cost(cpu[kind]) if kind != "alone" else {}) for kind in AT_ONCE}
+
+
+def _took(wall: dict[str, list[float]]) -> dict[str, Any]:
+    return {
+        "p50_ms": {name: round(median(found), 2) for name, found in wall.items()},
+        "p99_ms": {name: round(quantiles(found, n=100)[98], 2) for name, found in wall.items()},
+        "added_p50_ms": {name: round(median(wall[name]) - median(wall["direct"]), 2) for name in ("bare", "ours")},
+    }
+
+
+def _cost(cpu: dict[str, list[float]]) -> dict[str, Any]:
+    one = {name: round(median(found)) for name, found in cpu.items() if name != "direct"}
+    pairs = {name: [a / b for a, b in zip(cpu[name], cpu["bare"], strict=True)] for name in ("ours", "recorded")}
+    told: dict[str, Any] = {"cpu_us": one, "to_bare": {name: round(median(found), 3) for name, found in pairs.items()}}
+    if "nginx" in one:
+        told["ours_to_nginx"] = round(one["ours"] / one["nginx"], 2)
+    if "litellm" in one:
+        told["litellm_to_ours"] = round(one["litellm"] / one["ours"], 1)
+    return told
 
 
 def run_role(names: list[str], port: int) -> None:
@@ -250,7 +319,9 @@ def main() -> None:
     parser.add_argument("--role", nargs="+")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--nginx", default=shutil.which("nginx"))
+    parser.add_argument("--nginx", default=shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin"))
+    found = next(map(str, LITELLM.glob("litellm-*/bin/litellm")), None)
+    parser.add_argument("--litellm", default=found, help="its program; `make test-long` installs it")
     options = parser.parse_args()
     if options.role:
         run_role(options.role, options.port)
@@ -264,11 +335,13 @@ def main() -> None:
         time.sleep(1)  # the gateway reaches its store
         targets = {"direct": (model, model_pid, "u"), "bare": (plain, plain_pid, "u"), "ours": (ours, ours_pid, "u"),
                    "recorded": (ours, ours_pid, "recorded")}
-        if options.nginx:
-            targets["nginx"] = (*stack.enter_context(nginx(options.nginx, model)), "u")
-        found = asyncio.run(measure(targets, options.rounds, {"plain": 800, "stream": 160}))
-    targets_set = {"plain_to_bare_max": 1.3, "stream_to_bare_max": 1.1, "to_nginx_max": 6}
-    print(json.dumps({"bench": "gateway", "rounds": options.rounds, "words": WORDS, **found, "goals": targets_set}))
+        for name, begin in (("nginx", nginx), ("litellm", litellm)):
+            if program := getattr(options, name):
+                targets[name] = (*stack.enter_context(begin(program, model)), "u")
+            else:
+                print(f"NOT MEASURED: {name} is not installed here", file=sys.stderr)
+        told = asyncio.run(measure(targets, options.rounds))
+    print(json.dumps({"bench": "gateway", "rounds": options.rounds, "words": WORDS, **told, "goals": GOALS}))
 
 
 if __name__ == "__main__":

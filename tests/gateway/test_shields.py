@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from answerable.gateway import shields
 from answerable.gateway.bodies import read_members
 from answerable.gateway.help_seeking import asked_by_user, seeks_help
 from answerable.gateway.shields import EVENTS_MAX, WHOLE_BYTES_MAX, Hold, Named
@@ -70,6 +71,13 @@ def test_a_name_in_pieces_never_begins(talk: str, pieces: list[str]) -> None:
         assert b"So it was " in out
         assert b"Mar" not in out
         assert b"Wei" not in out
+
+
+@pytest.mark.parametrize("talk", PATHS)
+def test_without_waiting_it_would_begin(talk: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The check above sees a gateway that hands on each event as it comes."""
+    monkeypatch.setattr(shields, "EVENTS_MAX", 0)
+    assert b"Mara" in handed(written(talk, ["So ", "it was: ", "Mara ", "Weiss"]), a_hold())
 
 
 @pytest.mark.parametrize("talk", PATHS)
