@@ -48,7 +48,7 @@ AWAY = """
   - guardrail_name: silent
     litellm_params: {{guardrail: generic_guardrail_api, mode: pre_call, api_base: "{silent}", timeout: 1}}
 """
-HELLO = [{"role": "user", "content": "Hello " * 40}]
+HELLO = [{"role": "user", "content": "Hello"}]
 ROUTES: dict[str, dict[str, Any]] = {
     "/v1/chat/completions": {"messages": HELLO},
     "/v1/completions": {"prompt": "Hello"},
@@ -56,6 +56,14 @@ ROUTES: dict[str, dict[str, Any]] = {
     "/v1/messages": {"messages": HELLO, "max_tokens": 9},
     "/v1/embeddings": {"input": "Hello"},
 }
+# Whoever is guarded has chat completions alone.
+STREAMS = (
+    ("subject_a", "/v1/chat/completions"),
+    ("subject_b", "/v1/chat/completions"),
+    ("subject_b", "/v1/completions"),
+    ("subject_b", "/v1/responses"),
+    ("subject_b", "/v1/messages"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +102,11 @@ class Client:
             return response.status, await response.text()
 
 
+def model_of() -> StandIn:
+    """Give a model whose streams last eight seconds."""
+    return StandIn(token_s=0.2, words=40)
+
+
 def error_of(text: str) -> dict[str, Any]:
     """Give the error of an answer."""
     found: dict[str, Any] = json.loads(text)["error"]
@@ -108,7 +121,7 @@ def test_litellm_is_joined_by_configuration_alone(litellm: Path, tmp_path: Path)
 
     async def story() -> World:
         world = World(changes={"checks_token_hash": HASH, "upstream": "http://127.0.0.1:9"})
-        async with world.running(patience_s=PATIENCE_S), served(StandIn(token_s=0.2)) as model, silent() as mute:
+        async with world.running(patience_s=PATIENCE_S), served(model_of()) as model, silent() as mute:
             written = changed(recipe("LiteLLM by its configuration", "yaml"), {"http://127.0.0.1:8701": world.base})
             guardrails = written + AWAY.format(nobody=closed_port(), silent=mute)
             async with (
@@ -145,7 +158,7 @@ def test_litellm_holds_the_gate_in_its_process(litellm: Path, tmp_path: Path) ->
 
     async def story() -> Store:
         store = Store()
-        async with asyncio.timeout(PATIENCE_S), store.running() as feed, served(StandIn(token_s=0.2)) as model:
+        async with asyncio.timeout(PATIENCE_S), store.running() as feed, served(model_of()) as model:
             environment = {
                 "ANSWERABLE_STORE": feed,
                 "ANSWERABLE_GATE_TOKEN": TOKEN,
@@ -183,19 +196,26 @@ def test_litellm_holds_the_gate_in_its_process(litellm: Path, tmp_path: Path) ->
         assert (status, error_of(text)["param"]) == (403, "extra_body")
         for path in ROUTES.keys() - {"/v1/chat/completions"}:
             assert (await client.ask("subject_a", path))[0] == 403, path
-        running = asyncio.create_task(client.ask("subject_a", stream=True))
-        await asyncio.sleep(2)
+        await store.send(an_entry(held(Level.WATCH, name="item_b", subject="subject_b"), subject="subject_b"))
+        streams = [asyncio.create_task(client.ask(who, path, stream=True)) for who, path in STREAMS]
+        await asyncio.sleep(3)
         await hold(store, 3, care, guarded, held(Level.PAUSED, name="item_p"))
-        _, text = await running
-        assert RESTRICTED in text.split("[DONE]")[0]
+        paused = held(Level.PAUSED, name="item_q", subject="subject_b")
+        await store.send(an_entry(paused, subject="subject_b", version=2))
+        for (_, path), (_, text) in zip(STREAMS, await asyncio.gather(*streams), strict=True):
+            assert RESTRICTED in text.split("[DONE]")[0], (path, text)
+        store.down = True
         for path in ROUTES:
             status, text = await client.ask("subject_a", path)
             assert (status, RESTRICTED in text) == (403, True), (path, text)
+            assert "give the reference subject_a" in text
 
     store = asyncio.run(story())
     rows = store.rows()
     assert [row["answer"] for row in rows[:3]] == ["limit", "limit", "refuse"]
-    assert [row["complete"] for row in rows].count(False) == 1
+    cut = [row for row in rows if not row["complete"]]
+    assert [row["subject"] for row in cut].count("subject_b") == len(cut) - 1 == len(STREAMS) - 1
+    assert all(5 < row["tokens"] < 50 for row in cut), cut
     assert [row["answer"] for row in rows].count("refuse") == 1 + 4 + 5
     assert all(row["tokens"] for row in rows if row["answer"] == "limit")
     assert store.rows("departures") == [{"gate": "proxy-1"}]

@@ -11,6 +11,7 @@ from typing import Any
 from answerable_gate.carrying import needed
 from answerable_gate.judge import GatePolicy, Verdict
 from answerable_gate.measures import Limit
+from answerable_gate.spoken import spoken
 
 # Each list of tools, and what speaks of it.
 _TOOLS = {"tools": ("tool_choice", "parallel_tool_calls"), "functions": ("function_call",)}
@@ -52,8 +53,8 @@ def carry(data: MutableMapping[str, Any], verdict: Verdict, policy: GatePolicy) 
         _limit_tools(data, verdict.tools)
     if "store" in needs and "store" in data:
         data["store"] = False
-    if "preamble" in needs and policy.preamble:
-        data["messages"] = [{"role": "system", "content": policy.preamble}, *data.get("messages", ())]
+    if "preamble" in needs and (words := spoken(verdict, policy)):
+        data["messages"] = [{"role": "system", "content": words}, *data.get("messages", ())]
 
 
 def _limit_tools(data: MutableMapping[str, Any], allowed: Sequence[str]) -> None:

@@ -15,8 +15,9 @@ from typing import Any
 from answerable_gate.carrying import ALL, LITELLM_INSIDE, Carried, closes, uncarried
 from answerable_gate.io.answers import DOUBTFUL, RETRY_AFTER_S, Answer, not_here, refusal, withheld
 from answerable_gate.io.chats import carry, tools_of, withheld_in
-from answerable_gate.io.client import Exchange, Settings
+from answerable_gate.io.client import Settings
 from answerable_gate.io.loop import AsyncGateClient
+from answerable_gate.io.said import count
 from answerable_gate.io.under_way import UnderWay
 from answerable_gate.judge import Verdict
 
@@ -103,7 +104,7 @@ class AnswerableGuardrail(CustomGuardrail):  # type: ignore[misc]
             with exchange:
                 if not exchange.look():
                     raise Refused(refusal(exchange.ended or exchange.verdict))
-                _count(exchange, response)
+                count(exchange, response)
         return response
 
     async def async_post_call_streaming_iterator_hook(
@@ -125,7 +126,7 @@ class AnswerableGuardrail(CustomGuardrail):  # type: ignore[misc]
                     break
                 if piece is _END:
                     return
-                _count(exchange, piece)
+                count(exchange, piece)
                 yield piece
             raise Refused(refusal(exchange.ended or exchange.verdict))
 
@@ -202,28 +203,3 @@ def _headers(data: Mapping[str, Any]) -> dict[str, str]:
 
 def _call(data: Mapping[str, Any]) -> str:
     return str(data.get("litellm_call_id"))
-
-
-def _count(exchange: Exchange, piece: object) -> None:
-    exchange.add(_text(piece))
-    usage = getattr(piece, "usage", None)
-    tokens = getattr(usage, "completion_tokens", None) or getattr(usage, "output_tokens", None)
-    if isinstance(tokens, int):
-        exchange.tokens = tokens
-
-
-def _text(piece: object) -> bytes | str:
-    """Give the text of an answer or a piece of it, and of what has no text the whole."""
-    if isinstance(piece, bytes | str):
-        return piece
-    choices = getattr(piece, "choices", None)
-    if isinstance(choices, list):
-        return "".join(_said_in(getattr(one, "message", None) or getattr(one, "delta", None)) for one in choices)
-    dump = getattr(piece, "model_dump_json", None)
-    return str(dump()) if dump is not None else str(piece)
-
-
-def _said_in(message: object) -> str:
-    calls = [getattr(call, "function", None) for call in getattr(message, "tool_calls", None) or ()]
-    arguments = (str(getattr(function, "arguments", None) or "") for function in calls)
-    return str(getattr(message, "content", None) or "") + "".join(arguments)
