@@ -11,7 +11,17 @@ from msgspec.structs import replace
 
 from answerable.config import Config, Operator, Staff, host_port, superiors
 from answerable.config.rules import KeyPath, complaints
-from answerable.config.tables import GateTable, Identity, Keys, PolicyChoice, Record, Serve, Upstream, UpstreamRoute
+from answerable.config.tables import (
+    GateTable,
+    Identity,
+    Keys,
+    PolicyChoice,
+    Ports,
+    Record,
+    Serve,
+    Upstream,
+    UpstreamRoute,
+)
 from answerable.core.words import Role
 
 
@@ -173,3 +183,18 @@ def test_callers_credentials_end_at_a_gateway_with_a_key_of_its_own() -> None:
         other = replace(MODEL, routes=(UpstreamRoute(path="/messages", url="https://a.example/v1"),))
         assert keys(replace(SOUND, identity=identity, upstream=other)) == [("upstream", "routes")]
     assert keys(replace(SOUND, upstream=bare)) == []
+
+
+def test_the_ports_are_asked_over_tls_or_on_this_machine_and_with_a_token() -> None:
+    """Whom a notice is about travels in no clear text, and nobody without the token can ask."""
+
+    def of(url: str | None, token: str | None = "T") -> list[KeyPath]:
+        return keys(replace(SOUND, ports=Ports(url=url, token_env=token)))
+
+    for url in ("https://h.example/answerable", "http://127.0.0.1:8710", "http://[::1]:1/x", "http://localhost:1"):
+        assert of(url) == []
+    for url in ("http://h.example/x", "http://10.0.0.1:1", "ftp://localhost", "https://u@h.example", "h", "http://h:x"):
+        assert of(url) == [("ports", "url")], url
+    assert of("https://h.example", None) == [("ports", "token_env")]
+    assert of(None) == [("ports", "token_env")]
+    assert of(None, None) == []

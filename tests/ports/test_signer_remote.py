@@ -148,7 +148,7 @@ signer._replace = lambda *given: (kept(*given), os.kill(os.getpid(), signal.SIGK
 import asyncio
 from pathlib import Path
 with sign._unix_socket(Path(sys.argv[2])) as listening:
-    asyncio.run(sign._serve(sign.build(signer.LocalSigner(Path(sys.argv[1])), None), listening, "here"))
+    asyncio.run(sign.serve_alone(sign.build(signer.LocalSigner(Path(sys.argv[1])), None), listening, "signer", "here"))
 """
     path, log = tmp_path / "keys" / "s.sock", Log()
     text = log.grow(b"a", b"b", b"c")

@@ -164,7 +164,7 @@ def _read_signal(operator: Operator, line: bytes) -> SignalIn:
 
 async def _signal_verbs(found: Inlet, came: Sequence[SignalIn]) -> list[Verb[Taken]]:
     users = {one.user for one in came}
-    asked = await found.ask(partial(_plans, users)) if found.config.ports.folder else dict.fromkeys(users)
+    asked = await found.ask(partial(_plans, users)) if found.config.ports.is_connected else dict.fromkeys(users)
     return [partial(_raise, one, asked[one.user]) for one in came]
 
 

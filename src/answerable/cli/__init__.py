@@ -21,6 +21,7 @@ from answerable.cli import (
     ledger,
     migrate,
     policy,
+    ports,
     rebuild,
     serve,
     sign,
@@ -53,6 +54,7 @@ app.command("simulate")(simulate.simulate_policy)
 ledger.exports.command("gateway")(kit.gateway)
 app.add_typer(ledger.exports, name="export")
 app.add_typer(policy.policies, name="policy")
+app.add_typer(ports.ports, name="ports")
 
 
 def main() -> None:

@@ -7,22 +7,28 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import logging
+import signal
 import socket
 import struct
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
+import typer
 import uvicorn
 
 from answerable.config import host_port
 from answerable.errors import ConfigError
 
 LET_IN_S = 0.3
+GRACE_S = 5
 DEAD_MS = 20_000
 _ATTACH_FILTER = 26
 # Classic BPF on the TCP header: of byte 13 the flags SYN and ACK; SYN alone is dropped, all else is taken.
 _NO_NEW_ONES = ((0x30, 0, 0, 13), (0x54, 0, 0, 0x12), (0x15, 0, 1, 0x02), (0x06, 0, 0, 0), (0x06, 0, 0, 0xFFFFFFFF))
+
+_log = logging.getLogger("answerable.listening")
 
 App = Callable[..., Awaitable[Any]]
 
@@ -76,6 +82,21 @@ def listen(address: str, *, share: bool) -> socket.socket:
         hint = "where another process serves there on purpose, both need [serve] share = true or --share"
         raise ConfigError(f"cannot listen on {address}: {error.strerror}", hint=hint) from error
     return found
+
+
+async def serve_alone(app: App, listening: socket.socket, name: str, address: str) -> None:
+    """Serve one application as a process of its own, until SIGTERM, and say when it is ready."""
+    server, loop = Server(app, grace_s=GRACE_S), asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, setattr, server, "should_exit", True)
+    serving = asyncio.create_task(server.serve([listening]))
+    begun = asyncio.create_task(server.begun.wait())
+    await asyncio.wait([serving, begun], return_when=asyncio.FIRST_COMPLETED)
+    if begun.done():
+        _log.info("listens on %s", address)
+        typer.echo(f"ready {name}={address}")
+    begun.cancel()
+    await serving
 
 
 def give_up_the_dead(listening: socket.socket) -> None:

@@ -150,7 +150,8 @@ def worker_part(stage: Stage) -> Part:
     house = stage.record
 
     def todo() -> list[Step]:
-        working = steps(house.answerable, history=house.folder, preserve=house.folder, notifier=house.notifier())
+        history, preserve = house.ports.history, house.ports.preserve
+        working = steps(house.answerable, history=history, preserve=preserve, notifier=house.notifier())
         return [*working, check_step(house.answerable(), lambda: begin_check(house.config))]
 
     return Working(todo)

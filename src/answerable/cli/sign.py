@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import signal
 import socket
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import typer
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -25,7 +23,7 @@ from starlette.routing import Route
 from answerable.api.bodies import decode, whole
 from answerable.api.identity import bearer
 from answerable.api.problems import respond
-from answerable.cli.listening import Server, address_of, listen
+from answerable.cli.listening import address_of, listen, serve_alone
 from answerable.cli.options import DEFAULT_CONFIG, ConfigPath, log_to_stderr
 from answerable.cli.wiring import signing_key
 from answerable.config import Config, is_token, load
@@ -33,7 +31,6 @@ from answerable.errors import AnswerableError, ConfigError, Conflict, NotAuthent
 from answerable.ports.signer import LocalSigner
 from answerable.ports.signer_remote import CHECKPOINTS, LAST, REQUEST_BYTES, UNIX, SignRequest
 
-GRACE_S = 5
 NOTE = "text/plain; charset=utf-8"
 
 _log = logging.getLogger("answerable.signer")
@@ -45,7 +42,8 @@ def sign(config: ConfigPath = DEFAULT_CONFIG) -> None:
     found = load(config)
     signer = _signer(found)
     with _listening(found) as (listening, address):
-        asyncio.run(_serve(build(signer, found.signer.token_hash if found.signer else None), listening, address))
+        app = build(signer, found.signer.token_hash if found.signer else None)
+        asyncio.run(serve_alone(app, listening, "signer", address))
 
 
 def build(signer: LocalSigner, token_hash: str | None) -> Starlette:
@@ -86,20 +84,6 @@ def _signer(config: Config) -> LocalSigner:
         raise ConfigError(f"{path} is not the key that signer.vkey pins", hint=f"its key to pin is {signer.vkey}")
     _log.info("%s signed %d entries last", signer.name, signer.signed_last().size)
     return signer
-
-
-async def _serve(app: Starlette, listening: socket.socket, address: str) -> None:
-    server, loop = Server(app, grace_s=GRACE_S), asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, setattr, server, "should_exit", True)
-    serving = asyncio.create_task(server.serve([listening]))
-    begun = asyncio.create_task(server.begun.wait())
-    await asyncio.wait([serving, begun], return_when=asyncio.FIRST_COMPLETED)
-    if begun.done():
-        _log.info("listens on %s", address)
-        typer.echo(f"ready signer={address}")
-    begun.cancel()
-    await serving
 
 
 @contextmanager

@@ -15,10 +15,10 @@ from pathlib import Path
 from answerable.app import Acts, Adoption, Answerable, GateRules, Intake, Reading
 from answerable.app.genesis import Person, adoption, enrol
 from answerable.app.identifying import Index
+from answerable.cli import ports
 from answerable.config import Config, from_environment, load
 from answerable.edge import RandomMint, SystemClock
 from answerable.errors import ConfigError, Conflict
-from answerable.ports.folder import Folder
 from answerable.ports.notifier import FileNotifier, Notifier
 from answerable.ports.signer import LocalSigner, Signer, create_signing_key
 from answerable.ports.signer_remote import RemoteSigner
@@ -44,7 +44,7 @@ class House:
     signer: Signer
     clock: SystemClock
     mint: RandomMint
-    folder: Folder | None
+    ports: ports.Connected
 
     def acts(self) -> Acts:
         """Return acts for one thread; each thread keeps its own time and memory."""
@@ -58,7 +58,7 @@ class House:
     def answerable(self) -> Answerable:
         """Return the verbs for one thread."""
         acts = self.acts()
-        intake = Intake(acts, self.index, directory=self.folder, entitlements=self.folder)
+        intake = Intake(acts, self.index, directory=self.ports.directory, entitlements=self.ports.entitlements)
         return Answerable(acts, intake, self.signer)
 
     def reading(self) -> Reading:
@@ -99,7 +99,7 @@ def open_house(config: Config) -> House:
             signer=signer_of(config),
             clock=SystemClock(config.clock.offset_file),
             mint=mint,
-            folder=_folder(config),
+            ports=ports.connect(config, os.environ, mint=mint),
         )
         enrol(house.acts(), house.index, staff=_people(config))
     except BaseException:
@@ -164,13 +164,6 @@ def place_of(config: Config) -> Place:
         return Place.of_folder(config.record.path)
     config.record.path.mkdir(mode=0o700, parents=True, exist_ok=True)
     return Place.of_database(from_environment(variable, os.environ))
-
-
-def _folder(config: Config) -> Folder | None:
-    if config.ports.folder is None:
-        return None
-    config.ports.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return Folder(config.ports.folder, region=config.ports.phone_region)
 
 
 def _people(config: Config) -> list[Person]:

@@ -4,6 +4,7 @@ Law: a house in which two people share a token, or in which nobody could counter
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from answerable.config.tables import Config, GatewayHost, SignerTable, Staff
@@ -106,6 +107,26 @@ def _gate(config: Config | GatewayHost) -> Iterator[Complaint]:
         yield ("gate", "key_env"), "give either key_file or key_env"
 
 
+def _ports(config: Config) -> Iterator[Complaint]:
+    ports = config.ports
+    if ports.url is None:
+        if ports.token_env is not None:
+            yield ("ports", "token_env"), "there is no url at which it would be shown"
+        return
+    if not _is_base(ports.url) or not (ports.url.startswith("https:") or _is_here(ports.url)):
+        yield ("ports", "url"), "an https address, or http on this machine: what is asked names accounts and people"
+    if ports.token_env is None:
+        yield ("ports", "token_env"), "without a token anybody could ask there whose account an address belongs to"
+
+
+def _is_here(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 def _is_base(url: str) -> bool:
     try:
         parts = urlsplit(url)
@@ -198,6 +219,7 @@ _RULES: tuple[Callable[[Config], Iterator[Complaint]], ...] = (
     _upstream,
     _identity,
     _gate,
+    _ports,
     _staff_ids,
     _operators,
     _own_tokens,

@@ -26,6 +26,7 @@ SignerPlace = Annotated[
 ]
 Bytes = Annotated[int, Meta(ge=1024, le=1 << 30)]
 Fallback = Literal["allow", "guarded", "refuse"]
+Port = Literal["directory", "history", "preserve", "entitlements"]
 Scope = Literal["signals", "notices", "accounts", "measures", "helpdesk"]
 
 
@@ -132,10 +133,19 @@ class Operator(Table, frozen=True, kw_only=True):
 
 
 class Ports(Table, frozen=True, kw_only=True):
-    """The stand-ins for the operator's own systems."""
+    """The operator's own systems, asked at an address, and the folder that stands in for what is not asked there."""
 
     folder: Path | None = None
+    url: str | None = None
+    token_env: Variable | None = None
+    timeout_s: Annotated[int, Meta(ge=1, le=60)] = 5
+    serves: Annotated[tuple[Port, ...], Meta(min_length=1)] = ("directory", "history", "preserve", "entitlements")
     phone_region: Annotated[str, Meta(pattern=r"^[A-Z]{2}\Z")] | None = None
+
+    @property
+    def is_connected(self) -> bool:
+        """Tell whether anybody can be asked at all."""
+        return self.folder is not None or self.url is not None
 
 
 class ClockFile(Table, frozen=True, kw_only=True):
