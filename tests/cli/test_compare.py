@@ -37,6 +37,8 @@ def other(value: Any) -> Any:
             return "refuse"
         case str():
             return value + "x"
+        case ((str(), str()), *_):  # words by language
+            return (*value, ("x", "y"))
         case frozenset() | tuple():
             return type(value)([*value, "x"])
         case None:

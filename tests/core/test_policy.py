@@ -108,6 +108,17 @@ def test_a_policy_that_breaks_a_rule_does_not_load(good: str, bad: str, said: st
         load(TEXT.replace(good, bad, 1) + night)
 
 
+def test_words_of_care_are_told_in_the_order_of_the_file() -> None:
+    """The first are for every other language; a policy may have none, and none may be empty."""
+    words, _, care = TEXT.partition("[gate.care]")
+    assert care
+    told = load(f'{words}[gate.care]\nDE = "Sei freundlich."\nen = "Be kind."').gate.care
+    assert told == (("de", "Sei freundlich."), ("en", "Be kind."))
+    assert load(words).gate.care == ()
+    with pytest.raises(PolicyError, match="care"):
+        load(f'{words}[gate.care]\nen = " "')
+
+
 def test_an_empty_preamble_does_not_load() -> None:
     """Guarded without its words would be guarded in name only."""
     with pytest.raises(PolicyError, match="preamble"):

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from answerable.gateway.stand_in import StandIn
-from answerable_gate import Frozen, Level, Shield, seal_name
-from tests.gate.build import GATE_KEY
+from answerable_gate import Frozen, Level, Limit, Shield, seal_name
+from tests.gate.build import GATE_KEY, a_policy
 from tests.gateway.test_app import run
-from tests.gateway.world import World, held
+from tests.gateway.world import Store, World, held
 
 openai = pytest.importorskip("openai", reason="the official client `openai` is not installed")
 
@@ -114,6 +114,20 @@ def test_the_official_client_asks_for_responses() -> None:
             await client.files.create(file=b"x", purpose="user_data")
 
     told(story, World())
+
+
+def test_who_is_cared_for_is_spoken_to_in_his_language() -> None:
+    """As far as the policy has words for it."""
+    policy = a_policy(on_no_identity="allow", care=(("en", "Be kind."), ("de", "Sei freundlich.")))
+
+    async def story(world: World, client: Any) -> None:
+        await world.hold(held(Level.NONE, limits=frozenset({Limit.CARE})))
+        for languages, words in (("de-CH, en", "Sei freundlich."), ("fr", "Be kind.")):
+            headers = {"Accept-Language": languages}
+            got = await client.chat.completions.create(model="m1", messages=MESSAGES, extra_headers=headers)
+            assert f"I was told: {words} My tools" in got.choices[0].message.content
+
+    told(story, World(store=Store(policy=policy)))
 
 
 def test_a_cut_response_ends_as_its_client_expects() -> None:

@@ -24,6 +24,7 @@ from answerable_gate.measures import NOTHING, Level, Limit, Shield, Standing, ca
 from answerable_gate.names import Names, Window, is_sealed, seal_name
 from answerable_gate.release import Release, ReleasingEntry, Verify, proven
 from answerable_gate.shapes import FeedBehind, NotOurFeed, Pinned, Received, Saved, Status
+from answerable_gate.spoken import spoken
 from answerable_gate.standing import standing, uncovered
 from answerable_gate.strict import Malformed
 
@@ -77,6 +78,7 @@ __all__ = [
     "judge",
     "proven",
     "seal_name",
+    "spoken",
     "standing",
     "tick",
     "uncovered",

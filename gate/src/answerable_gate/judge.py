@@ -18,6 +18,8 @@ from answerable_gate.standing import counts, standing
 from answerable_gate.strict import Malformed
 
 PREAMBLE_LENGTH_MAX = 16 * 1024
+LANGUAGES_MAX = 64
+LANGUAGE_LENGTH_MAX = 16
 
 Answer = Literal["allow", "limit", "refuse"]
 Unknown = Literal["allow", "guarded", "refuse"]
@@ -43,7 +45,10 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatePolicy:
-    """What the gate does beyond standing; the `on_*` are for unknown subjects, a known one always gets his entry."""
+    """What the gate does beyond standing; the `on_*` are for unknown subjects, a known one always gets his entry.
+
+    `care` are the words for who is cared for, by language (`de`, `pt-br`); the first are for every other language.
+    """
 
     version: int
     preamble: str
@@ -52,6 +57,7 @@ class GatePolicy:
     on_cold_start: Unknown
     on_no_identity: Unknown
     lease_s: int
+    care: tuple[tuple[str, str], ...] = ()
 
 
 class Verdict(NamedTuple):
@@ -110,7 +116,7 @@ def judge(
 def decode_policy(value: object, lease_s: int) -> GatePolicy:
     """Read the policy part of a feed's greeting; raise Malformed."""
     read = strict.members(
-        value, "version", "preamble", "tools_allowed", "on_stale", "on_cold_start", "on_no_identity"
+        value, "version", "preamble", "tools_allowed", "on_stale", "on_cold_start", "on_no_identity", optional=("care",)
     )
     return GatePolicy(
         version=strict.whole(read["version"]),
@@ -120,12 +126,13 @@ def decode_policy(value: object, lease_s: int) -> GatePolicy:
         on_cold_start=_rule(read["on_cold_start"]),
         on_no_identity=_rule(read["on_no_identity"]),
         lease_s=lease_s,
+        care=strict.array(read.get("care", []), LANGUAGES_MAX, _cared),
     )
 
 
 def encode_policy(policy: GatePolicy) -> dict[str, object]:
     """Write a policy as plain JSON values; the lease travels beside it."""
-    return {
+    written: dict[str, object] = {
         "version": policy.version,
         "preamble": policy.preamble,
         "tools_allowed": list(policy.tools_allowed),
@@ -133,6 +140,15 @@ def encode_policy(policy: GatePolicy) -> dict[str, object]:
         "on_cold_start": policy.on_cold_start,
         "on_no_identity": policy.on_no_identity,
     }
+    if policy.care:
+        written["care"] = [list(one) for one in policy.care]
+    return written
+
+
+def _cared(value: object) -> tuple[str, str]:
+    if not isinstance(value, list) or len(value) != 2:
+        raise Malformed("words of care are a language and a text")
+    return strict.text(value[0], LANGUAGE_LENGTH_MAX), strict.text(value[1], PREAMBLE_LENGTH_MAX)
 
 
 def _rule(value: object) -> Unknown:

@@ -120,6 +120,7 @@ def _gate_rows(policy: Policy) -> Iterator[Row]:
     yield "a gate's lease", timedelta(seconds=gate.lease_s), Stricter.LESS
     yield "tools while guarded", frozenset(gate.tools_allowed), Stricter.LESS
     yield "words of the preamble", gate.preamble, Stricter.NEITHER
+    yield "words of care", "; ".join(f"{language}: {words}" for language, words in gate.care), Stricter.NEITHER
 
 
 def _effect(old: Row, new: Row) -> Effect:

@@ -237,6 +237,8 @@ def _gate_problems(policy: Policy) -> list[str]:
         found.append(f"the gate's lease must be shorter than the shortest limit ({shortest})")
     if not policy.gate.preamble.strip():
         found.append("the safety preamble may not be empty")
+    if not all(language.strip() and words.strip() for language, words in policy.gate.care):
+        found.append("words of care may not be empty")
     if policy.effects_floor < 20 or policy.effects_factor < 5:
         found.append("the hourly bound of automatic effects is at least max(20, 5 x the median)")
     return found
@@ -378,4 +380,5 @@ def _gate(raw: Mapping[str, Any]) -> GatePolicy:
         on_cold_start=raw["on_cold_start"],
         on_no_identity=raw["on_no_identity"],
         lease_s=int(raw["lease_s"]),
+        care=tuple((str(language).lower(), str(words)) for language, words in raw.get("care", {}).items()),
     )

@@ -17,6 +17,7 @@ from answerable.gateway.routes import Api, Talk
 from answerable.gateway.talks import WRITTEN
 from answerable_gate import GatePolicy, Verdict
 from answerable_gate.carrying import needed
+from answerable_gate.spoken import spoken
 
 # The keys by which a tool is known; some readers find them in any case.
 _TELLING = frozenset(("type", "function", "custom", "name"))
@@ -30,16 +31,19 @@ def tools_of(talk: Talk, members: Members) -> tuple[str, ...]:
     return (*named, *(key for key in written.bringing if key in members))
 
 
-def carry(talk: Talk, members: Members, verdict: Verdict, policy: GatePolicy) -> bytes:
-    """Write the request anew, with everything that the verdict asks for; raise BadInput where it cannot be."""
+def carry(talk: Talk, members: Members, verdict: Verdict, policy: GatePolicy, languages: str = "") -> bytes:
+    """Write the request anew, with everything that the verdict asks for; raise BadInput where it cannot be.
+
+    `languages` is the Accept-Language that it came with.
+    """
     edited = dict(members)
     needs = needed(verdict)
     if "tools" in needs and verdict.tools is not None:
         _limit_tools(talk, edited, verdict.tools)
     if "store" in needs and WRITTEN[talk].stores:
         _put(edited, "store", b"false")
-    if "preamble" in needs and policy.preamble:
-        key, value = _PRECEDED[talk](members, policy.preamble)
+    if "preamble" in needs and (words := spoken(verdict, policy, languages)):
+        key, value = _PRECEDED[talk](members, words)
         _put(edited, key, value)
     return b"{" + b",".join(member.written for member in edited.values()) + b"}"
 

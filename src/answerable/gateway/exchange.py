@@ -255,7 +255,8 @@ def _learn(desk: Desk, asked: Asked, said: bytes) -> bool:
 
 async def _body(desk: Desk, asked: Asked, verdict: Verdict, running: Running) -> Sent:
     if verdict.answer == "limit" and asked.members is not None and asked.route.talk is not None:
-        return carry(asked.route.talk, asked.members, verdict, desk.gate.policy)
+        languages = asked.named.get(b"accept-language", b"").decode("latin-1")
+        return carry(asked.route.talk, asked.members, verdict, desk.gate.policy, languages)
     if asked.body is not None:
         return asked.body
     first = await next_part(running.receive)
