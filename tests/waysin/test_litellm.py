@@ -153,6 +153,46 @@ def test_litellm_is_joined_by_configuration_alone(litellm: Path, tmp_path: Path)
     assert [gap["exchanges"] for gap in world.store.rows("gaps")] == [2]
 
 
+async def hold(store: Store, version: int, *items: Any) -> None:
+    """Send subject_a's entry and wait until the proxy holds it."""
+    before = len(store.rows("confirmations"))
+    await store.send(an_entry(*items, version=version))
+    await until(lambda: len(store.rows("confirmations")) > before)
+
+
+async def tell_of_the_gate_inside(store: Store, client: Client) -> None:
+    """Let one after the other apply: nothing, care, guarded, paused; then the store goes."""
+    for path in ROUTES:
+        status, text = await client.ask("somebody else", path)
+        assert status == 200, (path, text)
+    care = held(Level.WATCH, limits=frozenset({Limit.CARE}))
+    await hold(store, 1, care)
+    _, text = await client.ask("subject_a")
+    assert "Take care." in text
+    guarded = held(Level.GUARDED, name="item_g")
+    await hold(store, 2, care, guarded)
+    calculator, search = ({"type": "function", "function": {"name": name}} for name in ("calculator", "search"))
+    _, text = await client.ask("subject_a", tools=[search, calculator])
+    assert ("calculator" in text, "search" in text) == (True, False)
+    status, text = await client.ask("subject_a", extra_body={"tools": [search]})
+    assert (status, error_of(text)["param"]) == (403, "extra_body")
+    for path in ROUTES.keys() - {"/v1/chat/completions"}:
+        assert (await client.ask("subject_a", path))[0] == 403, path
+    await store.send(an_entry(held(Level.WATCH, name="item_b", subject="subject_b"), subject="subject_b"))
+    streams = [asyncio.create_task(client.ask(who, path, stream=True)) for who, path in STREAMS]
+    await asyncio.sleep(3)
+    await hold(store, 3, care, guarded, held(Level.PAUSED, name="item_p"))
+    paused = held(Level.PAUSED, name="item_q", subject="subject_b")
+    await store.send(an_entry(paused, subject="subject_b", version=2))
+    for (_, path), (_, text) in zip(STREAMS, await asyncio.gather(*streams), strict=True):
+        assert RESTRICTED in text.split("[DONE]")[0], (path, text)
+    store.down = True
+    for path in ROUTES:
+        status, text = await client.ask("subject_a", path)
+        assert (status, RESTRICTED in text) == (403, True), (path, text)
+        assert "give the reference subject_a" in text
+
+
 def test_litellm_holds_the_gate_in_its_process(litellm: Path, tmp_path: Path) -> None:
     """It edits, refuses and cuts, with the store away as well, and tells what was served before it ends."""
 
@@ -171,44 +211,8 @@ def test_litellm_holds_the_gate_in_its_process(litellm: Path, tmp_path: Path) ->
                 proxy(litellm, model, tmp_path, guardrails, **environment) as base,
                 ClientSession(timeout=ClientTimeout(total=60)) as session,
             ):
-                await tell(store, Client(session, base))
+                await tell_of_the_gate_inside(store, Client(session, base))
         return store
-
-    async def hold(store: Store, version: int, *items: Any) -> None:
-        before = len(store.rows("confirmations"))
-        await store.send(an_entry(*items, version=version))
-        await until(lambda: len(store.rows("confirmations")) > before)
-
-    async def tell(store: Store, client: Client) -> None:
-        for path in ROUTES:
-            status, text = await client.ask("somebody else", path)
-            assert status == 200, (path, text)
-        care = held(Level.WATCH, limits=frozenset({Limit.CARE}))
-        await hold(store, 1, care)
-        _, text = await client.ask("subject_a")
-        assert "Take care." in text
-        guarded = held(Level.GUARDED, name="item_g")
-        await hold(store, 2, care, guarded)
-        calculator, search = ({"type": "function", "function": {"name": name}} for name in ("calculator", "search"))
-        _, text = await client.ask("subject_a", tools=[search, calculator])
-        assert ("calculator" in text, "search" in text) == (True, False)
-        status, text = await client.ask("subject_a", extra_body={"tools": [search]})
-        assert (status, error_of(text)["param"]) == (403, "extra_body")
-        for path in ROUTES.keys() - {"/v1/chat/completions"}:
-            assert (await client.ask("subject_a", path))[0] == 403, path
-        await store.send(an_entry(held(Level.WATCH, name="item_b", subject="subject_b"), subject="subject_b"))
-        streams = [asyncio.create_task(client.ask(who, path, stream=True)) for who, path in STREAMS]
-        await asyncio.sleep(3)
-        await hold(store, 3, care, guarded, held(Level.PAUSED, name="item_p"))
-        paused = held(Level.PAUSED, name="item_q", subject="subject_b")
-        await store.send(an_entry(paused, subject="subject_b", version=2))
-        for (_, path), (_, text) in zip(STREAMS, await asyncio.gather(*streams), strict=True):
-            assert RESTRICTED in text.split("[DONE]")[0], (path, text)
-        store.down = True
-        for path in ROUTES:
-            status, text = await client.ask("subject_a", path)
-            assert (status, RESTRICTED in text) == (403, True), (path, text)
-            assert "give the reference subject_a" in text
 
     store = asyncio.run(story())
     rows = store.rows()
