@@ -96,6 +96,11 @@ ASKED = [
     ("POST", "/v1/cases/case_x/decisions"),
     ("POST", "/v1/cases/case_x/withdrawals"),
     ("GET", "/v1/links"),
+    ("GET", "/v1/sources"),
+    ("POST", "/v1/sources/x/confirmations"),
+    ("POST", "/v1/recalls"),
+    ("POST", "/v1/recalls/rc_x/signatures"),
+    ("POST", "/v1/recalls/rc_x/releases"),
     ("POST", "/v1/links/ln_x/confirmations"),
 ]
 

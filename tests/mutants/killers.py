@@ -10,11 +10,13 @@ from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
-from answerable.app import AccountIn, AccountState, SignalIn
+from answerable.app import AccountIn, AccountState, SignalIn, sources
 from answerable.core import facts as f
 from answerable.ports.entitlements import Plan
 from answerable.simulation import Law, LawBroken, endings, evasion, simulate
 from answerable.simulation.people import Size, named
+from answerable.simulation.sourcing import SMALL_BOUND
+from answerable.work.ticker import sweep
 from answerable_gate import Entry, Level, entry_line
 from tests.mutants.stage import LEAD, STAFFED, Stage
 
@@ -375,6 +377,59 @@ def the_one_between_two_accounts_is_let_go() -> None:
     stage.wait(days=2)
     assert stage.lift(case, proposal, second) is None
     evasion.check_holders(stage.house.checks, stage.house.witness, {"u": set(tokens)})
+
+
+def _flooded() -> Stage:
+    """Let one source say the gravest of twenty accounts within an hour; somebody had warned of the second last."""
+    stage = Stage(policy=STAFFED.replace(*SMALL_BOUND))
+    stage.warn("u18")
+    for number in range(20):
+        stage.say(f"u{number}")
+    stage.wait(minutes=5)
+    return stage
+
+
+def a_source_floods_and_is_confirmed() -> None:
+    """Whoever came beyond the bound waits as tier 3, and is tier 1 once a person has found the source to be right."""
+    stage = _flooded()
+    house = stage.house
+    tier = {user: house.witness.cases[house.witness.accounts[stage.subjects[user]][-1]].tier for user in ("u1", "u19")}
+    assert tier == {"u1": f.Tier.CRITICAL, "u19": f.Tier.CONCERN}
+    house.act("confirm", lambda: sources.confirm(house.app.acts, "noisy", staff=LEAD))
+    house.act("sweep", lambda: sweep(house.worker.app))
+    tiers = {case.tier for case in house.witness.cases.values() if case.signals}
+    assert tiers == {f.Tier.CRITICAL}
+
+
+def a_source_is_recalled() -> None:
+    """Two take back what it said: all are let go but who was warned of, and those of tier 1 only after three days."""
+    stage = _flooded()
+    house = stage.house
+    stage.say("u3", version="2")
+    recall = stage.recall()
+    stage.signed(recall)
+    stage.release(recall)
+    house.sourcing.at_rest()
+    first = _open(stage)
+    stage.wait(days=3)
+    stage.release(recall)
+    house.sourcing.at_rest()
+    stage.carry()
+    assert len(first) > len(_open(stage)) == 3
+    assert stage.ask("u0").level is Level.NONE
+
+
+def _open(stage: Stage) -> list[str]:
+    return [case.id for case in stage.house.witness.cases.values() if case.is_open]
+
+
+def a_recall_is_signed_unread() -> None:
+    """The second person signs without having opened the sample."""
+    stage = _flooded()
+    recall = stage.recall()
+    acts = stage.house.app.acts
+    refused = stage.house.act("sign", lambda: sources.sign(acts, recall.recall, staff=recall.drawn))
+    assert isinstance(refused, f.Refused)
 
 
 def _nobody_reviews(stage: Stage) -> None:

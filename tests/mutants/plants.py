@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from answerable.app import acts, exposures, intake, reading
+from answerable.app import acts, exposures, intake, reading, sources
 from answerable.core import (
     adopted,
     case_arms,
@@ -21,12 +21,14 @@ from answerable.core import (
     defaults,
     draws,
     evidence,
+    floods,
     holds,
     lapses,
     links,
     lowerings,
     notices,
     openings,
+    recalls,
     standing,
     views,
 )
@@ -241,6 +243,30 @@ def what_others_switched_off_counts_as_a_machines(patch: Patch) -> None:
     patch.setattr(CaseHeld, "is_default", property(lambda self: not isinstance(self.fact, f.MeasureSet)))
 
 
+def flood_raises_whom_it_likes(patch: Patch) -> None:
+    """So many flags of the gravest class cannot wait for somebody to look."""
+    patch.setattr(floods, "holds_back", lambda *_: False)
+
+
+def recall_takes_what_somebody_warned_of(patch: Patch) -> None:
+    """What the machine said was wrong, so the cases that it opened are."""
+
+    def rests_on(files: Any, case: Any, said: Any) -> bool:
+        return case.is_open and any(recalls._is_said(one, said) for one in case.signals.values() if not one.refuted)
+
+    patch.setattr(recalls, "rests_on", rests_on)
+
+
+def recall_signed_unread(patch: Patch) -> None:
+    """Whoever knows the model need not read what it said."""
+    patch.setattr(recalls, "_is_unread", lambda *_: False)
+
+
+def recall_leaves_some_behind(patch: Patch) -> None:
+    """A recall counts from the next act on each case; somebody will come by."""
+    patch.setattr(sources, "revisited", lambda *_: [])
+
+
 def step_below_guarded(patch: Patch) -> None:
     """What nobody reviewed for so long cannot have been so bad."""
     stepped = f.DefaultStepped
@@ -332,7 +358,7 @@ def webhook_is_the_enforcement(patch: Patch) -> None:
 
 def second_delivery_taken_as_new(patch: Patch) -> None:
     """A source that sends again must have something new to say."""
-    patch.setattr(intake, "_before", lambda *_: None)
+    patch.setattr(intake, "told_before", lambda *_: None)
 
 
 def half_an_act_stays(patch: Patch) -> None:

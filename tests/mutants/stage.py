@@ -21,13 +21,16 @@ from answerable.app import (
     SignalIn,
     StateIn,
     Taken,
+    sources,
 )
 from answerable.core import facts as f
+from answerable.core.recalls import Said
 from answerable.simulation.grounds import Ground
-from answerable.simulation.house import House
+from answerable.simulation.house import START, House
 from answerable.simulation.outside import Mail
 from answerable.simulation.people import named, staff
 from answerable.work.outbox import deliver
+from answerable.work.ticker import sweep
 from answerable_gate import Level, Standing, Verdict
 from tests.sources import ROOT
 
@@ -39,10 +42,15 @@ class Stage:
     """One story."""
 
     def __init__(
-        self, *, ground: Ground | None = None, servers: int = 1, between: Callable[[str], None] | None = None
+        self,
+        *,
+        policy: str = STAFFED,
+        ground: Ground | None = None,
+        servers: int = 1,
+        between: Callable[[str], None] | None = None,
     ) -> None:
         people = tuple(one.person for one in staff())
-        self.house = House(1, STAFFED, people, gates=1, servers=servers, ground=ground, between=between)
+        self.house = House(1, policy, people, gates=1, servers=servers, ground=ground, between=between)
         self.subjects: dict[str, str] = {}
         self._given = 0
 
@@ -95,6 +103,39 @@ class Stage:
         came = StateIn(id=f"a{self._given}", source="trust", account=user, state=state)
         taken = self.house.act("switch", lambda: self.house.app.report_state(came))
         return None if taken is None or taken.case is None else self._taken(user, taken)
+
+    def say(
+        self, user: str, *, source: str = "noisy", version: str = "1", hazard: f.Hazard = f.Hazard.MASS_CASUALTY
+    ) -> f.CaseId:
+        """Let another source raise a flag, by default one of the gravest class."""
+        self._given += 1
+        came = SignalIn(
+            id=f"s{self._given}", source=source, model="m", version=version, label="x", hazard=hazard, user=user
+        )
+        return self._taken(user, self.house.act("flag", lambda: self.house.app.raise_signal(came)))
+
+    def recall(self, *, version: str = "1") -> sources.Proposed:
+        """Propose to take back all that the noisy source has said so far."""
+        said = Said(source="noisy", model="m", version=version, since=START, until=self.house.now)
+        wanted = sources.RecallIn(said=said, reason="It says so of everybody.")
+        found = self.house.act("recall", lambda: sources.propose(self.house.app.acts, wanted, staff=LEAD))
+        assert isinstance(found, sources.Proposed), found
+        return found
+
+    def signed(self, recall: sources.Proposed) -> None:
+        """Let both read the sample and sign."""
+        for person in (LEAD, recall.drawn):
+            for case in recall.sample:
+                self.view(case, person)
+            refused = self.house.act("sign", partial(sources.sign, self.house.app.acts, recall.recall, staff=person))
+            assert refused is None, refused
+
+    def release(self, recall: sources.Proposed) -> None:
+        """Let a recall take effect, and the worker go through the cases."""
+        app = self.house.app
+        told = self.house.act("release", lambda: sources.release(app.acts, recall.recall, staff=LEAD))
+        assert isinstance(told, f.Tier), told
+        self.house.act("sweep", lambda: sweep(self.house.worker.app))
 
     def warn(self, user: str, *, reporter: str = "her@mail.example", text: str = "", danger: bool = False) -> f.CaseId:
         """Give a notice."""

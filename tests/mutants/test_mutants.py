@@ -82,6 +82,14 @@ MUTANTS = {
     "withdrawal takes others along": _mutant(
         plants.withdrawal_takes_others_along, killers.the_one_between_two_accounts_is_let_go, Law.L4
     ),
+    "flood raises whom it likes": _mutant(
+        plants.flood_raises_whom_it_likes, killers.a_source_floods_and_is_confirmed, Law.L13
+    ),
+    "recall takes what somebody warned of": _mutant(
+        plants.recall_takes_what_somebody_warned_of, killers.a_source_is_recalled, Law.L4
+    ),
+    "recall signed unread": _mutant(plants.recall_signed_unread, killers.a_recall_is_signed_unread, Law.L4),
+    "recall leaves some behind": _mutant(plants.recall_leaves_some_behind, killers.a_source_is_recalled, Law.L4),
     "step below guarded": _mutant(plants.step_below_guarded, killers.nobody_reviews_a_suspension, Law.L4),
     "step with a notice standing": _mutant(
         plants.step_with_a_notice_standing, killers.nobody_reviews_the_suspension_of_whom_somebody_is_afraid, Law.L4

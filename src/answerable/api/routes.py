@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
-from answerable.api import adopted, gates, health, helpdesk, ingest, orders, staff
+from answerable.api import adopted, gates, health, helpdesk, ingest, orders, sources, staff
 from answerable.api.problems import respond
 from answerable.api.state import Inlet
 from answerable.errors import AnswerableError
@@ -56,6 +56,11 @@ ROUTES = (
     Route(f"{CASE}/attempt-notices", orders.post_attempt_notices, methods=["POST"]),
     Route("/v1/links", staff.get_links, methods=["GET"]),
     Route("/v1/links/{link}/confirmations", staff.post_link_confirmation, methods=["POST"]),
+    Route("/v1/sources", sources.get_sources, methods=["GET"]),
+    Route("/v1/sources/{source}/confirmations", sources.post_confirmation, methods=["POST"]),
+    Route("/v1/recalls", sources.post_recall, methods=["POST"]),
+    Route("/v1/recalls/{recall}/signatures", sources.post_signature, methods=["POST"]),
+    Route("/v1/recalls/{recall}/releases", sources.post_release, methods=["POST"]),
     Route("/v1/health", health.get_health, methods=["GET"]),
     Route("/v1/checkpoint", health.get_checkpoint, methods=["GET"]),
 )

@@ -77,6 +77,14 @@ class Act:
         return None if isinstance(opened, Erased) else opened
 
 
+@dataclass(slots=True)
+class Revisits:
+    """What was said of sources that this process has gone through the open cases for, and whom it has yet to settle."""
+
+    seen: int = 0
+    waiting: list[SubjectId] = field(default_factory=list)
+
+
 @dataclass(slots=True, kw_only=True)
 class Acts:
     """Opens acts on one record. `clock` keeps the rule of DESIGN section 6: never backwards, never slower than time."""
@@ -89,6 +97,7 @@ class Acts:
     _suspected: bool = False
     _typical: tuple[datetime, int] | None = None
     _policies: dict[str, Policy] = field(default_factory=dict)
+    revisits: Revisits = field(default_factory=Revisits)
 
     def now(self, high_water: datetime | None) -> datetime:
         """Return the time of an act: this process's clock under the time rule, never behind the record's own."""

@@ -77,6 +77,10 @@ def _page(act: Written, fact: f.Fact) -> dict[str, str] | None:
             return {"to": _owner(act, case), "why": "adoption_undone", "case": case}
         case f.EffectsBounded(case=case):
             return {"to": _lead(act), "why": "effects_bounded", "case": case}
+        case f.SourceFlooded(source=source):
+            return {"to": _lead(act), "why": "source_flooded", "source": source}
+        case f.RecallProposed(recall=recall, drawn=drawn):
+            return {"to": drawn, "why": "recall_to_sign", "recall": recall}
         case f.ClockSuspected():
             return {"to": _lead(act), "why": "clock_suspected"}
         case _:

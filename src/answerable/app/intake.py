@@ -12,6 +12,7 @@ from answerable.app import identifying
 from answerable.app.acts import Act, Acts
 from answerable.app.identifying import PERSON, SUBJECT, Index
 from answerable.app.incoming import AccountIn, AccountState, NoticeIn, SignalIn, StateIn, Taken
+from answerable.app.rates import Rates
 from answerable.core import adopted, identities, links, notices, signals, standing
 from answerable.core.facts import (
     UNKNOWN,
@@ -60,6 +61,7 @@ class Intake:
         self.index = index
         self.directory = directory
         self._entitlements = entitlements
+        self._rates = Rates()
 
     def ask(self, identifiers: Sequence[Identifier]) -> Asked:
         """Ask the ports whose account this is and what it may use; whoever groups acts does this before the group."""
@@ -80,6 +82,7 @@ class Intake:
             with self._acts.within(tx, came.source, (subject,), plans=_plans(subject, asked)) as act:
                 if new:
                     identifying.enter_subject(act, self.index, subject, came.user, account)
+                self._rates.note(act, came.source)
                 case = signals.take(act.journal, self._as_signal(act, subject, came))
                 taken = Taken(id=list(case.signals)[-1], case=case.id, at=act.now)
                 return keep_answer(act, f"signal:{came.source}", came.id, taken)

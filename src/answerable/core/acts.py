@@ -99,7 +99,10 @@ class ProposalSigned(OfCase):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeasureLifted(OfCase):
-    """The lift itself: these items no longer count once this entry is inside a signed checkpoint."""
+    """The lift itself: these items no longer count once this entry is inside a signed checkpoint.
+
+    `proposal` is the case's own, or the recall of the source that the case rested on; None where one person closed it.
+    """
 
     proposal: ProposalId | None
     lifts: tuple[ItemId, ...]

@@ -49,11 +49,15 @@ def _escalated(case: Case, fact: f.Escalated, _: f.Recorded) -> None:
 def _tier_raised(case: Case, fact: f.TierRaised, _: f.Recorded) -> None:
     assert fact.tier <= case.tier, "raising never makes a case less urgent"
     case.tier = fact.tier
+    if fact.cause == "source_confirmed":
+        case.beyond.clear()
     case.raised_for_notice = case.raised_for_notice or fact.cause == "flag_and_notice"
 
 
 def _tier_lowered(case: Case, fact: f.TierLowered, _: f.Recorded) -> None:
     case.tier = fact.tier
+    # Two people have read everything by now: what a flood had held back raises it no more.
+    case.beyond.clear()
 
 
 def _policy_applied(case: Case, fact: f.PolicyApplied, _: f.Recorded) -> None:
@@ -62,6 +66,8 @@ def _policy_applied(case: Case, fact: f.PolicyApplied, _: f.Recorded) -> None:
 
 def _signal_raised(case: Case, fact: f.SignalRaised, recorded: f.Recorded) -> None:
     case.signals[fact.signal] = Signal(fact=fact, at=recorded.at, concerns=not case.names_nobody)
+    if fact.beyond:
+        case.beyond.add(fact.signal)
 
 
 def _signal_answered(case: Case, fact: f.SignalAnswered, recorded: f.Recorded) -> None:
@@ -99,6 +105,7 @@ def _answer_lapsed(case: Case, fact: f.AnswerLapsed, _: f.Recorded) -> None:
 
 def _refuted(case: Case, fact: f.EvidenceRefuted, _: f.Recorded) -> None:
     case.refuted.add(fact.evidence)
+    case.beyond.discard(f.SignalId(fact.evidence))
     case.acts_recorded.pop(fact.evidence, None)
     for found in (case.signals.get(f.SignalId(fact.evidence)), case.notices.get(f.NoticeId(fact.evidence))):
         if found is not None:
@@ -223,7 +230,7 @@ def _lifted(case: Case, fact: f.MeasureLifted, recorded: f.Recorded) -> None:
         case.held[item].lift = recorded
     if fact.proposal is None:
         case.lifted_alone_at = recorded.at
-    else:
+    elif fact.proposal in case.proposals:
         case.proposals[fact.proposal].performed_at = recorded.at
 
 
@@ -249,6 +256,7 @@ def _overridden(case: Case, fact: f.Overridden, _: f.Recorded) -> None:
 
 def _closed(case: Case, _: f.CaseClosed, recorded: f.Recorded) -> None:
     case.is_open, case.closed_at = False, recorded.at
+    case.beyond.clear()
     # The duty to answer hangs on the notice and not on the case (L5), the duty to decide a measure again on the
     # measure that goes on (L4); closing meets every other deadline.
     goes_on = {f.DeadlineKind.ANSWER}

@@ -191,6 +191,7 @@ class Case:
     barred: set[StaffId] = field(default_factory=set)
     confirmed: dict[ItemId, set[str]] = field(default_factory=dict)
     bounded: set[NoticeId] = field(default_factory=set)
+    beyond: set[SignalId] = field(default_factory=set)
     events: dict[EventId, Event] = field(default_factory=dict)
     orders: dict[OrderId, Order] = field(default_factory=dict)
     telling: Telling = field(default_factory=Telling)

@@ -73,6 +73,14 @@ from answerable.core.reports import (
     SignalAnswered,
     SignalRaised,
 )
+from answerable.core.sourced import (
+    RecallProposed,
+    RecallSigned,
+    SourceConfirmed,
+    SourceFact,
+    SourceFlooded,
+    SourceRecalled,
+)
 from answerable.core.words import (
     AUTOMATIC,
     SYSTEM,
@@ -101,6 +109,7 @@ from answerable.core.words import (
     Outcome,
     PersonId,
     ProposalId,
+    RecallId,
     Role,
     SignalId,
     SignalKind,
@@ -128,7 +137,9 @@ __all__ = [
     "NoticeWithdrawn", "NoticesCrossed", "OfCase", "OfSubject", "OfSystem", "OrderEnded", "OrderId",
     "OrderReceived", "OrderVerified", "Outcome", "OutsideEventReported", "OutsideEventVerified", "OutsideFact",
     "Overridden", "PersonId", "PersonNamed", "PolicyAdopted", "PolicyApplied", "ProposalId", "ProposalSigned",
+    "RecallId", "RecallProposed", "RecallSigned",
     "Recorded", "Refused", "ReplySent", "Role", "SignalAnswered", "SignalId", "SignalKind", "SignalRaised",
+    "SourceConfirmed", "SourceFact", "SourceFlooded", "SourceRecalled",
     "StaffEnrolled", "StaffId", "StaffLeft", "StreamId", "SubjectFact", "SubjectId", "SubjectSeen", "SystemFact",
     "TextRef", "Tier", "TierLowered", "TierRaised", "stream_of",
 ]
@@ -301,7 +312,7 @@ class DefaultStepped(OfCase):
     signed_by: tuple[StaffId, ...]
 
 
-SystemFact = StaffEnrolled | StaffLeft | PolicyAdopted | ClockSuspected
+SystemFact = StaffEnrolled | StaffLeft | PolicyAdopted | ClockSuspected | SourceFact
 SubjectFact = (
     SubjectSeen | EntitlementsFrozen | EntitlementRaiseRefused | AccountsLinked | LinkConfirmed | LinkWithdrawn
     | ExposureSealed | ExposureGap | HelpdeskRefused

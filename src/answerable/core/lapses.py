@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from answerable.core import defaults, evidence, holds, openings
+from answerable.core import defaults, evidence, floods, holds, openings, recalls
 from answerable.core.cases import Case, Notice
 from answerable.core.deadlines import Deadline, rung_due, rungs_passed
 from answerable.core.facts import (
@@ -35,6 +35,8 @@ def settle(journal: Journal) -> None:
         _settle_defaults(journal, case)
         _settle_deadlines(journal, case)
         holds.settle(journal, case)
+        floods.settle(journal, case)
+        recalls.settle(journal, case)
         if case.is_open:
             openings.assign(journal, case)
         _escalate(journal, case)

@@ -46,6 +46,7 @@ COOLING_OFF_MIN = {
 }
 REDRAW_MIN = timedelta(hours=12)
 STEP_MIN = timedelta(days=14)
+SOURCE_FLOOR, SOURCE_FLOOR_MIN = 100, 10
 CARE_HAZARDS = (Hazard.SELF_HARM, Hazard.CRISIS, Hazard.PSYCHOSIS)
 ACT_HAZARDS = (Hazard.STALKING, Hazard.THREAT, Hazard.INTIMATE_IMAGES, Hazard.IMPERSONATION, Hazard.MASS_CASUALTY)
 
@@ -92,6 +93,7 @@ class Policy:
     look_back_limit: timedelta
     effects_floor: int
     effects_factor: int
+    source_floor: int
     close_sample: float
     night: tuple[int, int] | None
     gate: GatePolicy
@@ -126,6 +128,10 @@ class Policy:
     def effects_bound(self, median: int) -> int:
         """Return how many automatic effects notices without E2 may have in an hour (L13)."""
         return max(self.effects_floor, self.effects_factor * median)
+
+    def source_bound(self, median: int) -> int:
+        """Return how many signals one source may raise in an hour before it counts as flooding."""
+        return max(self.source_floor, self.effects_factor * median)
 
 
 def is_night(night: tuple[int, int], hour: int) -> bool:
@@ -241,6 +247,8 @@ def _gate_problems(policy: Policy) -> list[str]:
         found.append("words of care may not be empty")
     if policy.effects_floor < 20 or policy.effects_factor < 5:
         found.append("the hourly bound of automatic effects is at least max(20, 5 x the median)")
+    if policy.source_floor < SOURCE_FLOOR_MIN:
+        found.append(f"a source may raise at least {SOURCE_FLOOR_MIN} signals in an hour before it counts as flooding")
     return found
 
 
@@ -347,6 +355,7 @@ def _policy(raw: Mapping[str, Any]) -> Policy:
         look_back_limit=duration(notices["look_back"]),
         effects_floor=int(bounds["effects_floor"]),
         effects_factor=int(bounds["effects_factor"]),
+        source_floor=int(bounds.get("source_floor", SOURCE_FLOOR)),
         close_sample=float(review["close_sample"]),
         night=(int(night["from_hour"]), int(night["to_hour"])) if night else None,
         gate=_gate(raw["gate"]),

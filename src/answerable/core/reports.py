@@ -28,7 +28,8 @@ class SignalRaised(OfCase):
 
     `act` says that the subject's own text held an act, `identified` that it held a real person by more than a first
     name (L13); `score` is in thousandths, None where the source gives none; `label` is the source's, verbatim, and
-    `label_text` stands for one that is not `[\\x21-\\x7e]{1,64}`.
+    `label_text` stands for one that is not `[\\x21-\\x7e]{1,64}`. `beyond` says that its source was flooding and that
+    nothing else spoke of the account: it raises nobody until a person has confirmed the source.
     """
 
     signal: SignalId
@@ -46,6 +47,7 @@ class SignalRaised(OfCase):
     conversation: str | None
     evidence: TextRef | None
     seen: datetime
+    beyond: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,20 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from answerable.core.facts import PolicyAdopted, Recorded, Role, StaffEnrolled, StaffId, StaffLeft
+from answerable.core.facts import (
+    PolicyAdopted,
+    RecallId,
+    RecallProposed,
+    RecallSigned,
+    Recorded,
+    Role,
+    SourceConfirmed,
+    SourceFlooded,
+    SourceRecalled,
+    StaffEnrolled,
+    StaffId,
+    StaffLeft,
+    Tier,
+)
 
 DECIDING = frozenset({Role.REVIEWER, Role.LEAD, Role.EXECUTIVE, Role.PARTNER})
 """Roles that may decide and sign; commercial staff are never among them (R12)."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recall:
+    """A recall of a source, who has signed it and when, and the most urgent tier that it has let go so far."""
+
+    fact: RecallProposed
+    at: datetime
+    signed: tuple[tuple[StaffId, datetime], ...] = ()
+    released: Tier | None = None
+
+
 @dataclass(slots=True)
 class Roster:
-    """The people and the policy versions that the system stream has named so far; owned by its fold.
+    """The people, policy versions and sources that the system stream has named so far; owned by its fold.
 
-    `since` is when a person could first decide; leaving and coming back does not make anybody new.
+    `since` is when a person could first decide; leaving and coming back does not make anybody new. `floods` are the
+    sources that flood and since when, `confirmed` is when a person last found that a source means what it says.
     """
 
     staff: dict[StaffId, StaffEnrolled] = field(default_factory=dict)
@@ -25,6 +50,11 @@ class Roster:
     policies: list[str] = field(default_factory=list)
     digests: dict[str, str] = field(default_factory=dict)
     signers: dict[str, tuple[StaffId, ...]] = field(default_factory=dict)
+    floods: dict[str, datetime] = field(default_factory=dict)
+    confirmed: dict[str, datetime] = field(default_factory=dict)
+    recalls: dict[RecallId, Recall] = field(default_factory=dict)
+    recalled: tuple[SourceRecalled, ...] = ()
+    confirmations: int = 0
     seq: int = 0
 
     @property
@@ -107,6 +137,20 @@ def evolve(roster: Roster, recorded: Recorded) -> None:
             roster.policies.append(version)
             roster.digests[version] = digest
             roster.signers[version] = signed_by
+        case SourceFlooded(source=source):
+            roster.floods[source] = recorded.at
+        case SourceConfirmed(source=source):
+            roster.floods.pop(source, None)
+            roster.confirmed[source] = recorded.at
+            roster.confirmations += 1
+        case RecallProposed(recall=recall):
+            roster.recalls[recall] = Recall(fact=recorded.fact, at=recorded.at)
+        case RecallSigned(recall=recall, staff=staff):
+            known = roster.recalls[recall]
+            roster.recalls[recall] = replace(known, signed=(*known.signed, (staff, recorded.at)))
+        case SourceRecalled(recall=recall, tier=tier):
+            roster.recalls[recall] = replace(roster.recalls[recall], released=tier)
+            roster.recalled = (*roster.recalled, recorded.fact)
         case _:
             pass
 

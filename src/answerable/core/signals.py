@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from answerable.core import defaults, openings
+from answerable.core import defaults, floods, openings
 from answerable.core.cases import Case
 from answerable.core.facts import (
     ActRecorded,
@@ -46,12 +46,14 @@ class Incoming:
     conversation: str | None
     evidence: TextRef | None
     seen: datetime
+    beyond: bool = False
 
 
 def take(journal: Journal, incoming: Incoming) -> Case:
     """Bind a signal to its case, opening or joining it, and arm what its evidence allows."""
     gravest = journal.policy.is_gravest(incoming.hazard, incoming.label)
-    tier = _tier(journal, incoming, gravest=gravest)
+    incoming = replace(incoming, beyond=floods.holds_back(journal, incoming.subject, incoming.source))
+    tier = Tier.CONCERN if incoming.beyond else _tier(journal, incoming, gravest=gravest)
     case = openings.case_for(journal, incoming.subject, incoming.person, incoming.hazard, tier, names=False)
     record(journal, case, incoming, gravest=gravest)
     defaults.raise_tier(journal, case, tier, "signal")
@@ -82,17 +84,14 @@ def record(journal: Journal, case: Case, incoming: Incoming, *, gravest: bool) -
             conversation=incoming.conversation,
             evidence=incoming.evidence,
             seen=incoming.seen,
+            beyond=incoming.beyond,
         )
     )
 
 
 def _tier(journal: Journal, incoming: Incoming, *, gravest: bool) -> Tier:
-    if gravest:
-        return Tier.CRITICAL
     act_after_notice = incoming.act and _is_noticed(journal, incoming.subject)
-    if incoming.kind is SignalKind.TRAJECTORY or act_after_notice:
-        return Tier.SERIOUS
-    return Tier.CONCERN
+    return floods.meant(gravest=gravest, kind=incoming.kind, after_notice=act_after_notice)
 
 
 def _is_noticed(journal: Journal, subject: SubjectId) -> bool:

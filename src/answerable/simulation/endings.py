@@ -50,6 +50,7 @@ def check(world: World) -> None:
     _ledger(house)
     _gates(house)
     _intake(world)
+    house.sourcing.at_rest()
     evasion.check_holders(house.checks, house.witness, world.evasion.same)
     check_coverage(house)
     _holds(house)

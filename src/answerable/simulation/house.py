@@ -35,6 +35,7 @@ from answerable.simulation.parts import (
     OwnClock,
     TrueTime,
 )
+from answerable.simulation.sourcing import Sourcing
 from answerable.simulation.wires import Site
 from answerable.simulation.witness import Witness
 from answerable.store.protocol import Store
@@ -113,7 +114,7 @@ class House(_Seen):
         self._time = Acts(store=self.store, keyring=self.keyring, clock=OwnClock(self.true), mint=self.mint)
         self.signer = MemorySigner(ORIGIN, self.mint.secret(32))
         self.accounts, self.stores = Accounts(), Stores()
-        self._keeping = Keeping(self.checks, self.stores)
+        self._keeping, self.sourcing = Keeping(self.checks, self.stores), Sourcing(self)
         self.sites: list[Site] = []
         self._ahead = Ahead(self.true)
         self.programs: list[Program] = []
@@ -300,15 +301,18 @@ class House(_Seen):
             act = [one.fact for one in fresh if one.act == recorded.act]
             interlock.check(self.checks, self.witness, recorded, act, self.policies)
             bounds.check(self.checks, self.witness, recorded, self._holds)
+            self.sourcing.check(recorded)
             ahead = recorded.at - self.true.now
             note(self.witness, recorded, self.policies, true=self.true.elapsed, ahead=ahead)
             self._keeping.note(recorded)
+            self.sourcing.note(recorded)
             subject = getattr(recorded.fact, "subject", None)
             if subject is not None:
                 touched.setdefault(recorded.at, set()).update(self.witness.holder(subject))
         for at, subjects in touched.items():
             interlock.owed(self.checks, self.witness, subjects, at)
             self._keeping.owed(subjects, at)
+            self.sourcing.owed(subjects)
         if fresh:
             self._entries_follow(set().union(*touched.values()))
 

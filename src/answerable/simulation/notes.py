@@ -248,7 +248,7 @@ def _drawn(case: SeenCase, fact: f.CountersignerDrawn, _: f.Recorded) -> None:
 def _lifted(case: SeenCase, fact: f.MeasureLifted, recorded: f.Recorded) -> None:
     for item in fact.lifts:
         case.items[item].lift, case.items[item].lifted_at = recorded.index, recorded.at
-    if fact.proposal is not None:
+    if fact.proposal is not None and fact.proposal in case.proposals:
         case.proposals[fact.proposal].performed_at = recorded.at
 
 

@@ -25,6 +25,7 @@ from answerable.simulation.house import House
 from answerable.simulation.laws import Law
 from answerable.simulation.outside import History, Mail
 from answerable.simulation.people import Notice, Size, User, named, population, staff, words
+from answerable.simulation.sourcing import SMALL_BOUND, Noise
 from answerable.simulation.wires import LINE_DELAY_MAX, Site
 from answerable.work.look_back import look
 from answerable.work.outbox import deliver
@@ -46,6 +47,7 @@ class World:
 
         With `crossed` acts happen in the middle of others, where the ground has room for two at once.
         """
+        policy, then = policy.replace(*SMALL_BOUND), then and then.replace(*SMALL_BOUND)
         self.colleagues = staff()
         self.crossing = Crossing(Chance(seed, 6))
         between = self.crossing.between if crossed else None
@@ -66,7 +68,7 @@ class World:
         self._users, self._comes, self._roads = Chance(seed, 1), Chance(seed, 2), Chance(seed, 3)
         self._words = words(seed)
         self.faults, self.groups = Faults(self, Chance(seed, 4)), Groups(self, Chance(seed, 7))
-        self.evasion = Evasion(self, Chance(seed, 8))
+        self.evasion, self.noise = Evasion(self, Chance(seed, 8)), Noise(self, Chance(seed, 9))
         self._desks: list[Desk] = []
         self._seed, self._then = seed, then
 
@@ -105,6 +107,7 @@ class World:
         self.faults.begin()
         self.groups.begin()
         self.evasion.begin()
+        self.noise.begin()
         self.crossing.begin(self)
         if (then := self._then) is not None:
             self.after(30 * DAY, lambda: self._adopt(then))

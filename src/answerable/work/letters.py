@@ -23,10 +23,14 @@ _WHY = {
     "order_received": "An order came in. Call its issuer back under an independent number; then it is in force.",
     "account_under_order": "A further account seems to be under an order. Confirm that it is the same person, or not.",
     "hold_unconfirmed": "The operator's stores have not confirmed that they keep this account's data. Ask there.",
+    "source_flooded": "A source says more than it ever did. Nobody unknown is raised by it until you confirm it.",
+    "recall_to_sign": "You were drawn to sign the recall of a source. Read the sampled cases before you sign.",
     "record_altered": "The record is not what its own entries and signatures make it: somebody may have changed it.",
     "clock_suspected": "A clock is more than five minutes off. Look at the machine's time.",
 }
-_NAMED = ("case", "proposal", "item", "hold", "deadline", "rung", "found", "event", "order", "link")
+_NAMED = (
+    "case", "proposal", "item", "hold", "deadline", "rung", "found", "event", "order", "link", "source", "recall",
+)  # fmt: skip
 _ROLES = {"reviewer": "a reviewer", "lead": "a duty lead", "executive": "an executive", "partner": "an outside partner"}
 
 

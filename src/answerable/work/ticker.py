@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable
 from functools import partial
 
-from answerable.app import Answerable
+from answerable.app import Answerable, sources
 from answerable.core.facts import SubjectId
 from answerable.errors import AnswerableError, Busy
 from answerable.work.writer import Failed, attempt
@@ -22,14 +22,16 @@ _log = logging.getLogger("answerable.ticker")
 def sweep(answerable: Answerable) -> int:
     """Settle every subject that is due now, and a batch of those a new policy has not reached; return how many.
 
-    A stricter policy shortens clocks that run (L3), and none of them could know of it before. One batch at a time, so
-    that no adoption keeps waiting what is due meanwhile.
+    A stricter policy shortens clocks that run (L3), and none of them could know of it before; nor that its source was
+    confirmed or recalled. One batch at a time, so that no adoption keeps waiting what is due meanwhile.
     """
     store = answerable.acts.store
     now = answerable.acts.now(store.high_water())
     settled = _settle_found(answerable, partial(store.due, now), once=False)
     policy, _ = answerable.acts.policy()
-    return settled + _settle_found(answerable, partial(store.behind, policy.version), once=True)
+    settled += _settle_found(answerable, partial(store.behind, policy.version), once=True)
+    left = sources.revisited(answerable.acts, BATCH)
+    return settled + len(left) - len(_settle(answerable, left) if left else [])
 
 
 def _settle_found(answerable: Answerable, find: Callable[[int], list[SubjectId]], *, once: bool) -> int:

@@ -1,0 +1,82 @@
+"""How fast each source speaks: its signals by the hour, and the rate that 30 days have taught (L13).
+
+Law: a count is written in the transaction of its signal, once for each, and a flood never raises its own bound.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from statistics import median
+
+from answerable.app.acts import Act
+from answerable.core import floods
+from answerable.store.protocol import Tx
+
+LEARNED_DAYS = 30
+HOUR = "%Y%m%d%H"
+DAY = "%Y%m%d"
+
+
+@dataclass(slots=True)
+class Rates:
+    """What this process remembers of counts, so that it seldom has to look for them; the record's own word counts."""
+
+    _counts: dict[str, tuple[str, int]] = field(default_factory=dict)
+    _typical: dict[str, tuple[str, int]] = field(default_factory=dict)
+
+    def note(self, act: Act, source: str) -> None:
+        """Count one signal of a source, and record where it floods; beyond the bound it need not be counted on."""
+        hour = act.now.strftime(HOUR)
+        bound = act.journal.policy.source_bound(self._median(act.tx, source, act.now, hour))
+        known, start = self._counts.get(source, (hour, 0))
+        count = _reached(act.tx, source, hour, start if known == hour else 0)
+        if count <= bound:
+            count += 1
+            act.tx.remember(_space(source), f"{hour} {count}", b"")
+        self._counts[source] = (hour, count)
+        floods.note(act.journal, source, count=count, bound=bound)
+
+    def _median(self, tx: Tx, source: str, now: datetime, hour: str) -> int:
+        """Return the median number of signals in the hours of the last 30 days that had any, but for this hour."""
+        known = self._typical.get(source)
+        if known is None or known[0] != hour:
+            days = [now - timedelta(days=ago) for ago in range(1, LEARNED_DAYS + 1)]
+            counts = [count for day in days for count in _day(tx, source, day.strftime(DAY))]
+            counts += [_reached(tx, source, f"{now:{DAY}}{past:02}") for past in range(now.hour)]
+            self._typical[source] = known = (hour, int(median([one for one in counts if one] or [0])))
+        return known[1]
+
+
+def _day(tx: Tx, source: str, day: str) -> list[int]:
+    """Return the counts of the hours of a day that is over, from one row once somebody has asked."""
+    kept = tx.remembered(_space(source), day)
+    if kept is None:
+        kept = json.dumps([_reached(tx, source, f"{day}{hour:02}") for hour in range(24)]).encode()
+        tx.remember(_space(source), day, kept)
+    found: list[int] = json.loads(kept)
+    return found
+
+
+def _reached(tx: Tx, source: str, hour: str, start: int = 0) -> int:
+    """Return how many signals of an hour are counted; each has a row with its number."""
+
+    def is_there(number: int) -> bool:
+        return tx.remembered(_space(source), f"{hour} {number}") is not None
+
+    # What was counted in an act that came to nothing is not there.
+    reached = start if start and is_there(start) else 0
+    step = 1
+    while is_there(reached + step):
+        reached += step
+        step *= 2
+    while step > 1:
+        step //= 2
+        if is_there(reached + step):
+            reached += step
+    return reached
+
+
+def _space(source: str) -> str:
+    return f"rate:{source}"

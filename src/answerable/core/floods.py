@@ -1,0 +1,80 @@
+"""Floods: a source beyond its learned rate is taken in, and raises nobody by itself until a person has looked (L13)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from answerable.core import defaults
+from answerable.core.cases import Case
+from answerable.core.facts import (
+    Refused,
+    SignalId,
+    SignalKind,
+    SourceConfirmed,
+    SourceFlooded,
+    StaffId,
+    SubjectId,
+    Tier,
+)
+from answerable.core.journal import Journal
+
+CONFIRMED = "source_confirmed"
+
+
+def note(journal: Journal, source: str, *, count: int, bound: int) -> None:
+    """Record that a source has spoken more often in this hour than it ever learned to, once.
+
+    What a person confirmed in this hour is no flood again before the next.
+    """
+    hour = journal.now.replace(minute=0, second=0, microsecond=0)
+    confirmed = journal.roster.confirmed.get(source)
+    if count > bound and source not in journal.roster.floods and (confirmed is None or confirmed < hour):
+        journal.write(SourceFlooded(source=source, bound=bound))
+
+
+def holds_back(journal: Journal, subject: SubjectId, source: str) -> bool:
+    """Tell whether a signal raises nobody for now: its source floods, and nothing else speaks of the account."""
+    if source not in journal.roster.floods:
+        return False
+    return all(
+        set(case.evidence) <= _waiting(journal, case)
+        and not (case.decisions or case.adopted or case.acts_recorded)
+        for case in journal.files.holder_cases(subject)
+    )
+
+
+def meant(*, gravest: bool, kind: SignalKind, after_notice: bool) -> Tier:
+    """Return how urgent a signal is by itself."""
+    if gravest:
+        return Tier.CRITICAL
+    return Tier.SERIOUS if kind is SignalKind.TRAJECTORY or after_notice else Tier.CONCERN
+
+
+def confirm(journal: Journal, source: str, *, staff: StaffId) -> Refused | None:
+    """Record that a person finds a flood to be meant; a case that was held back is raised when next settled."""
+    if not journal.roster.may_decide(staff):
+        return Refused("not_authorised", "You cannot confirm a source.")
+    if source not in journal.roster.floods:
+        return Refused("not_found", "This source does not flood.")
+    journal.write(SourceConfirmed(source=source, staff=staff))
+    return None
+
+
+def settle(journal: Journal, case: Case) -> None:
+    """Raise a case to what its signals mean, once a person has confirmed the source that was held back."""
+    waiting = _waiting(journal, case)
+    counted = [case.signals[signal].fact for signal in case.beyond - waiting]
+    tiers = [meant(gravest=fact.gravest, kind=fact.kind, after_notice=False) for fact in counted]
+    if min(tiers, default=case.tier) < case.tier:
+        defaults.raise_tier(journal, case, min(tiers), CONFIRMED)
+        defaults.arm(journal, case, notice=None)
+
+
+def _waiting(journal: Journal, case: Case) -> set[SignalId]:
+    """Return the signals that came in a flood which nobody has confirmed since."""
+    return {one for one in case.beyond if not _is_confirmed(journal, case.signals[one].fact.source, case, one)}
+
+
+def _is_confirmed(journal: Journal, source: str, case: Case, signal: SignalId) -> bool:
+    confirmed: datetime | None = journal.roster.confirmed.get(source)
+    return confirmed is not None and confirmed >= case.signals[signal].at

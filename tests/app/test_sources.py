@@ -1,0 +1,151 @@
+"""Sources, from what they send to what two people take back.
+
+Law: a count is the record's and not a process's, and a recall reaches every case that rests on it (L4, L13).
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from answerable.app import SignalIn, sources
+from answerable.app.rates import Rates
+from answerable.core.facts import Hazard, RecallId, Refused, SourceFlooded, SourceRecalled, StaffId, Tier
+from answerable.core.recalls import Said
+from answerable.errors import BadInput
+from answerable.work.ticker import sweep
+from answerable_gate import Level
+from tests.scenarios.story import FIRST_REVIEWER, START, Story, case_of
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Story:
+    """A house of its own."""
+    return Story(tmp_path)
+
+
+def count(house: Story, rates: Rates, times: int = 1) -> None:
+    """Count signals of a source, each in an act."""
+    for _ in range(times):
+        with house.answerable.acts.open("classifier-1") as act:
+            rates.note(act, "classifier-1")
+
+
+def learned(house: Story) -> int:
+    """Return what a process that has just begun takes for the usual number in an hour."""
+    with house.answerable.acts.open("classifier-1") as act:
+        return Rates()._median(act.tx, "classifier-1", act.now, "now")
+
+
+def test_the_usual_number_is_learned_from_the_hours_that_had_any(house: Story) -> None:
+    """Across days, by whichever process; quiet hours teach nothing."""
+    rates = Rates()
+    for number in (4, 6, 9):
+        count(house, rates, number)
+        house.clock.advance(timedelta(hours=7))
+    assert learned(house) == 6
+    house.clock.advance(timedelta(days=29))
+    assert learned(house) == 6
+    house.clock.advance(timedelta(days=3))
+    assert learned(house) == 0
+
+
+def test_a_flood_does_not_raise_its_own_bound(house: Story) -> None:
+    """Beyond the bound nobody counts on, whichever process it comes to; the hour itself teaches nothing."""
+    one, other = Rates(), Rates()
+    for _ in range(60):
+        count(house, one)
+        count(house, other)
+    (flooded,) = house.facts(SourceFlooded)
+    assert isinstance(flooded.fact, SourceFlooded)
+    assert flooded.fact.bound == 100
+    house.clock.advance(timedelta(hours=1))
+    assert learned(house) == 101
+
+
+def test_a_count_that_came_to_nothing_is_not_counted(house: Story) -> None:
+    """An act that fails takes its count along, whatever the process remembers."""
+    rates = Rates()
+    count(house, rates, 2)
+    with pytest.raises(BadInput):
+        _count_and_fail(house, rates)
+    count(house, rates)
+    house.clock.advance(timedelta(hours=1))
+    assert learned(house) == 3
+
+
+def _count_and_fail(house: Story, rates: Rates) -> None:
+    with house.answerable.acts.open("classifier-1") as act:
+        rates.note(act, "classifier-1")
+        raise BadInput("for some reason")
+
+
+def say(house: Story, user: str, version: str = "4") -> str:
+    """Let the classifier raise a flag of the gravest class."""
+    came = SignalIn(
+        id=f"{user}-{version}", source="classifier-1", model="guard", version=version, label="x",
+        hazard=Hazard.MASS_CASUALTY, user=user,
+    )  # fmt: skip
+    return str(house.answerable.raise_signal(came).case)
+
+
+def test_a_recall_reaches_every_case_through_the_worker(house: Story) -> None:
+    """Two hundred accounts that were limited for nothing are free, and the one that somebody fears is not."""
+    for number in range(60):
+        say(house, f"user-{number}")
+    house.notice("user-7")
+    house.fast_forward(minutes=5)
+    acts = house.answerable.acts
+    wanted = Said(source="classifier-1", model="guard", version="4", since=START, until=house.now)
+    found = sources.propose(acts, sources.RecallIn(said=wanted, reason="It was broken."), staff=FIRST_REVIEWER)
+    assert isinstance(found, sources.Proposed)
+    assert (found.cases, len(found.sample)) == (59, 20)
+    for person in (FIRST_REVIEWER, found.drawn):
+        for case in found.sample:
+            house.opens(case, person)
+        assert sources.sign(acts, found.recall, staff=person) is None
+    house.fast_forward(days=3)
+    assert house.request("user-1").level is Level.GUARDED
+    assert sources.release(acts, found.recall, staff=FIRST_REVIEWER) is Tier.CRITICAL
+    sweep(house.answerable)
+    house.sync()
+    levels = {house.request(f"user-{number}").level for number in range(60) if number != 7}
+    assert levels == {Level.NONE}
+    assert house.request("user-7").level >= Level.GUARDED
+    assert house.unproven == []
+    assert sweep(house.answerable) == 0
+    listed = sources.listed(acts)
+    assert [one["signed"] for one in listed["recalls"]] == [[FIRST_REVIEWER, found.drawn]]
+    assert len(house.facts(SourceRecalled)) == 1
+
+
+def test_a_flood_waits_for_a_person(house: Story) -> None:
+    """Beyond a hundred in an hour the rest is tier 3, and all are raised once a person confirmed it."""
+    cases = [say(house, f"user-{number}") for number in range(103)]
+    rows = [house.row(case_of(house.answerable.raise_signal(_again(number)))) for number in range(103)]
+    assert [row.tier for row in rows] == [1] * 100 + [3] * 3
+    assert [row.case for row in rows] == cases
+    assert [one["source"] for one in sources.listed(house.answerable.acts)["floods"]] == ["classifier-1"]
+    assert sources.confirm(house.answerable.acts, "classifier-1", staff=FIRST_REVIEWER) is None
+    house.work()
+    assert {house.row(row.case).tier for row in rows} == {1}
+
+
+def _again(number: int) -> SignalIn:
+    return SignalIn(
+        id=f"user-{number}-4", source="classifier-1", model="guard", version="4", label="x",
+        hazard=Hazard.MASS_CASUALTY, user=f"user-{number}",
+    )  # fmt: skip
+
+
+def test_a_recall_needs_a_reason_and_a_span(house: Story) -> None:
+    """Without words it is none; what is not there cannot be signed."""
+    acts = house.answerable.acts
+    said = Said(source="s", model="m", version="1", since=START - timedelta(hours=1), until=START)
+    with pytest.raises(BadInput, match="no words"):
+        sources.propose(acts, sources.RecallIn(said=said, reason="!"), staff=FIRST_REVIEWER)
+    nothing = sources.propose(acts, sources.RecallIn(said=said, reason="So."), staff=FIRST_REVIEWER)
+    assert isinstance(nothing, Refused)
+    assert isinstance(sources.sign(acts, RecallId("rc_none"), staff=StaffId("lead-1")), Refused)
