@@ -43,6 +43,13 @@ def test_the_preamble_comes_first_and_nothing_else_changes() -> None:
     assert edited(verdict_of(Standing(Level.WATCH)), **given) == {"model": "m1", "messages": HELLO} | given
 
 
+def test_words_of_care_are_in_the_language_of_the_request() -> None:
+    """As the gateway's are."""
+    asked: dict[str, Any] = {"messages": HELLO}
+    carry(asked, CARE, replace(POLICY, care=(("en", "Be kind."), ("de", "Sei freundlich."))), "de-CH")
+    assert asked["messages"][0]["content"] == "Sei freundlich."
+
+
 def test_tools_that_are_not_allowed_go_and_what_speaks_of_them() -> None:
     """A choice by name goes with any tool; everything that brings a tool unnamed goes."""
     choice = {"type": "function", "function": {"name": "search"}}

@@ -46,14 +46,14 @@ def withheld_in(data: Mapping[str, Any], verdict: Verdict) -> str | None:
     return next((key for key in withheld if data.get(key) not in _NOTHING), None)
 
 
-def carry(data: MutableMapping[str, Any], verdict: Verdict, policy: GatePolicy) -> None:
-    """Change a request as the verdict asks."""
+def carry(data: MutableMapping[str, Any], verdict: Verdict, policy: GatePolicy, languages: str = "") -> None:
+    """Change a request as the verdict asks; `languages` is the Accept-Language that it came with."""
     needs = needed(verdict)
     if "tools" in needs and verdict.tools is not None:
         _limit_tools(data, verdict.tools)
     if "store" in needs and "store" in data:
         data["store"] = False
-    if "preamble" in needs and (words := spoken(verdict, policy)):
+    if "preamble" in needs and (words := spoken(verdict, policy, languages)):
         data["messages"] = [{"role": "system", "content": words}, *data.get("messages", ())]
 
 

@@ -23,6 +23,7 @@ from answerable_gate.io.snapshots import Snapshots
 from answerable_gate.judge import GatePolicy, Request, Verdict
 from answerable_gate.names import Names
 from answerable_gate.shapes import Status
+from answerable_gate.spoken import spoken
 
 ROWS_MAX = 10_000
 KEY_BYTES = 32
@@ -232,7 +233,7 @@ class Checks:
 
     @property
     def policy(self) -> GatePolicy:
-        """The operator's policy; its preamble goes before the messages of whoever is limited."""
+        """The operator's policy, as far as the gate needs it."""
         return self._desk.gate.policy
 
     @property
@@ -253,6 +254,10 @@ class Checks:
         not carry is refused.
         """
         return self._as_carried(self._desk.check(_request(user, model, tools)))
+
+    def spoken(self, verdict: Verdict, languages: str = "") -> str:
+        """Give what is to be said to the model before everything else; `languages` is an Accept-Language."""
+        return spoken(verdict, self.policy, languages)
 
     def names(self, verdict: Verdict) -> Names:
         """Give the names that a verdict keeps out of its answer: `find` looks through a whole text.

@@ -91,7 +91,7 @@ class AnswerableGuardrail(CustomGuardrail):  # type: ignore[misc]
             told = {"not_carried": missing, "reference": verdict.reason_ref}
             self._client.report("not_in_force", {"route": call_type, **told})
         if call_type in _CHATS and verdict.answer == "limit":
-            carry(data, verdict, self._client.policy)
+            carry(data, verdict, self._client.policy, named.get("accept-language", ""))
         self._under_way.enter(_call(data), self._client.exchange(**asked))
         return data
 
