@@ -151,6 +151,13 @@ def test_what_is_too_long_is_not_given() -> None:
         a_hold().events(b"data: " + b" " * WHOLE_BYTES_MAX, is_last=False)
 
 
+def test_an_escape_that_is_never_whole_holds_nothing_for_ever() -> None:
+    """What is handed to a tool may end anywhere."""
+    for ending in ("\\", "\\u00"):
+        stream = written("messages", ['{"to": "all' + ending], "mail")
+        assert handed(stream, a_hold()) == stream
+
+
 def test_the_window_is_bounded_in_events() -> None:
     """Where a word stays open past the bound the oldest goes; the name it becomes is cut off before its end."""
     hold, out = a_hold(), b""

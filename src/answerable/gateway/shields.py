@@ -62,23 +62,31 @@ class Said(NamedTuple):
 class _Stream:
     """One text that comes in pieces; of arguments the escapes are read first, also where one is cut in two."""
 
-    __slots__ = ("_rest", "window")
+    __slots__ = ("_has_ended", "_rest", "_window")
 
     def __init__(self, names: Names) -> None:
-        self.window = Window(names)
+        self._window = Window(names)
         self._rest = ""
+        self._has_ended = False
 
     def push(self, said: Said) -> bool:
         text = self._rest + said.text
         half = _HALF.search(text) if said.is_argument else None
         self._rest = half[1] if half is not None else ""
         whole = text[: len(text) - len(self._rest)]
-        return self.window.push(_read(whole) if said.is_argument else whole)
+        return self._window.push(_read(whole) if said.is_argument else whole)
+
+    def end(self) -> bool:
+        self._has_ended = True
+        return self._window.end()
 
     @property
     def until(self) -> int:
         """How far the text must be safe before the last piece may go."""
-        return self.window.taken + bool(self._rest)
+        return self._window.taken + bool(self._rest)
+
+    def is_safe(self, until: int) -> bool:
+        return self._has_ended or self._window.safe >= until
 
 
 class Hold:
@@ -89,7 +97,7 @@ class Hold:
         self._names = names
         self._frees_words = frees_words
         self._streams: dict[Slot, _Stream] = {}
-        self._held: deque[tuple[bytes, list[tuple[Window, int]]]] = deque()
+        self._held: deque[tuple[bytes, list[tuple[_Stream, int]]]] = deque()
         self._bytes = 0
 
     def whole(self, body: bytes) -> bytes:
@@ -114,7 +122,7 @@ class Hold:
             self._end()
         return b"".join(self._free())
 
-    def _taken(self, event: bytes) -> list[tuple[Window, int]]:
+    def _taken(self, event: bytes) -> list[tuple[_Stream, int]]:
         is_whole = event.endswith(ENDS)
         data = b"\n".join(data_of(event)) if is_whole else event
         if not data or data == _DONE:
@@ -127,7 +135,7 @@ class Hold:
                 stream = self._streams.setdefault(said.slot, _Stream(self._names))
                 if stream.push(said):
                     raise Named
-                taken.append((stream.window, stream.until))
+                taken.append((stream, stream.until))
         if _ENDING.search(data):
             self._end()
         return taken
@@ -141,7 +149,7 @@ class Hold:
         return self._frees_words and not said.is_argument
 
     def _end(self) -> None:
-        ended = [stream.window.end() for stream in self._streams.values()]
+        ended = [stream.end() for stream in self._streams.values()]
         self._streams.clear()
         if any(ended):
             raise Named
@@ -150,7 +158,7 @@ class Hold:
         while self._held:
             event, taken = self._held[0]
             is_bounded = len(self._held) <= EVENTS_MAX and self._bytes <= HELD_BYTES_MAX
-            if is_bounded and any(window.safe < until for window, until in taken):
+            if is_bounded and not all(stream.is_safe(until) for stream, until in taken):
                 return
             self._held.popleft()
             self._bytes -= len(event)
