@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.running import House
+from tests.running import House, until
 
 CALLED = {"number": "+1 415 551 4000", "found": "official_register", "called": "2026-01-01T00:00:00.000000Z"}
 
@@ -96,3 +96,16 @@ def test_who_may_pass_an_order_on_and_who_may_call(house: House) -> None:
     case = house.call("POST", "/v1/orders", body, who="classifier-1").json
     where = f"/v1/cases/{case['case']}/orders/{case['id']}/verifications"
     assert house.call("POST", where, CALLED, who="classifier-1").status in (401, 403)
+
+
+def test_the_proof_of_an_order_is_for_staff(house: House) -> None:
+    """As a document and as a page; not before it is sealed, not for operators, and of no other order."""
+    sent = house.call("POST", "/v1/orders", order("order-3", "user-order-3"), who="classifier-1").json
+    where = f"/v1/cases/{sent['case']}/orders/{sent['id']}/proof"
+    assert house.call("GET", where, who="classifier-1").status in (401, 403)
+    proof = until(lambda: (one := house.call("GET", where, who="lead-1")).status == 200 and one, "the proof is sealed")
+    assert proof.json["summary"]["verified"] is None
+    page = house.call("GET", where, who="lead-1", headers={"Accept": "text/plain"})
+    assert b"nothing is executed" in page.body
+    for missing in (where.replace(sent["id"], "order_none"), where.replace(sent["case"], "case_none")):
+        assert house.call("GET", missing, who="lead-1").code == "not_found"

@@ -59,16 +59,20 @@ class Postman:
         return [letter for letter in self.letters if letter.subject == "About the order"]
 
 
-def an_order(story: Story, *clauses: Clause, key: str = "o-1") -> Taken:
-    """Let an order come in by the operator's legal desk."""
-    came = OrderIn(
-        id=key, source="desk-1", clauses=clauses or tuple(Clause), authority=Authority.COURT, jurisdiction="US-CA",
+def a_paper(story: Story, *clauses: Clause) -> OrderIn:
+    """Return an order as the operator's legal desk passes it on."""
+    return OrderIn(
+        id="o-1", source="desk-1", clauses=clauses or tuple(Clause), authority=Authority.COURT, jurisdiction="US-CA",
         document=sha256(b"the order").hexdigest(), reference="CGC-26-000000",
         subject=(Identifier(IdentifierKind.ACCOUNT, SUBJECT),),
         person=(Identifier(IdentifierKind.EMAIL, PERSON_EMAIL), Identifier(IdentifierKind.NAME, PERSON_NAME)),
         numbers=(ON_PAPER,), dated=story.now,
     )
-    taken = story.answerable.orders.receive(came)
+
+
+def an_order(story: Story, *clauses: Clause) -> Taken:
+    """Let an order come in."""
+    taken = story.answerable.orders.receive(a_paper(story, *clauses))
     story.sync()
     return taken
 

@@ -13,12 +13,13 @@ from starlette.responses import Response
 
 from answerable.api import bodies
 from answerable.api.bodies import Invalid, moment
-from answerable.api.identity import operator_of
+from answerable.api.identity import operator_of, staff_of
 from answerable.api.ingest import body_of, few, id_of, receipt_of
 from answerable.api.shapes import Identifiers, Key, Shape, Text, Token, identifiers
-from answerable.api.staff import body_as, body_as_staff, on_case, taken, unless_refused
+from answerable.api.staff import answer, body_as, body_as_staff, on_case, taken, unless_refused
 from answerable.api.state import inlet
 from answerable.app import CallIn, EventIn, OrderIn
+from answerable.app.proving import render
 from answerable.core.facts import Authority, CaseId, Clause, EventId, EventKind, Found, Hazard, NoticeId, OrderId
 
 Number = Annotated[str, Meta(min_length=3, max_length=64)]
@@ -187,3 +188,13 @@ async def post_ending(request: Request) -> Response:
     order, call = OrderId(request.path_params["order"]), (await body_as_staff(request, CallBody)).made()
     await on_case(request, lambda a, case, staff: a.orders.end(case, order, call, staff=staff))
     return taken(request, order=order)
+
+
+async def get_proof(request: Request) -> Response:
+    """Return what was done for an order, with the entries that prove it; as a page where plain text is asked for."""
+    staff = staff_of(request)
+    case, order = CaseId(request.path_params["case"]), OrderId(request.path_params["order"])
+    found = unless_refused(await inlet(request).read(lambda reading: reading.order_proof(case, order, staff=staff)))
+    if request.headers.get("accept", "").startswith("text/plain"):
+        return Response(render(found), media_type="text/plain; charset=utf-8")
+    return answer(found)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
-from answerable.app import receipts
+from answerable.app import proving, receipts
 from answerable.app.acts import Acts
 from answerable.app.genesis import Adoption, adoption
-from answerable.core.facts import ActorId, CaseId, NoticeId, Refused, StaffId
+from answerable.core.facts import ActorId, CaseId, NoticeId, OrderId, Refused, StaffId
 from answerable.ledger.entries import decode
 from answerable.ports.signer import Signer
 from answerable.store.protocol import CaseRow, Checkpointed, FeedLine
@@ -85,6 +85,12 @@ class Reading:
     def receipt(self, notice: NoticeId) -> bytes | Refused:
         """Return the receipt of a notice."""
         return receipts.receipt(self._acts.store, notice)
+
+    def order_proof(self, case: CaseId, order: OrderId, *, staff: StaffId) -> dict[str, Any] | Refused:
+        """Return what was done for an order, with the entries that prove it; no content, so no opening (L6)."""
+        if case_for(self._acts, case, staff) is None:
+            return Refused("not_found", "There is no such case.")
+        return proving.prove(self._acts, case, order)
 
     @property
     def vkey(self) -> str:

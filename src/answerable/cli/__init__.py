@@ -20,6 +20,7 @@ from answerable.cli import (
     kit,
     ledger,
     migrate,
+    orders,
     policy,
     ports,
     rebuild,
@@ -54,6 +55,7 @@ app.command("simulate")(simulate.simulate_policy)
 ledger.exports.command("gateway")(kit.gateway)
 app.add_typer(ledger.exports, name="export")
 app.add_typer(policy.policies, name="policy")
+app.add_typer(orders.orders, name="order")
 app.add_typer(ports.ports, name="ports")
 
 

@@ -1,0 +1,205 @@
+"""Proof of effect: what was done for an order, checked by whoever has the log's key and nothing else.
+
+Law: a summary that says more than its entries is found, and so is an entry of anything else.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from answerable.app import proving
+from answerable.core.facts import Clause, ClauseExecuted, ItemId, NoticeId, OrderId, Refused, SubjectId
+from answerable.errors import BadInput
+from answerable.ledger.proofs import read_receipt
+from answerable.ledger.verify import VerifierKey, parse_vkey
+from tests.scenarios.story import FIRST_REVIEWER, PERSON_EMAIL, PERSON_NAME, SUBJECT, Story, case_of
+from tests.scenarios.test_orders import a_paper, an_order, asks, call, verify
+
+
+@pytest.fixture
+def story(tmp_path: Path) -> Iterator[Story]:
+    """Begin a story in memory."""
+    begun = Story(folder=tmp_path)
+    with closing(begun.store):
+        yield begun
+
+
+def an_order_in_force(story: Story) -> tuple[Any, OrderId]:
+    """Let an order come into force, a gate confirm its measure, and the account try."""
+    story.enrol()
+    warned = story.notice()
+    told = story.answerable.orders
+    assert told.tell(case_of(warned), NoticeId(warned.id), from_hour=7, to_hour=20, by="portal") is None
+    taken = an_order(story)
+    assert verify(story, taken) is None
+    case, subject = case_of(taken), story.row(case_of(taken)).subject
+    items = [one.fact.item for one in story.facts(ClauseExecuted) if isinstance(one.fact, ClauseExecuted)]
+    story.answerable.confirm_measure(SubjectId(subject), [ItemId(one) for one in items if one], gate="gate-1")
+    assert asks(story, subject, times=2) == "refuse"
+    asks(story, subject, times=1)
+    story.sync()
+    return case, OrderId(taken.id)
+
+
+def keys(story: Story) -> tuple[VerifierKey, ...]:
+    """Return the key that a reader has pinned."""
+    return (parse_vkey(story.reading.vkey),)
+
+
+def written(proof: object) -> bytes:
+    """Return a proof as it travels."""
+    return json.dumps(proof).encode()
+
+
+def proof_of(story: Story) -> dict[str, Any]:
+    """Return the proof of an order in force."""
+    found = proving.prove(story.answerable.acts, *an_order_in_force(story))
+    assert not isinstance(found, Refused)
+    return found
+
+
+def test_a_proof_says_what_was_done_and_checks_under_the_key_alone(story: Story) -> None:
+    """R18: verified by whose role, each clause when, the gate when, and so many attempts refused since."""
+    proof = proof_of(story)
+    assert proving.check(written(proof), keys(story)) == proof
+    said = proof["summary"]
+    assert said["verified"]["by_role"] == "reviewer"
+    assert [one["clause"] for one in said["clauses"]] == sorted(Clause)
+    assert all(one["executed"] for one in said["clauses"])
+    assert [one["gate"] for clause in said["clauses"] for one in clause["confirmed"] if "gate" in one] == ["gate-1"]
+    assert said["attempts"]["refused"] == 3
+    assert proof["entries_not_yet_signed"] == 0
+    page = proving.render(proof)
+    assert "3 refused between" in page
+    assert "in force since" in page
+    assert "confirmed" in page
+
+
+def test_a_proof_holds_no_reporter_and_nobodys_words(story: Story) -> None:
+    """L11: not even that there is a notice; what is sealed stays a commitment."""
+    text = written(proof_of(story)).decode()
+    carried = "".join(line for line in text.split('"') if line)
+    entries = [read_receipt(one.encode()).entry or b"" for one in json.loads(text)["entries"]]
+    whole = carried + b"".join(entries).decode()
+    for word in (PERSON_EMAIL, PERSON_NAME, SUBJECT, "CGC-26-000000", "551 4000", "notice", "Notice", "person_"):
+        assert word not in whole, f"the proof holds {word}"
+
+
+def test_before_the_call_and_after_the_end(story: Story) -> None:
+    """An unverified order proves that it came; an ended one that it ended."""
+    story.enrol()
+    taken = an_order(story)
+    early = proving.prove(story.answerable.acts, case_of(taken), OrderId(taken.id))
+    assert not isinstance(early, Refused)
+    assert proving.check(written(early), keys(story))["summary"]["verified"] is None
+    assert "nothing is executed" in proving.render(early)
+    assert "none that the gates have told of" in proving.render(early)
+    assert verify(story, taken) is None
+    told = story.answerable.orders
+    assert told.end(case_of(taken), OrderId(taken.id), call(story), staff=FIRST_REVIEWER) is None
+    story.sync()
+    late = proving.prove(story.answerable.acts, case_of(taken), OrderId(taken.id))
+    assert not isinstance(late, Refused)
+    assert late["summary"]["ended"] is not None
+
+
+def test_what_cannot_be_proved_yet_is_not(story: Story) -> None:
+    """No such order; and one whose entries no checkpoint covers."""
+    story.enrol()
+    story.works = False
+    case = case_of(story.notice())
+    missing = proving.prove(story.answerable.acts, case, OrderId("order_none"))
+    assert isinstance(missing, Refused)
+    assert missing.code == "not_found"
+    taken = story.answerable.orders.receive(a_paper(story))
+    early = proving.prove(story.answerable.acts, case_of(taken), OrderId(taken.id))
+    assert isinstance(early, Refused)
+    assert early.code == "not_sealed"
+
+
+def test_only_the_newest_attempts_travel_along(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the others the proof says how many they are; it counts what it proves."""
+    monkeypatch.setattr(proving, "ATTEMPTS_MAX", 1)
+    proof = proof_of(story)
+    assert (proof["attempt_blocks_left_out"], proof["summary"]["attempts"]["refused"]) == (1, 1)
+    assert proving.check(written(proof), keys(story))
+
+
+def _better(proof: dict[str, Any]) -> None:
+    proof["summary"]["attempts"]["refused"] += 100
+
+
+def _earlier(proof: dict[str, Any]) -> None:
+    proof["summary"]["clauses"][0]["executed"] = "2020-01-01T00:00:00.000000Z"
+
+
+def _without_its_end(proof: dict[str, Any]) -> None:
+    proof["entries"].pop()
+
+
+def _of_another_case(proof: dict[str, Any]) -> None:
+    proof["case"] = "case_other"
+
+
+def _of_another_order(proof: dict[str, Any]) -> None:
+    proof["order"] = "order_other"
+
+
+def _of_another_log(proof: dict[str, Any]) -> None:
+    proof["log"] = "other/log"
+
+
+def _of_another_version(proof: dict[str, Any]) -> None:
+    proof["format"] = "answerable-order-proof/2"
+
+
+def _with_an_entry_rewritten(proof: dict[str, Any]) -> None:
+    one = proof["entries"][1]
+    proof["entries"][1] = one.replace("\nextra ey", "\nextra fy", 1)
+
+
+def _with_an_entry_left_out(proof: dict[str, Any]) -> None:
+    lines = proof["entries"][1].split("\n")
+    proof["entries"][1] = "\n".join(line for line in lines if not line.startswith("extra "))
+
+
+FORGERIES = (
+    _better, _earlier, _without_its_end, _of_another_case, _of_another_order, _of_another_log, _of_another_version,
+    _with_an_entry_rewritten, _with_an_entry_left_out,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("forge", FORGERIES, ids=lambda forge: forge.__name__.strip("_"))
+def test_a_forged_proof_is_found(story: Story, forge: Any) -> None:
+    """Whatever is changed in it, by the operator or on the way."""
+    proof = proof_of(story)
+    forge(proof)
+    with pytest.raises(BadInput):
+        proving.check(written(proof), keys(story))
+
+
+@pytest.mark.parametrize(
+    "text", [b"", b"[]", b"{}", b'{"entries":[],"summary":{}}', b'{"entries":1,"summary":{},"format":"","log":""}']
+)
+def test_what_is_no_proof_is_told(story: Story, text: bytes) -> None:
+    """Anybody may hand in anything."""
+    with pytest.raises(BadInput):
+        proving.check(text, keys(story))
+
+
+def test_another_key_proves_nothing(story: Story, tmp_path: Path) -> None:
+    """Under the key of another log, or under none."""
+    proof = proof_of(story)
+    (tmp_path / "other").mkdir()
+    other = Story(folder=tmp_path / "other")
+    other_key = VerifierKey(keys(story)[0].name, b"\0\0\0\0", b"\1" * 32)
+    with closing(other.store), pytest.raises(BadInput):
+        proving.check(written(proof), (other_key,))
+    with pytest.raises(BadInput):
+        proving.check(written(proof), ())
