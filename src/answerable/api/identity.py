@@ -49,6 +49,11 @@ def is_signed(request: Request) -> bool:
     return any(name in request.headers for name in _SIGNED)
 
 
+def is_signed_with(request: Request, body: bytes, secret: str) -> bool:
+    """Tell whether a body was signed with a secret, not longer than five minutes ago (Standard Webhooks)."""
+    return _is_signed_by(secret, body, {name: request.headers.get(name, "") for name in _SIGNED})
+
+
 def require_gate(request: Request) -> None:
     """Raise where it is not a gate that is asking."""
     token = bearer(request) or ""

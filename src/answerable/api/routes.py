@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
-from answerable.api import adopted, gates, health, helpdesk, ingest, orders, sources, staff
+from answerable.api import adopted, gates, health, helpdesk, ingest, orders, sources, staff, webhooks
 from answerable.api.problems import respond
 from answerable.api.state import Inlet
 from answerable.errors import AnswerableError
@@ -24,6 +24,7 @@ ROUTES = (
     Route("/v1/accounts", ingest.post_accounts, methods=["POST"]),
     Route("/v1/measures", adopted.post_measures, methods=["POST"]),
     Route("/v1/helpdesk/checks", helpdesk.post_checks, methods=["POST"]),
+    Route("/v1/webhooks/{name}", webhooks.post_webhook, methods=["POST"]),
     Route("/v1/entitlements", ingest.post_entitlements, methods=["POST"]),
     Route("/v1/feed", gates.get_feed, methods=["GET"]),
     Route("/v1/exchanges", gates.post_exchanges, methods=["POST"]),

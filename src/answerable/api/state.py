@@ -86,6 +86,7 @@ class Inlet:
     clock: Clock
     gate_tokens: tuple[str, ...]
     webhook_secrets: dict[str, str]
+    vendor_secrets: dict[str, str] = field(default_factory=dict)
     gates: Gates = field(default_factory=Gates)
     pulse: Pulse = field(default_factory=Pulse)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)

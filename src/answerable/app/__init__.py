@@ -8,6 +8,8 @@ from answerable.app.incoming import AccountIn, AccountState, NoticeIn, SignalIn,
 from answerable.app.intake import PLAN_BYTES_MAX, Asked, Intake, plan_bytes
 from answerable.app.ordering import CallIn, EventIn, OrderIn, Ordering
 from answerable.app.reading import GateRules, Health, Reading
+from answerable.app.vendors import Announced, Reported
+from answerable.app.vendors import read as read_event
 from answerable.app.verbs import Answerable, MeasureIn, ProposalIn
 from answerable.store.protocol import CaseRow, Exchange
 from answerable.vault.identifiers import Identifier, IdentifierKind
@@ -18,6 +20,7 @@ __all__ = [
     "AccountState",
     "Acts",
     "Adoption",
+    "Announced",
     "Answerable",
     "Asked",
     "CallIn",
@@ -37,8 +40,10 @@ __all__ = [
     "Ordering",
     "ProposalIn",
     "Reading",
+    "Reported",
     "SignalIn",
     "StateIn",
     "Taken",
     "plan_bytes",
+    "read_event",
 ]

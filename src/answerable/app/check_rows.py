@@ -26,7 +26,7 @@ from answerable.ledger.codec import read_entry
 from answerable.store.folds import copied
 from answerable.store.inspecting import Inspection, Kept, Moment, Row, case_columns
 from answerable.store.protocol import Outgoing
-from answerable.store.rows import QUIET, RELEASES, case_row, micros
+from answerable.store.rows import ASIDE, QUIET, RELEASES, case_row, micros
 from answerable.vault.identifiers import Identifier, IdentifierKind
 from answerable.vault.texts import AuthorKey, SealedText, unseal
 
@@ -99,9 +99,9 @@ class Past:
                 assert isinstance(recorded.fact, RELEASES), "what rows.note writes"
                 self.counts["releasing"] += 1
                 self._releasing[recorded.index] = {"idx": recorded.index, "subject": recorded.fact.subject}
-            case f.StaffEnrolled() | f.StaffLeft() | f.PolicyAdopted() | f.ClockSuspected():
+            case fact if isinstance(fact, f.SystemFact):
                 evolve_roster(self._roster, recorded)
-                if not isinstance(recorded.fact, f.ClockSuspected):
+                if not isinstance(fact, ASIDE):
                     self._changed.append(recorded.index)
                     self._times.append(recorded.at)
                     self._rosters.append(copied(self._roster))

@@ -14,6 +14,7 @@ from answerable.store.protocol import Outgoing
 PAGE = "page"
 ANSWER = "answer"
 RECEIPT = "receipt"
+VENDOR = "vendor"
 ATTEMPT = "attempt"
 HOLD = "hold"
 RELEASE = "release"
@@ -52,6 +53,11 @@ def _effect(act: Written, fact: f.Fact) -> tuple[str, dict[str, str]] | None:
             return ANSWER, {"notice": notice, "case": case, "outcome": "lapsed"}
         case f.HoldOrdered(case=case, hold=hold) | f.HoldLapsed(case=case, hold=hold):
             return HOLD if isinstance(fact, f.HoldOrdered) else RELEASE, {"case": case, "hold": hold}
+        case f.VendorNoticed(vendor=vendor, notice=notice, reference=reference, kind=kind, seen=seen):
+            body = {"vendor": vendor, "notice": notice, "reference": reference, "kind": kind, "seen": rfc3339(seen)}
+            return VENDOR, body
+        case f.VendorNoticeUnread():
+            return PAGE, {"to": _lead(act), "why": "vendor_notice_unread"}
         case _:
             paged = _page(act, fact)
             return (PAGE, paged) if paged is not None else _from_outside(act, fact)

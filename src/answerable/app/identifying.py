@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,6 +21,8 @@ from answerable_gate import alias as gate_alias
 SUBJECT = "subject"
 PERSON = "person"
 ACCOUNT_TEXT = "account_of"
+TOLD = "gate-alias:"
+_TOLD_ALIAS = re.compile(r"gate-alias:[0-9a-f]{32}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,8 +94,11 @@ def find_subject(tx: Tx, index: Index, account: str | None, identifiers: Sequenc
     """Return the subject already known for an account or its identifiers."""
     if account is None:
         return index.subject(tx, identifiers)
+    own = [Identifier(IdentifierKind.ACCOUNT, account)]
+    # What a model vendor told of under the alias that the gateway gave it, before the account itself was seen.
+    told = [Identifier(IdentifierKind.ACCOUNT, TOLD + told_name(index.keyring.gate, account))]
     # A subject that has an account already is another one's, whatever address a notice wrote beside it.
-    return index.subject(tx, [Identifier(IdentifierKind.ACCOUNT, account)]) or index.spoken_of(tx, identifiers)
+    return index.subject(tx, own) or index.subject(tx, told) or index.spoken_of(tx, identifiers)
 
 
 def enter_subject(
@@ -112,10 +118,24 @@ def enter_subject(
     if account is None:
         identities.see(act.journal, subject, commit=commit, found=False)
         return
-    alias = gate_alias(act.keyring.gate, account).hex()
+    alias = told_name(act.keyring.gate, account)
+    (told,) = index.blinds([Identifier(IdentifierKind.ACCOUNT, TOLD + alias)])
+    act.tx.put_alias(SUBJECT, Alias(blind=told.key, kind=told.kind, token=subject, verified_at=None))
     identities.see(act.journal, subject, commit=commit, found=True, alias=alias_commit(subject, alias))
     act.tx.remember(ACCOUNT_TEXT, subject, token.encode())
     act.tx.gate_aliases(subject, (alias,))
+
+
+def told_alias(identifier: str) -> str | None:
+    """Return the account's name for an alias that the gateway tells models, None where this is no alias."""
+    name = TOLD + identifier
+    return name if _TOLD_ALIAS.fullmatch(name) else None
+
+
+def told_name(gate_key: bytes, account: str) -> str:
+    """Return the hash under which gates know an account; of one that is known by this alone, itself."""
+    is_told = _TOLD_ALIAS.fullmatch(account) is not None
+    return account.removeprefix(TOLD) if is_told else gate_alias(gate_key, account).hex()
 
 
 def alias_commit(subject: SubjectId, alias: str) -> str:

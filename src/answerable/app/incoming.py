@@ -14,7 +14,8 @@ from answerable.vault.identifiers import Identifier
 class SignalIn:
     """A flag as a source sent it. `id` is the source's own and makes a second delivery harmless.
 
-    `label` is kept verbatim; `score` is in [0, 1] or None; `evidence` is the text that it was raised on.
+    `label` is kept verbatim; `score` is in [0, 1] or None; `evidence` is the text that it was raised on; `also` is what
+    else the source calls the account, should it not be known yet.
     """
 
     id: str
@@ -30,6 +31,7 @@ class SignalIn:
     evidence: str | None = None
     kind: SignalKind = SignalKind.FLAG
     at: datetime | None = None
+    also: tuple[Identifier, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -81,7 +81,7 @@ class Intake:
             subject, new = self.locate(tx, came.user, account)
             with self._acts.within(tx, came.source, (subject,), plans=_plans(subject, asked)) as act:
                 if new:
-                    identifying.enter_subject(act, self.index, subject, came.user, account)
+                    identifying.enter_subject(act, self.index, subject, came.user, [*account, *came.also])
                 self._rates.note(act, came.source)
                 case = signals.take(act.journal, self._as_signal(act, subject, came))
                 taken = Taken(id=list(case.signals)[-1], case=case.id, at=act.now)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from answerable.app import briefs, exposures, helpdesk, holding, identifying, looking_back, sealing, shielding
+from answerable.app import briefs, exposures, helpdesk, holding, identifying, looking_back, sealing, shielding, vendors
 from answerable.app.acts import Act, Acts, settle
 from answerable.app.briefs import Brief
 from answerable.app.files import CaseFile, read
@@ -14,6 +14,7 @@ from answerable.app.incoming import AccountIn, NoticeIn, SignalIn, StateIn, Take
 from answerable.app.intake import Asked, Intake
 from answerable.app.linked import LinkRow, to_look_at
 from answerable.app.ordering import Ordering
+from answerable.config import WebhookTable
 from answerable.core import decisions, identities, lowerings, notices, signals, views
 from answerable.core.facts import (
     CaseId,
@@ -101,6 +102,18 @@ class Answerable:
     def raise_entitlement(self, account: str, plan: Plan, *, by: str) -> Refused | None:
         """Ask whether an account's plan may rise."""
         return self.intake.entitlement(account, plan, by=by)
+
+    def announce_notice(self, came: vendors.Announced) -> bool:
+        """Keep that a vendor announced a notice; return whether it was known."""
+        return vendors.announce(self.acts, came)
+
+    def whose(self, table: WebhookTable, identifier: str) -> vendors.Whose:
+        """Ask the operator's systems whose account a vendor's identifier is; outside any transaction."""
+        return vendors.whose(self.intake, table, identifier)
+
+    def take_notice(self, table: WebhookTable, came: vendors.Reported, found: vendors.Whose) -> Taken:
+        """Take what a vendor says of an account."""
+        return vendors.take(self.intake, table, came, found)
 
     def find_for_desk(self, came: helpdesk.DeskIn) -> helpdesk.Found:
         """Ask the operator's directory whose account support speaks of; outside any transaction."""

@@ -25,10 +25,12 @@ from answerable.cli.wiring import House
 from answerable.config import Config, GatewayHost, from_environment, token_hash
 from answerable.edge import RandomMint
 from answerable.errors import ConfigError
+from answerable.ports.vendor import OpenAICases
 from answerable.work import signs
 from answerable.work.checking import check_step
 from answerable.work.loop import Step
 from answerable.work.steps import steps
+from answerable.work.vendors import Vendor
 from answerable.work.writer import Writer
 
 HOST_LETTERS = 28
@@ -118,6 +120,7 @@ def api_part(stage: Stage) -> Part:
         clock=house.clock,
         gate_tokens=_gate_tokens(stage),
         webhook_secrets=webhook_secrets(house.config),
+        vendor_secrets=vendor_secrets(house.config),
         gates=stage.gates,
     )
     return Serving(
@@ -136,12 +139,31 @@ def webhook_secrets(config: Config) -> dict[str, str]:
     found = {}
     for operator in config.operators:
         if operator.webhook_secret_env is not None:
-            secret = from_environment(operator.webhook_secret_env, os.environ)
-            try:
-                Webhook(secret)
-            except (EmptyWebhookSecretError, ValueError) as error:
-                raise ConfigError(f"{operator.webhook_secret_env} holds no webhook secret") from error
-            found[operator.id] = secret
+            found[operator.id] = _secret(operator.webhook_secret_env)
+    return found
+
+
+def vendor_secrets(config: Config) -> dict[str, str]:
+    """Return the secret of each vendor's webhook; raise `ConfigError` where one is missing or none."""
+    return {one.name: _secret(one.secret_env) for one in config.webhooks}
+
+
+def _secret(variable: str) -> str:
+    secret = from_environment(variable, os.environ)
+    try:
+        Webhook(secret)
+    except (EmptyWebhookSecretError, ValueError) as error:
+        raise ConfigError(f"{variable} holds no webhook secret") from error
+    return secret
+
+
+def vendors(config: Config) -> dict[str, Vendor]:
+    """Return where the notices of each vendor are read that only announces them."""
+    found = {}
+    for one in config.webhooks:
+        if one.key_env is not None:
+            key = from_environment(one.key_env, os.environ)
+            found[one.name] = Vendor(one, OpenAICases(one.url, key))
     return found
 
 
@@ -149,9 +171,13 @@ def worker_part(stage: Stage) -> Part:
     """Return what writes down what time brings, carries letters and looks back."""
     house = stage.record
 
+    reading = vendors(house.config)
+
     def todo() -> list[Step]:
-        history, preserve = house.ports.history, house.ports.preserve
-        working = steps(house.answerable, history=history, preserve=preserve, notifier=house.notifier())
+        working = steps(
+            house.answerable, history=house.ports.history, preserve=house.ports.preserve, notifier=house.notifier(),
+            vendors=reading,
+        )  # fmt: skip
         return [*working, check_step(house.answerable(), lambda: begin_check(house.config))]
 
     return Working(todo)

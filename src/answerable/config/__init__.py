@@ -17,6 +17,8 @@ from answerable.config.tables import (
     Serve,
     Staff,
     Upstream,
+    VendorKind,
+    WebhookTable,
 )
 from answerable.config.tokens import from_environment, is_token, operator_by_token, staff_by_token, token_hash
 
@@ -32,6 +34,8 @@ __all__ = [
     "Staff",
     "Starter",
     "Upstream",
+    "VendorKind",
+    "WebhookTable",
     "from_environment",
     "host_port",
     "init_config",

@@ -160,6 +160,23 @@ def _operators(config: Config) -> Iterator[Complaint]:
             yield ("operators", place, "scopes"), "an operator without a scope can send nothing"
 
 
+def _webhooks(config: Config) -> Iterator[Complaint]:
+    names = [one.name for one in config.webhooks]
+    for place, one in enumerate(config.webhooks):
+        if one.name in names[:place]:
+            yield ("webhooks", place, "name"), f"{one.name} is there twice"
+        pointers = (one.account, one.kind, one.id, one.reason, one.at)
+        if one.format == "openai":
+            if one.key_env is None:
+                yield ("webhooks", place, "key_env"), "its notices are read with a key; without one none is ever known"
+            if any(pointers):
+                yield ("webhooks", place), "pointers are for vendors whose format is not known here"
+            if not _is_base(one.url) or not (one.url.startswith("https:") or _is_here(one.url)):
+                yield ("webhooks", place, "url"), "an https address, for the key goes there"
+        elif one.account is None or one.kind is None or one.key_env is not None:
+            yield ("webhooks", place), "give account and kind, as /data/user, and no key: what comes is all there is"
+
+
 def _own_tokens(config: Config) -> Iterator[Complaint]:
     """Two holders of one token would be one person who signs twice (L4)."""
     held: list[tuple[KeyPath, str | None]] = [
@@ -222,6 +239,7 @@ _RULES: tuple[Callable[[Config], Iterator[Complaint]], ...] = (
     _ports,
     _staff_ids,
     _operators,
+    _webhooks,
     _own_tokens,
     _own_emails,
     _two_can_sign,

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from answerable.core.words import Role
+from answerable.core.words import Hazard, Role
 
 Token = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}\Z")]
 TokenHash = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
@@ -25,6 +25,7 @@ SignerPlace = Annotated[
     str, Meta(pattern=r"^(unix:[^\0]+|(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):[0-9]{1,5})\Z", max_length=512)
 ]
 Bytes = Annotated[int, Meta(ge=1024, le=1 << 30)]
+Pointer = Annotated[str, Meta(pattern=r"^(/[^/]+)+\Z", max_length=256)]
 Fallback = Literal["allow", "guarded", "refuse"]
 Port = Literal["directory", "history", "preserve", "entitlements"]
 Scope = Literal["signals", "notices", "accounts", "measures", "helpdesk"]
@@ -132,6 +133,30 @@ class Operator(Table, frozen=True, kw_only=True):
     webhook_secret_env: Variable | None = None
 
 
+class VendorKind(Table, frozen=True, kw_only=True):
+    """What a word of a vendor's means here: which hazard, and whether the account is held as switched off."""
+
+    hazard: Hazard = Hazard.OTHER
+    adopts: bool = False
+
+
+class WebhookTable(Table, frozen=True, kw_only=True):
+    """A model vendor that reports what it saw or did; `format` is a shape known here, or pointers into another."""
+
+    name: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}\Z")]
+    secret_env: Variable
+    format: Literal["openai", "pointers"] = "pointers"
+    url: Annotated[str, Meta(min_length=1, max_length=512)] = "https://api.openai.com/v1"
+    key_env: Variable | None = None
+    identifier: Literal["name", "alias"] = "name"
+    account: Pointer | None = None
+    kind: Pointer | None = None
+    id: Pointer | None = None
+    reason: Pointer | None = None
+    at: Pointer | None = None
+    kinds: dict[Annotated[str, Meta(min_length=1, max_length=256)], VendorKind] = {}
+
+
 class Ports(Table, frozen=True, kw_only=True):
     """The operator's own systems, asked at an address, and the folder that stands in for what is not asked there."""
 
@@ -195,6 +220,7 @@ class Config(Table, frozen=True, kw_only=True):
     identity: Identity = Identity()
     staff: tuple[Staff, ...]
     operators: tuple[Operator, ...] = ()
+    webhooks: tuple[WebhookTable, ...] = ()
     ports: Ports = Ports()
     clock: ClockFile = ClockFile()
     gate: GateTable = GateTable()

@@ -72,6 +72,8 @@ from answerable.core.reports import (
     ReplySent,
     SignalAnswered,
     SignalRaised,
+    VendorNoticed,
+    VendorNoticeUnread,
 )
 from answerable.core.sourced import (
     RecallProposed,
@@ -137,11 +139,10 @@ __all__ = [
     "NoticeWithdrawn", "NoticesCrossed", "OfCase", "OfSubject", "OfSystem", "OrderEnded", "OrderId",
     "OrderReceived", "OrderVerified", "Outcome", "OutsideEventReported", "OutsideEventVerified", "OutsideFact",
     "Overridden", "PersonId", "PersonNamed", "PolicyAdopted", "PolicyApplied", "ProposalId", "ProposalSigned",
-    "RecallId", "RecallProposed", "RecallSigned",
-    "Recorded", "Refused", "ReplySent", "Role", "SignalAnswered", "SignalId", "SignalKind", "SignalRaised",
-    "SourceConfirmed", "SourceFact", "SourceFlooded", "SourceRecalled",
+    "RecallId", "RecallProposed", "RecallSigned", "Recorded", "Refused", "ReplySent", "Role", "SignalAnswered",
+    "SignalId", "SignalKind", "SignalRaised", "SourceConfirmed", "SourceFact", "SourceFlooded", "SourceRecalled",
     "StaffEnrolled", "StaffId", "StaffLeft", "StreamId", "SubjectFact", "SubjectId", "SubjectSeen", "SystemFact",
-    "TextRef", "Tier", "TierLowered", "TierRaised", "stream_of",
+    "TextRef", "Tier", "TierLowered", "TierRaised", "VendorNoticeUnread", "VendorNoticed", "stream_of",
 ]
 
 
@@ -312,7 +313,9 @@ class DefaultStepped(OfCase):
     signed_by: tuple[StaffId, ...]
 
 
-SystemFact = StaffEnrolled | StaffLeft | PolicyAdopted | ClockSuspected | SourceFact
+SystemFact = (
+    StaffEnrolled | StaffLeft | PolicyAdopted | ClockSuspected | SourceFact | VendorNoticed | VendorNoticeUnread
+)
 SubjectFact = (
     SubjectSeen | EntitlementsFrozen | EntitlementRaiseRefused | AccountsLinked | LinkConfirmed | LinkWithdrawn
     | ExposureSealed | ExposureGap | HelpdeskRefused

@@ -12,6 +12,7 @@ from answerable.core.words import (
     LookBackResult,
     NoticeId,
     OfCase,
+    OfSystem,
     Outcome,
     PersonId,
     SignalId,
@@ -191,3 +192,22 @@ class AdoptionUndone(OfCase):
     items: tuple[ItemId, ...]
     source: str
     seen: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VendorNoticed(OfSystem):
+    """A model vendor announced a notice of its own about somebody; what it says is read there under its `reference`."""
+
+    vendor: str
+    notice: str
+    reference: str
+    kind: str
+    seen: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VendorNoticeUnread(OfSystem):
+    """An announced notice could not be read for long: whom it is about is not known (L10)."""
+
+    vendor: str
+    notice: str

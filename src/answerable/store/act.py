@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from answerable.core.cases import Files
-from answerable.core.facts import CaseId, ClockSuspected, Recorded, SubjectFact, SubjectId, SystemFact
+from answerable.core.facts import CaseId, Recorded, SubjectFact, SubjectId, SystemFact
 from answerable.core.fold import evolve
 from answerable.core.roster import Roster
 from answerable.errors import Conflict
@@ -19,7 +19,7 @@ from answerable.ledger.tree import CompactRange
 from answerable.ledger.verify import leaf_hash
 from answerable.store.folds import Fold, Folds, Row, System, component, copied, tied
 from answerable.store.protocol import CaseRow
-from answerable.store.rows import QUIET, RELEASES, Delta, Leaf, case_row, note
+from answerable.store.rows import ASIDE, QUIET, RELEASES, Delta, Leaf, case_row, note
 
 
 class Act(ABC):
@@ -145,7 +145,7 @@ class Act(ABC):
         fold.heads[stream] = (recorded.seq, hashed)
         if isinstance(fold, System):
             fold.add(placed, leaf.end)
-            delta.rules |= not isinstance(placed.fact, ClockSuspected)
+            delta.rules |= not isinstance(placed.fact, ASIDE)
         else:
             self._fold(placed, fold.subject.id, leaf.end)
             note(delta, placed, leaf)

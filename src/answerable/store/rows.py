@@ -37,6 +37,9 @@ QUIET = frozenset({
 RELEASES = (f.MeasureLifted, f.LinkWithdrawn, f.DefaultStepped)
 """Facts after which an entry differs once a checkpoint holds them."""
 
+ASIDE = (f.ClockSuspected, f.VendorNoticed, f.VendorNoticeUnread)
+"""Facts of the system stream by which no act decides what it may."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 LATEST = 2**63 - 1

@@ -25,6 +25,7 @@ _WHY = {
     "hold_unconfirmed": "The operator's stores have not confirmed that they keep this account's data. Ask there.",
     "source_flooded": "A source says more than it ever did. Nobody unknown is raised by it until you confirm it.",
     "recall_to_sign": "You were drawn to sign the recall of a source. Read the sampled cases before you sign.",
+    "vendor_notice_unread": "A vendor announced a notice that cannot be read there. It is tried again; see the log.",
     "record_altered": "The record is not what its own entries and signatures make it: somebody may have changed it.",
     "clock_suspected": "A clock is more than five minutes off. Look at the machine's time.",
 }

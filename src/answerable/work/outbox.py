@@ -6,11 +6,11 @@ Law: a letter may arrive twice and is never lost; what no carrier takes is at le
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from answerable.app import Answerable
-from answerable.app.effects import ANSWER, ATTEMPT, HOLD, PAGE, RECEIPT, RELEASE
+from answerable.app.effects import ANSWER, ATTEMPT, HOLD, PAGE, RECEIPT, RELEASE, VENDOR
 from answerable.core.facts import CaseId, NoticeId
 from answerable.edge import parse_time
 from answerable.ports.notifier import Delivery, DeliveryState, Letter, Notifier
@@ -18,6 +18,7 @@ from answerable.ports.preserve import Preserve
 from answerable.store.protocol import Claimed, Outgoing
 from answerable.work import letters
 from answerable.work.keeping import Keeper
+from answerable.work.vendors import Vendor, fetch
 
 AT_ONCE = 50
 LEASE = timedelta(seconds=60)
@@ -26,6 +27,7 @@ RETRIES = tuple(timedelta(seconds=s) for s in (1, 2, 5, 10, 30, 60, 120, 300))
 RETRY_MAX = timedelta(minutes=15)
 
 _TO_STORES = (HOLD, RELEASE)
+_AFTER = (*_TO_STORES, VENDOR)
 _log = logging.getLogger("answerable.outbox")
 
 
@@ -38,19 +40,26 @@ class LogNotifier:
         return Delivery(letter=letter.id, state=DeliveryState.ACCEPTED)
 
 
-def deliver(answerable: Answerable, carriers: Sequence[Notifier], preserve: Preserve | None = None) -> int:
-    """Send what is due, letters before orders to the operator's stores; return how many messages were claimed."""
+def deliver(
+    answerable: Answerable,
+    carriers: Sequence[Notifier],
+    preserve: Preserve | None = None,
+    vendors: Mapping[str, Vendor] | None = None,
+) -> int:
+    """Send what is due, letters before orders to stores and questions to vendors; return how many were claimed."""
     store, clock = answerable.acts.store, answerable.acts.clock
     now, begun = answerable.acts.now(store.high_water()), clock.monotonic()
     claimed = store.claim(now, now + LEASE, AT_ONCE)
     keeper = Keeper(answerable, preserve)
-    for one in sorted(claimed, key=lambda one: one.outgoing.topic in _TO_STORES):
+    for one in sorted(claimed, key=lambda one: one.outgoing.topic in _AFTER):
         if clock.monotonic() - begun > SEND_S_MAX:
             # The lease of the rest may end while they are sent: whoever takes them then would send them as well.
             break
         try:
             if one.outgoing.topic in _TO_STORES:
                 is_done = keeper.carry(one.outgoing)
+            elif one.outgoing.topic == VENDOR:
+                is_done = fetch(answerable, one, vendors or {})
             else:
                 is_done = _deliver(answerable, one, carriers)
         except Exception as error:  # noqa: BLE001 - one that nobody can word or carry holds up none behind it

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from answerable.app import Answerable
 from answerable.ports.history import History
@@ -14,6 +14,7 @@ from answerable.work.outbox import LogNotifier, deliver
 from answerable.work.sealer import Sealer
 from answerable.work.signs import note_sweep
 from answerable.work.ticker import BATCH, sweep
+from answerable.work.vendors import Vendor
 
 SWEEP_S, LOOK_S, SEND_S, SEAL_S = 0.5, 0.3, 0.5, 0.25
 NOTE_S = 1.0
@@ -21,8 +22,9 @@ NOTE_S = 1.0
 
 
 def steps(
-    answerable: Callable[[], Answerable], *, history: History | None, preserve: Preserve | None, notifier: Notifier
-) -> list[Step]:
+    answerable: Callable[[], Answerable], *, history: History | None, preserve: Preserve | None, notifier: Notifier,
+    vendors: Mapping[str, Vendor] | None = None,
+) -> list[Step]:  # fmt: skip
     """Return everything that `work` does, each step with its own verbs for its own thread."""
     ticking, looking, sending, sealing = answerable(), answerable(), answerable(), answerable()
     carriers, sealer = (notifier, LogNotifier()), Sealer(sealing)
@@ -53,6 +55,6 @@ def steps(
     return [
         Step("ticker", tick, SWEEP_S),
         Step("look-back", lambda: leads("look-back") and look(looking, history) == AT_ONCE, LOOK_S),
-        Step("outbox", lambda: deliver(sending, carriers, preserve) > 0, SEND_S),
+        Step("outbox", lambda: deliver(sending, carriers, preserve, vendors) > 0, SEND_S),
         Step("exposure", seal_all, SEAL_S),
     ]

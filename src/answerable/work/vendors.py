@@ -1,0 +1,56 @@
+"""Vendors' notices: each is read at the vendor's as soon as it was announced, and again until it can be.
+
+Law: a notice that cannot be read is not known, is said to somebody, and is never given up (L10, L17).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from answerable.app import Answerable
+from answerable.app.vendors import Reported, take, unread, whose
+from answerable.config import WebhookTable
+from answerable.edge import parse_time
+from answerable.ports.unknown import NotKnown
+from answerable.ports.vendor import VendorCases
+from answerable.store.protocol import Claimed
+
+UNREAD_AT = 9
+"""The attempt, some nine minutes after the first, at which somebody is paged."""
+
+_log = logging.getLogger("answerable.vendor")
+
+
+@dataclass(frozen=True, slots=True)
+class Vendor:
+    """A vendor as it is configured, and where its notices are read."""
+
+    table: WebhookTable
+    cases: VendorCases
+
+
+def fetch(answerable: Answerable, claimed: Claimed, vendors: Mapping[str, Vendor]) -> bool:
+    """Read one announced notice and take it; return whether that is done."""
+    body = claimed.outgoing.body
+    vendor = vendors.get(body["vendor"])
+    found = vendor.cases.fetch(body["reference"]) if vendor else NotKnown("it is configured no more")
+    if vendor is None or isinstance(found, NotKnown):
+        reason = found.reason if isinstance(found, NotKnown) else ""
+        _log.warning("notice %s of %s cannot be read yet: %s", body["notice"], body["vendor"], reason)
+        if claimed.attempts == UNREAD_AT:
+            unread(answerable.acts, vendor=body["vendor"], notice=body["notice"])
+        return False
+    came = Reported(
+        vendor=body["vendor"],
+        id=f"{body['kind']}:{body['reference']}",
+        identifier=found.identifier,
+        kind=body["kind"],
+        reason=found.reason,
+        at=parse_time(body["seen"]),
+    )
+    account = whose(answerable.intake, vendor.table, came.identifier)
+    with answerable.acts.store.batch():
+        take(answerable.intake, vendor.table, came, account)
+    return True
