@@ -5,11 +5,12 @@ Law: no event leaves while what stands in it may still become a name; what canno
 
 from __future__ import annotations
 
-import json
 import re
 from collections import deque
 from collections.abc import Iterator
 from typing import NamedTuple
+
+import msgspec
 
 from answerable.errors import AnswerableError
 from answerable.gateway.served import ENDS, data_of
@@ -17,6 +18,7 @@ from answerable_gate import Names, Window
 
 EVENTS_MAX = 256
 HELD_BYTES_MAX = 256 * 1024
+SEEN_LETTERS_MAX, SEEN_MAX = 100, 1000
 # One event, or a whole answer; a longer one is not looked through, and therefore not given.
 WHOLE_BYTES_MAX = 16 * 1024 * 1024
 
@@ -99,6 +101,8 @@ class Hold:
         self._streams: dict[Slot, _Stream] = {}
         self._held: deque[tuple[bytes, list[tuple[_Stream, int]]]] = deque()
         self._bytes = 0
+        # What comes anew in each event of a stream: its id, the model, a role.
+        self._seen: set[str] = set()
 
     def whole(self, body: bytes) -> bytes:
         """Give a whole body back; raise Named."""
@@ -141,9 +145,12 @@ class Hold:
         return taken
 
     def _look(self, said: Said) -> None:
-        text = _read(said.text) if said.is_argument else said.text
-        if not self._passes(said) and self._names.find(text):
+        if said.text in self._seen or self._passes(said):
+            return
+        if self._names.find(_read(said.text) if said.is_argument else said.text):
             raise Named
+        if len(said.text) <= SEEN_LETTERS_MAX and len(self._seen) < SEEN_MAX:
+            self._seen.add(said.text)
 
     def _passes(self, said: Said) -> bool:
         return self._frees_words and not said.is_argument
@@ -168,8 +175,8 @@ class Hold:
 def _texts(data: bytes) -> Iterator[Said]:
     """Give every text of an answer or event; what is no JSON is one text that goes on."""
     try:
-        value = json.loads(data)
-    except (ValueError, RecursionError):
+        value = msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         yield Said(("raw",), data.decode("utf-8", "replace"), is_argument=True)
         return
     kind = value.get("type") if isinstance(value, dict) else None
