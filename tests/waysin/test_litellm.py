@@ -56,7 +56,12 @@ ROUTES: dict[str, dict[str, Any]] = {
     "/v1/messages": {"messages": HELLO, "max_tokens": 9},
     "/v1/embeddings": {"input": "Hello"},
 }
-# Whoever is guarded has chat completions alone.
+# Of whoever is guarded only the first is allowed.
+TOOLS: dict[str, list[dict[str, Any]]] = {
+    "/v1/chat/completions": [{"type": "function", "function": {"name": name}} for name in ("calculator", "search")],
+    "/v1/responses": [{"type": "function", "name": name, "parameters": {}} for name in ("calculator", "search")],
+    "/v1/messages": [{"name": name, "input_schema": {"type": "object"}} for name in ("calculator", "search")],
+}
 STREAMS = (
     ("subject_a", "/v1/chat/completions"),
     ("subject_b", "/v1/chat/completions"),
@@ -171,12 +176,15 @@ async def tell_of_the_gate_inside(store: Store, client: Client) -> None:
     assert "Take care." in text
     guarded = held(Level.GUARDED, name="item_g")
     await hold(store, 2, care, guarded)
-    calculator, search = ({"type": "function", "function": {"name": name}} for name in ("calculator", "search"))
-    _, text = await client.ask("subject_a", tools=[search, calculator])
-    assert ("calculator" in text, "search" in text) == (True, False)
-    status, text = await client.ask("subject_a", extra_body={"tools": [search]})
+    for path, tools in TOOLS.items():
+        status, text = await client.ask("subject_a", path, tools=tools)
+        told = ("Take care." in text, "calculator" in text, "search" in text)
+        assert (status, *told) == (200, True, True, False), (path, text)
+    status, text = await client.ask("subject_a", extra_body={"tools": TOOLS["/v1/chat/completions"]})
     assert (status, error_of(text)["param"]) == (403, "extra_body")
-    for path in ROUTES.keys() - {"/v1/chat/completions"}:
+    status, text = await client.ask("subject_a", "/v1/responses", previous_response_id="resp_1")
+    assert (status, error_of(text)["param"]) == (403, "previous_response_id")
+    for path in ROUTES.keys() - TOOLS.keys():
         assert (await client.ask("subject_a", path))[0] == 403, path
     await store.send(an_entry(held(Level.WATCH, name="item_b", subject="subject_b"), subject="subject_b"))
     streams = [asyncio.create_task(client.ask(who, path, stream=True)) for who, path in STREAMS]
@@ -216,11 +224,11 @@ def test_litellm_holds_the_gate_in_its_process(litellm: Path, tmp_path: Path) ->
 
     store = asyncio.run(story())
     rows = store.rows()
-    assert [row["answer"] for row in rows[:3]] == ["limit", "limit", "refuse"]
+    assert [row["answer"] for row in rows[:6]] == ["limit"] * 4 + ["refuse"] * 2
     cut = [row for row in rows if not row["complete"]]
     assert [row["subject"] for row in cut].count("subject_b") == len(cut) - 1 == len(STREAMS) - 1
     assert all(5 < row["tokens"] < 50 for row in cut), cut
-    assert [row["answer"] for row in rows].count("refuse") == 1 + 4 + 5
+    assert [row["answer"] for row in rows].count("refuse") == 2 + 2 + 5
     assert all(row["tokens"] for row in rows if row["answer"] == "limit")
     assert store.rows("departures") == [{"gate": "proxy-1"}]
 

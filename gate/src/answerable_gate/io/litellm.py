@@ -14,7 +14,7 @@ from typing import Any
 
 from answerable_gate.carrying import ALL, LITELLM_INSIDE, Carried, closes, uncarried
 from answerable_gate.io.answers import DOUBTFUL, RETRY_AFTER_S, Answer, not_here, refusal, withheld
-from answerable_gate.io.chats import carry, tools_of, withheld_in
+from answerable_gate.io.chats import CHAT, MESSAGES, RESPONSES, Talk, carry, tools_of, withheld_in
 from answerable_gate.io.client import Settings
 from answerable_gate.io.loop import AsyncGateClient
 from answerable_gate.io.said import count
@@ -28,7 +28,11 @@ except ImportError as error:
     raise ImportError("this guardrail runs in LiteLLM's proxy: pip install 'answerable-gate[litellm]' there") from error
 
 MODES = frozenset(("pre_call", "post_call"))
-_CHATS = ("completion", "acompletion")
+_TALKS = {
+    **dict.fromkeys(("completion", "acompletion"), CHAT),
+    **dict.fromkeys(("responses", "aresponses"), RESPONSES),
+    **dict.fromkeys(("anthropic_messages", "aanthropic_messages"), MESSAGES),
+}
 _JUDGED_ONLY = ("moderation", "amoderation")
 
 
@@ -77,22 +81,23 @@ class AnswerableGuardrail(CustomGuardrail):  # type: ignore[misc]
     ) -> dict[str, Any]:
         """Judge, and change the request as the verdict asks; raise Refused."""
         self._begin()
-        named = _headers(data)
-        user = self._user(named, user_api_key_dict)
-        asked: dict[str, Any] = {"user": user, "model": data.get("model")}
-        verdict = self._client.check(**asked, tools=tools_of(data) if call_type in _CHATS else None)
-        asked["conversation"] = named.get(self._conversation)
-        carries = _carries(call_type)
-        said = _said(verdict, data, carries)
+        named, talk = _headers(data), _TALKS.get(call_type)
+        user, model = self._user(named, user_api_key_dict), data.get("model")
+        tools = tools_of(talk, data) if talk is not None else None
+        verdict = self._client.check(user=user, model=model, tools=tools)
+        conversation, carries = named.get(self._conversation), _carries(call_type)
+        said = _said(verdict, talk or CHAT, data, carries)
         if said is not None:
-            self._client.record(verdict._replace(answer="refuse"), **asked)
+            refused = verdict._replace(answer="refuse")
+            self._client.record(refused, user=user, model=model, conversation=conversation)
             raise Refused(said)
         if missing := uncarried(verdict, carries):
             told = {"not_carried": missing, "reference": verdict.reason_ref}
             self._client.report("not_in_force", {"route": call_type, **told})
-        if call_type in _CHATS and verdict.answer == "limit":
-            carry(data, verdict, self._client.policy, named.get("accept-language", ""))
-        self._under_way.enter(_call(data), self._client.exchange(**asked))
+        if talk is not None and verdict.answer == "limit":
+            carry(talk, data, verdict, self._client.policy, named.get("accept-language", ""))
+        exchange = self._client.exchange(user=user, model=model, tools=tools, conversation=conversation)
+        self._under_way.enter(_call(data), exchange)
         return data
 
     async def async_post_call_success_hook(
@@ -181,17 +186,17 @@ async def _next(pieces: AsyncIterator[object], ended: asyncio.Future[None]) -> o
 
 
 def _carries(call_type: str) -> frozenset[Carried]:
-    if call_type in _CHATS:
+    if call_type in _TALKS:
         return LITELLM_INSIDE.carries
     return ALL if call_type in _JUDGED_ONLY else LITELLM_INSIDE.elsewhere or frozenset()
 
 
-def _said(verdict: Verdict, data: Mapping[str, Any], carries: frozenset[Carried]) -> Answer | None:
+def _said(verdict: Verdict, talk: Talk, data: Mapping[str, Any], carries: frozenset[Carried]) -> Answer | None:
     if verdict.answer == "refuse":
         return refusal(verdict)
     if closes(verdict, carries):
         return not_here(verdict)
-    part = withheld_in(data, verdict)
+    part = withheld_in(talk, data, verdict)
     return None if part is None else withheld(verdict, part)
 
 
