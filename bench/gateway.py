@@ -41,11 +41,13 @@ from answerable_gate import (
     Item,
     Level,
     Pinned,
+    Shield,
     Standing,
     alias,
     entry_line,
     heartbeat_line,
     hello_line,
+    seal_name,
 )
 
 KEY, PINNED = b"g" * 32, Pinned(origin="bench", key="bench")
@@ -56,6 +58,7 @@ MESSAGES = [{"role": "system", "content": "Be brief. " * 20}, {"role": "user", "
 # How many ask at once; alone is for the time that one request takes.
 AT_ONCE = {"plain": 4, "alone": 1, "stream": 16}
 REQUESTS = {"plain": 800, "alone": 200, "stream": 160}
+OURS = ("ours", "recorded", "shielded")
 SLOWER = {"plain": 80, "alone": 20, "stream": 32}
 LITELLM = Path(__file__).resolve().parents[1] / ".cache"
 LITELLM_STARTS_S = 180
@@ -100,7 +103,7 @@ def gated(upstream: str, store: str) -> Any:
 
 
 async def store(scope: Any, receive: Any, send: Any) -> None:
-    """Be a store that knows one subject with an open case, and takes rows."""
+    """Be a store that knows two subjects with open cases, one of them under a shield, and takes rows."""
     if scope["type"] == "lifespan":
         for kind in ("startup", "shutdown"):
             await receive()
@@ -111,18 +114,24 @@ async def store(scope: Any, receive: Any, send: Any) -> None:
         await read_body(receive, 1 << 30)
         await send({"type": "http.response.body", "body": b"{}"})
         return
-    now = datetime.now(UTC)
-    item = Item(id="item_1", of="subject_1", standing=Standing(Level.WATCH), effective=now, kind="measure",
-                review_by=now + timedelta(days=90))
-    entry = Entry(subject="subject_1", version=1, items=(item,), aliases=(alias(KEY, "recorded").hex(),), frozen=None,
-                  open=True, reason_ref="subject_1")
     lines = hello_line(Hello(origin="bench", key="bench", check=alias(KEY, "").hex(), policy=POLICY))
-    lines += entry_line(1, entry, (), now=now)
+    shield = Shield("person_1", seal_name(KEY, "Mara Ellison"))
+    lines += _entry(1, "recorded", Standing(Level.WATCH))
+    lines += _entry(2, "shielded", Standing(Level.WATCH, shields=frozenset({shield})))
     while True:
-        beat = heartbeat_line(Heartbeat(seq=1, now=datetime.now(UTC), size=0))
+        beat = heartbeat_line(Heartbeat(seq=2, now=datetime.now(UTC), size=0))
         await send({"type": "http.response.body", "body": lines + beat, "more_body": True})
         lines = b""
         await asyncio.sleep(1)
+
+
+def _entry(seq: int, name: str, standing: Standing) -> bytes:
+    now = datetime.now(UTC)
+    item = Item(id=f"item_{seq}", of=name, standing=standing, effective=now, kind="measure",
+                review_by=now + timedelta(days=90))
+    entry = Entry(subject=name, version=1, items=(item,), aliases=(alias(KEY, name).hex(),), frozen=None, open=True,
+                  reason_ref=name)
+    return entry_line(seq, entry, (), now=now)
 
 
 def free_port() -> int:
@@ -296,7 +305,7 @@ def _took(wall: dict[str, list[float]]) -> dict[str, Any]:
 
 def _cost(cpu: dict[str, list[float]]) -> dict[str, Any]:
     one = {name: round(median(found)) for name, found in cpu.items() if name != "direct"}
-    pairs = {name: [a / b for a, b in zip(cpu[name], cpu["bare"], strict=True)] for name in ("ours", "recorded")}
+    pairs = {name: [a / b for a, b in zip(cpu[name], cpu["bare"], strict=True)] for name in OURS}
     told: dict[str, Any] = {"cpu_us": one, "to_bare": {name: round(median(found), 3) for name, found in pairs.items()}}
     if "nginx" in one:
         told["ours_to_nginx"] = round(one["ours"] / one["nginx"], 2)
@@ -334,7 +343,7 @@ def main() -> None:
         ours, ours_pid = stack.enter_context(role("gated", upstream, f"http://127.0.0.1:{known}"))
         time.sleep(1)  # the gateway reaches its store
         targets = {"direct": (model, model_pid, "u"), "bare": (plain, plain_pid, "u"), "ours": (ours, ours_pid, "u"),
-                   "recorded": (ours, ours_pid, "recorded")}
+                   **{name: (ours, ours_pid, name) for name in OURS if name != "ours"}}
         for name, begin in (("nginx", nginx), ("litellm", litellm)):
             if program := getattr(options, name):
                 targets[name] = (*stack.enter_context(begin(program, model)), "u")
