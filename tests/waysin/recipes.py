@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import hashlib
 import re
 import socket
@@ -42,14 +43,17 @@ def changed(text: str, changes: Mapping[str, str]) -> str:
 def environment(lock: Path) -> Path:
     """Give the folder of programs of a virtual environment that holds a lock; it is made once for each."""
     place = ROOT / ".cache" / f"{lock.stem}-{hashlib.sha256(lock.read_bytes()).hexdigest()[:12]}"
-    if not (place / "ready").exists():
-        pip = [str(place / "bin" / "python"), "-m", "pip", "install", "--quiet", "--require-hashes", "-r", str(lock)]
-        try:
-            subprocess.run([sys.executable, "-m", "venv", str(place)], check=True)
-            subprocess.run(pip, check=True)
-        except (subprocess.CalledProcessError, OSError) as error:
-            pytest.skip(f"{lock.name} cannot be installed here, so nothing says that its recipe works: {error}")
-        (place / "ready").touch()
+    place.parent.mkdir(exist_ok=True)
+    pip = [str(place / "bin" / "python"), "-m", "pip", "install", "--quiet", "--require-hashes", "-r", str(lock)]
+    with place.with_suffix(".making").open("w") as making:
+        fcntl.flock(making, fcntl.LOCK_EX)  # the tests of one module may run in several processes
+        if not (place / "ready").exists():
+            try:
+                subprocess.run([sys.executable, "-m", "venv", str(place)], check=True)
+                subprocess.run(pip, check=True)
+            except (subprocess.CalledProcessError, OSError) as error:
+                pytest.skip(f"{lock.name} cannot be installed here, so nothing says that its recipe works: {error}")
+            (place / "ready").touch()
     return place / "bin"
 
 

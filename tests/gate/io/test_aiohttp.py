@@ -238,10 +238,11 @@ def test_a_store_that_falls_silent_is_out_of_force_and_asked_again() -> None:
 
     async def story() -> None:
         async with world.running():
-            await world.until(lambda: world.forces == [True, False, True])
+            # On a busy machine it may fall silent once more meanwhile.
+            await world.until(lambda: world.forces[:3] == [True, False, True])
 
     asyncio.run(story())
-    assert [type(error) for error in world.lost] == [TimeoutError]
+    assert isinstance(world.lost[0], TimeoutError)
 
 
 def test_what_is_withheld_is_told_once() -> None:
