@@ -100,6 +100,22 @@ def somebody_outside_switches_on_what_is_held() -> None:
     assert case is not None
 
 
+def support_asks_about_who_was_flagged() -> None:
+    """A flag, and then a mail to support: how do I get back in?"""
+    stage = Stage()
+    stage.house.accounts.add("u", Plan(plan="paid", models=(), tools=()))
+    stage.flag("u")
+    stage.support("u")
+
+
+def support_asks_about_whom_somebody_warned_of() -> None:
+    """A notice alone, and then a mail to support."""
+    stage = Stage()
+    stage.house.accounts.add("u", Plan(plan="paid", models=(), tools=()))
+    stage.warn("u")
+    stage.support("u")
+
+
 def two_would_waive_the_time_for_what_others_switched_off() -> None:
     """Two sign that a switch-off was wrong, both waiving the cooling-off, and carry the lift out at once."""
     stage = Stage()

@@ -22,6 +22,7 @@ from answerable.core import (
     draws,
     evidence,
     floods,
+    helpdesk,
     holds,
     lapses,
     links,
@@ -265,6 +266,16 @@ def recall_signed_unread(patch: Patch) -> None:
 def recall_leaves_some_behind(patch: Patch) -> None:
     """A recall counts from the next act on each case; somebody will come by."""
     patch.setattr(sources, "revisited", lambda *_: [])
+
+
+def support_is_let_go_on(patch: Patch) -> None:
+    """Support knows its customers."""
+    patch.setattr(helpdesk, "_holds", lambda case: False)
+
+
+def support_hears_of_every_case(patch: Patch) -> None:
+    """A case is a case."""
+    patch.setattr(helpdesk, "_holds", lambda case: case.is_open)
 
 
 def step_below_guarded(patch: Patch) -> None:

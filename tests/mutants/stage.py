@@ -28,7 +28,8 @@ from answerable.core.recalls import Said
 from answerable.simulation.grounds import Ground
 from answerable.simulation.house import START, House
 from answerable.simulation.outside import Mail
-from answerable.simulation.people import named, staff
+from answerable.simulation.people import User, named, staff
+from answerable.simulation.switches import ask_for_support
 from answerable.work.outbox import deliver
 from answerable.work.ticker import sweep
 from answerable_gate import Level, Standing, Verdict
@@ -136,6 +137,11 @@ class Stage:
         told = self.house.act("release", lambda: sources.release(app.acts, recall.recall, staff=LEAD))
         assert isinstance(told, f.Tier), told
         self.house.act("sweep", lambda: sweep(self.house.worker.app))
+
+    def support(self, user: str) -> None:
+        """Let support ask whether it may send somebody the way back in."""
+        asked = User(account=user, email=f"{user}@mail.example", subject=self.subjects.get(user))
+        ask_for_support(self.house, asked, f.DeskAction.SEND_REENTRY_INSTRUCTIONS)
 
     def warn(self, user: str, *, reporter: str = "her@mail.example", text: str = "", danger: bool = False) -> f.CaseId:
         """Give a notice."""

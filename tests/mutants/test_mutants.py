@@ -49,6 +49,10 @@ MUTANTS = {
         killers.two_would_waive_the_time_for_what_others_switched_off,
         Law.L4,
     ),
+    "support is let go on": _mutant(plants.support_is_let_go_on, killers.support_asks_about_who_was_flagged, Law.L4),
+    "support hears of every case": _mutant(
+        plants.support_hears_of_every_case, killers.support_asks_about_whom_somebody_warned_of, Law.L13
+    ),
     "approval survives new evidence": _mutant(
         plants.approval_survives_new_evidence, killers.a_notice_comes_between_signing_and_lifting, Law.L4
     ),

@@ -276,7 +276,7 @@ class Accounts:
     def add(self, account: str, plan: Plan, *identifiers: Identifier) -> None:
         """Enter an account."""
         self.plans[account] = plan
-        self.owners.update({one.raw: account for one in identifiers})
+        self.owners.update({account: account, **{one.raw: account for one in identifiers}})
 
     def resolve(self, identifiers: Sequence[Identifier]) -> Resolution:
         """Return whose account the identifiers belong to."""

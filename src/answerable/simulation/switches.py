@@ -1,6 +1,6 @@
-"""The operator's own systems beside the house: they switch accounts off, and somebody there switches them on again.
+"""The operator's own systems beside the house: they switch accounts off, and on again; support asks what it may do.
 
-Law: what was switched off here stays so whatever they do; only the interlock lets go of it (L4).
+Law: what was switched off here stays so whatever they do, and support hears of no notice (L4, L13).
 """
 
 from __future__ import annotations
@@ -9,9 +9,10 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
-from answerable.app import AccountState, StateIn, Taken
-from answerable.core.facts import Hazard
+from answerable.app import AccountState, DeskIn, StateIn, Taken
+from answerable.core.facts import DeskAction, Hazard
 from answerable.simulation.chance import Chance
+from answerable.simulation.house import House
 from answerable.simulation.laws import Law
 from answerable.simulation.people import User
 from answerable_gate import Level
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 EVERY, AGAIN = timedelta(days=9), timedelta(minutes=10)
 SOON, LATE = timedelta(hours=2), timedelta(days=20)
+ACTIONS = tuple(DeskAction)
 OFF = (AccountState.DISABLED, AccountState.DISABLED, AccountState.DELETED)
 
 
@@ -42,7 +44,8 @@ class Switches:
         self.begin()
 
     def turn(self) -> None:
-        """Switch an account off; two in three times somebody switches it on again."""
+        """Switch an account off; two in three times somebody switches it on again. Support asks about somebody."""
+        ask_for_support(self._world.house, self._chance.pick(self._world.people.users), self._chance.pick(ACTIONS))
         user = self._chance.pick(self._world.people.users)
         self._report(user, self._chance.pick(OFF))
         if self._chance.happens(0.67):
@@ -81,3 +84,20 @@ class Switches:
             least = Level.TERMINATED if came.state is AccountState.DELETED else Level.SUSPENDED
             kept = item.standing.level >= least and item.is_live
             house.checks.that(Law.L4, kept, f"{came.id} switched {user.account} off and is held as less")
+
+
+def ask_for_support(house: House, user: User, action: DeskAction) -> None:
+    """Let support ask whether it may do something, and check the answer against the witness's notes (L4, L13)."""
+    came = DeskIn(source="desk-1", action=action, account=user.account)
+    cases = list(house.witness.cases_of(house.witness.holder(user.subject))) if user.subject else []
+    whose = house.app.find_for_desk(came)
+    checked = house.act(f"{action} {user.account}", lambda: house.app.check_for_desk(came, whose))
+    if checked is None:
+        return
+    told = [one for one in cases if one.signals or one.adopted or one.acts or one.deciders]
+    held = any(one.is_open for one in told)
+    house.checks.that(Law.L4, not (held and checked.allowed), f"support may {action} for {user.account}, who is held")
+    confirmed = any(notice.confirmed_at for one in cases for notice in one.notices.values())
+    closed = any(not one.is_open for one in cases)
+    claims = bool(cases) and not told and not confirmed and not closed
+    house.checks.that(Law.L13, checked.allowed or not claims, f"a notice alone is told of by {action} {user.account}")
