@@ -106,6 +106,14 @@ class Client:
         async with self._session.post(self._base + path, json=body, headers=headers) as response:
             return response.status, await response.text()
 
+    async def hang_up(self, who: str) -> None:
+        """Leave in the middle of a stream."""
+        headers = {"Authorization": f"Bearer {KEY}", "x-answerable-user": who}
+        body = {"model": "m1", "messages": HELLO, "stream": True}
+        async with self._session.post(self._base + "/v1/chat/completions", json=body, headers=headers) as response:
+            await response.content.readany()
+            response.close()
+
 
 def model_of() -> StandIn:
     """Give a model whose streams last eight seconds."""
@@ -187,6 +195,10 @@ async def tell_of_the_gate_inside(store: Store, client: Client) -> None:
     for path in ROUTES.keys() - TOOLS.keys():
         assert (await client.ask("subject_a", path))[0] == 403, path
     await store.send(an_entry(held(Level.WATCH, name="item_b", subject="subject_b"), subject="subject_b"))
+    await until(lambda: any(row["subject"] == "subject_b" for row in store.rows("confirmations")))
+    await client.hang_up("subject_b")
+    await until(lambda: [row["complete"] for row in store.rows() if row["subject"] == "subject_b"] == [False])
+    store.posts = [(kind, row) for kind, row in store.posts if row.get("subject") != "subject_b"]
     streams = [asyncio.create_task(client.ask(who, path, stream=True)) for who, path in STREAMS]
     await asyncio.sleep(3)
     await hold(store, 3, care, guarded, held(Level.PAUSED, name="item_p"))
