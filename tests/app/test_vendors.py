@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
-from answerable.app import Announced, Reported, read_event
+from answerable.app import AccountIn, Announced, Identifier, IdentifierKind, Intake, Reported, read_event
 from answerable.app.vendors import announce, take, unread, whose
 from answerable.config import VendorKind, WebhookTable
 from answerable.core.facts import (
+    AccountsLinked,
+    CaseId,
     CaseOpened,
     Hazard,
     MeasureAdopted,
@@ -21,6 +23,7 @@ from answerable.core.facts import (
     VendorNoticeUnread,
 )
 from answerable.errors import BadInput
+from answerable.ports.folder import Folder
 from answerable_gate import alias
 from tests.work.memory import InMemory, in_memory
 
@@ -169,3 +172,29 @@ def test_an_alias_that_the_gateway_told_the_model_leads_to_the_account(house: In
     assert aliases == {alias(key, account).hex() for account in ("user-before", "user-after")}
     named = take(intake, table, reported("no-alias", kind="k"), whose(intake, table, "no-alias"))
     assert named.case == house.flag("u", "no-alias").case
+
+
+def test_an_identifier_that_nobody_knows_stays_open_and_is_linked_later(house: InMemory) -> None:
+    """The case stands at once, under the only name there is; an account that bears it is linked for a person to see."""
+    intake = house.answerable.intake
+    warned = take(intake, OPENAI, reported("opaque-91"), whose(intake, OPENAI, "opaque-91"))
+    known = house.store.case_row(CaseId(warned.case or ""))
+    assert known is not None
+    borne = (Identifier(IdentifierKind.HANDLE, "opaque-91"),)
+    seen = house.answerable.see_account(AccountIn(account="user-7", identifiers=borne, verified_at=AT))
+    (link,) = {one.link: one for one in facts(house, AccountsLinked)}.values()
+    assert {link.subject, link.other} == {known.subject, seen.id}
+    assert not link.strong
+
+
+def test_an_identifier_that_the_directory_knows_is_its_accounts(tmp_path: Path, house: InMemory) -> None:
+    """As a handle, or as the account's own name; where the directory is away the notice is taken all the same."""
+    accounts = tmp_path / "accounts.jsonl"
+    intake = Intake(
+        house.answerable.acts, house.answerable.intake.index, directory=Folder(tmp_path), entitlements=None
+    )
+    assert whose(intake, OPENAI, "opaque-91").account == "opaque-91", "the directory is away"
+    accounts.write_text('{"account":"user-7","handles":["opaque-91"]}\n')
+    assert whose(intake, OPENAI, "opaque-91").account == "user-7"
+    assert whose(intake, OPENAI, "user-7").account == "user-7"
+    assert whose(intake, OPENAI, "opaque-92").account == "opaque-92"
