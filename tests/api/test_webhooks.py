@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from standardwebhooks.webhooks import Webhook
 
+from answerable.vault.keys import load_keyring
+from answerable_gate import alias
 from tests.running import Answer, House, settle_house, until
 from tests.vendor import KEY, VendorStandIn, vendor
 
@@ -25,6 +27,13 @@ key_env = "OPENAI_KEY"
 url = "{url}"
 [webhooks.kinds.harassment]
 hazard = "stalking"
+
+[[webhooks]]
+name = "aliased"
+secret_env = "OPENAI_SECRET"
+account = "/data/user"
+kind = "/type"
+identifier = "alias"
 
 [[webhooks]]
 name = "other"
@@ -151,6 +160,15 @@ def test_another_vendor_says_all_at_once(house: House) -> None:
     file = house.view(fresh, "lead-1").json
     assert [one["label"] for one in file["signals"]] == ["user.banned"]
     assert "suspended" in [one["level"] for one in file["measures"]]
+
+
+def test_an_alias_that_the_gateway_told_leads_to_the_account(house: House) -> None:
+    """Whoever is known to the vendor by it alone is found here when the account is seen."""
+    known = cases(house)
+    told = alias(load_keyring(house.home / "keys").gate, "user-behind").hex()
+    assert send(house, event("user.warned", {"user": told}), "a_1", name="aliased").json["taken"]
+    (fresh,) = [one for one in cases(house) if one not in known]
+    assert house.flag("behind", user="user-behind").json["case"] == fresh
 
 
 def test_nobody_but_the_vendor_says_anything(house: House) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from answerable.app import AccountIn, Announced, Identifier, IdentifierKind, Intake, Reported, read_event
+from answerable.app.identifying import account_text
 from answerable.app.vendors import announce, take, unread, whose
 from answerable.config import VendorKind, WebhookTable
 from answerable.core.facts import (
@@ -167,6 +168,10 @@ def test_an_alias_that_the_gateway_told_the_model_leads_to_the_account(house: In
         warned = take(intake, table, reported(told, kind=f"warning-{account}"), whose(intake, table, told))
         later = house.flag(f"t-{account}", account)
         assert later.case == warned.case, account
+        with house.answerable.acts.open("test", ()) as act:
+            subject = house.store.case_row(CaseId(later.case or ""))
+            assert subject is not None
+            assert account_text(act, subject.subject) == account, "its history and its data are asked under no name"
     assert len(facts(house, SubjectSeen)) == 2
     aliases = {name for line in house.store.feed(0, 10) for name in line.entry.aliases}
     assert aliases == {alias(key, account).hex() for account in ("user-before", "user-after")}

@@ -21,6 +21,7 @@ from answerable_gate import alias as gate_alias
 SUBJECT = "subject"
 PERSON = "person"
 ACCOUNT_TEXT = "account_of"
+ACCOUNT_LEARNT = "account_learnt"
 TOLD = "gate-alias:"
 _TOLD_ALIAS = re.compile(r"gate-alias:[0-9a-f]{32}")
 
@@ -90,15 +91,18 @@ def account_of(directory: Directory | None, identifiers: Sequence[Identifier]) -
     return found.account if isinstance(found, OneAccount) else None
 
 
-def find_subject(tx: Tx, index: Index, account: str | None, identifiers: Sequence[Identifier]) -> SubjectId | None:
-    """Return the subject already known for an account or its identifiers."""
+def find_subject(
+    tx: Tx, index: Index, account: str | None, identifiers: Sequence[Identifier]
+) -> tuple[SubjectId | None, bool]:
+    """Return the subject already known for an account or its identifiers, and whether it lacks the account's name."""
     if account is None:
-        return index.subject(tx, identifiers)
+        return index.subject(tx, identifiers), False
     own = [Identifier(IdentifierKind.ACCOUNT, account)]
     # What a model vendor told of under the alias that the gateway gave it, before the account itself was seen.
     told = [Identifier(IdentifierKind.ACCOUNT, TOLD + told_name(index.keyring.gate, account))]
     # A subject that has an account already is another one's, whatever address a notice wrote beside it.
-    return index.subject(tx, own) or index.subject(tx, told) or index.spoken_of(tx, identifiers)
+    known = index.subject(tx, own)
+    return (known, False) if known else (index.subject(tx, told) or index.spoken_of(tx, identifiers), True)
 
 
 def enter_subject(
@@ -112,6 +116,7 @@ def enter_subject(
         act.tx.put_alias(SUBJECT, Alias(blind=one.key, kind=one.kind, token=subject, verified_at=None))
     known = act.journal.files.subject(subject)
     if known.seq and (known.found or account is None):
+        _learn(act, subject, account)
         return
     content = account if account is not None else "\n".join(one.raw for one in identifiers)
     token, commit = act.seal(content, subject=subject, author=subject, slot="account")
@@ -124,6 +129,16 @@ def enter_subject(
     identities.see(act.journal, subject, commit=commit, found=True, alias=alias_commit(subject, alias))
     act.tx.remember(ACCOUNT_TEXT, subject, token.encode())
     act.tx.gate_aliases(subject, (alias,))
+
+
+def _learn(act: Act, subject: SubjectId, account: str | None) -> None:
+    """Keep the name of an account that only the alias was known of which a gateway tells models."""
+    known = _kept(act, ACCOUNT_TEXT, subject)
+    if account is None or known is None or _TOLD_ALIAS.fullmatch(known) is None:
+        return
+    if known == TOLD + told_name(act.keyring.gate, account) and act.tx.remembered(ACCOUNT_LEARNT, subject) is None:
+        token = act.keep(account, subject=subject, author=subject, slot="account")
+        act.tx.remember(ACCOUNT_LEARNT, subject, token.encode())
 
 
 def told_alias(identifier: str) -> str | None:
@@ -148,7 +163,14 @@ def alias_commit(subject: SubjectId, alias: str) -> str:
 
 def account_text(act: Act, subject: SubjectId) -> str | None:
     """Return the account's own name, for the ports and nobody else."""
-    token = act.tx.remembered(ACCOUNT_TEXT, subject)
+    known, learnt = _kept(act, ACCOUNT_TEXT, subject), _kept(act, ACCOUNT_LEARNT, subject)
+    # A name that was learnt later stands in no fact; the alias that does is its proof.
+    is_proven = learnt is not None and known == TOLD + told_name(act.keyring.gate, learnt)
+    return learnt if is_proven else known
+
+
+def _kept(act: Act, space: str, subject: SubjectId) -> str | None:
+    token = act.tx.remembered(space, subject)
     opened = act.open(token.decode()) if token is not None else None
     return opened.decode("utf-8", "surrogatepass") if opened is not None else None
 

@@ -237,9 +237,9 @@ class Intake:
     # --- shared
 
     def locate(self, tx: Tx, account: str | None, identifiers: Sequence[Identifier]) -> tuple[SubjectId, bool]:
-        """Return the subject's token and whether it is new here."""
-        found = identifying.find_subject(tx, self.index, account, identifiers)
-        return (found, False) if found is not None else (SubjectId(self._acts.mint.token("sub")), True)
+        """Return the subject's token and whether it, or the name that it is asked by, is new here."""
+        found, is_unnamed = identifying.find_subject(tx, self.index, account, identifiers)
+        return (SubjectId(self._acts.mint.token("sub")), True) if found is None else (found, is_unnamed)
 
     def _plan(self, account: str | None) -> Plan | None:
         if self._entitlements is None or account is None:
