@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from answerable.app import shielding
 from answerable.app.incoming import Taken
 from answerable.app.verbs import MeasureIn, ProposalIn
 from answerable.core.facts import CaseId, Hazard, LoweringKind, Refused
@@ -61,6 +64,18 @@ def test_a_name_that_he_never_used_is_refused(tmp_path: Path) -> None:
     assert refused.code == "not_his_words"
     assert decide(house, case, Shield(person, ("Mara",))) is None
     assert found(house, "Dear Mara")
+
+
+def test_without_that_question_her_address_would_be_shielded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The checks here see a house that takes a notice's names for his."""
+    monkeypatch.setattr(shielding, "_is_used", lambda *_: True)
+    house, case, person = story(tmp_path, wrote="I know where she lives.")
+    house.opens(case, FIRST_REVIEWER)
+    assert decide(house, case, Shield(person, ())) is None
+    assert found(house, PERSON_NAME)
+    assert found(house, PERSON_EMAIL)
 
 
 def test_nothing_is_shielded_where_he_named_nobody(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hmac
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from answerable_gate.measures import Shield
 from answerable_gate.spelling import plain
@@ -37,7 +37,7 @@ def seal_name(key: bytes, name: str) -> tuple[str, ...]:
     if len(words) > 1 and not _FIXED.search(name):
         first, last = words[0], words[-1]
         ways += [(first, last), (last, first), (first + last,)]
-    return tuple(dict.fromkeys(_term(key, way) for way in ways))
+    return tuple(dict.fromkeys(f"{len(way)}:{_hash(key, way).hex()}" for way in ways))
 
 
 def is_sealed(term: str) -> bool:
@@ -51,11 +51,10 @@ class Names:
     def __init__(self, key: bytes, shields: Iterable[Shield]) -> None:
         """Take the key under which the terms were sealed."""
         self._key = key
-        self._sealed: set[str] = set()
-        for shield in shields:
-            for term in shield.terms:
-                self._sealed.update((term,) if is_sealed(term) else seal_name(key, term))
-        self._lengths = sorted({int(term[0]) for term in self._sealed})
+        # By number of words, the shortest first: every word of a text is looked up in each.
+        self._sealed: dict[int, set[bytes]] = {}
+        for term in sorted(_terms(key, shields)):
+            self._sealed.setdefault(int(term[0]), set()).add(bytes.fromhex(term[2:]))
         self._known: dict[tuple[str, ...], bool] = {}
 
     def __bool__(self) -> bool:
@@ -64,8 +63,7 @@ class Names:
     @property
     def span(self) -> int:
         """Give how many words the longest may take: one may stand between the two of a first and last name."""
-        longest = self._lengths[-1] if self._lengths else 0
-        return max(longest, 3) if 2 in self._lengths else longest
+        return max((*self._sealed, 3) if 2 in self._sealed else self._sealed, default=0)
 
     def find(self, text: str) -> bool:
         """Say whether a whole text holds one of them."""
@@ -75,16 +73,17 @@ class Names:
     def ends(self, words: Sequence[str]) -> bool:
         """Say whether one of them ends with the last of these words."""
         size = len(words)
-        if any(size >= length and self._is_one(tuple(words[size - length :])) for length in self._lengths):
-            return True
-        return 2 in self._lengths and size > 2 and self._is_one((words[-3], words[-1]))
+        for length in self._sealed:
+            if size >= length and self._is_one(tuple(words[size - length :])):
+                return True
+        return 2 in self._sealed and size > 2 and self._is_one((words[-3], words[-1]))
 
     def _is_one(self, words: tuple[str, ...]) -> bool:
         known = self._known.get(words)
         if known is None:
             if len(self._known) >= _KNOWN_MAX:
                 self._known.clear()
-            known = self._known[words] = _term(self._key, words) in self._sealed
+            known = self._known[words] = _hash(self._key, words) in self._sealed[len(words)]
         return known
 
 
@@ -148,6 +147,12 @@ class Window:
         self.safe = self.taken - len(self._tail)
 
 
-def _term(key: bytes, words: Sequence[str]) -> str:
-    digest = hmac.digest(key, NAME_PREFIX + " ".join(words).encode("utf-8", "surrogatepass"), "sha256")
-    return f"{len(words)}:{digest[:HASH_BYTES].hex()}"
+def _terms(key: bytes, shields: Iterable[Shield]) -> Iterator[str]:
+    for shield in shields:
+        for term in shield.terms:
+            yield from (term,) if is_sealed(term) else seal_name(key, term)
+
+
+def _hash(key: bytes, words: Sequence[str]) -> bytes:
+    written = NAME_PREFIX + " ".join(words).encode("utf-8", "surrogatepass")
+    return hmac.digest(key, written, "sha256")[:HASH_BYTES]
