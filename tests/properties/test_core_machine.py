@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from answerable.core import decisions, fold, lapses, lowerings, notices
+from answerable.core import adopted, decisions, fold, lapses, lowerings, notices
 from answerable.core.cases import Case, Files, Subject
 from answerable.core.facts import (
     UNKNOWN,
@@ -62,6 +62,7 @@ from tests.core.builders import (
 SUBJECTS = st.sampled_from([SUBJECT, SECOND])
 PERSONS = st.sampled_from([UNKNOWN, HER, ALMA])
 PEOPLE = st.sampled_from([RITA, RENE, ROSA, LEON, EVA, PIA])
+HAZARDS = st.sampled_from([Hazard.STALKING, Hazard.SELF_HARM, Hazard.MASS_CASUALTY, Hazard.OTHER])
 PICK = st.integers(0, 7)
 SPANS = st.sampled_from([timedelta(minutes=number) for number in (5, 20, 180, 1_500, 4_320, 12_000, 57_600)])
 POLICIES = st.sampled_from(
@@ -96,7 +97,7 @@ class Core(RuleBasedStateMachine):
     @rule(
         subject=SUBJECTS,
         person=PERSONS,
-        hazard=st.sampled_from([Hazard.STALKING, Hazard.SELF_HARM, Hazard.MASS_CASUALTY, Hazard.OTHER]),
+        hazard=HAZARDS,
         kind=st.sampled_from(list(SignalKind)),
         act=st.booleans(),
         identified=st.booleans(),
@@ -112,6 +113,26 @@ class Core(RuleBasedStateMachine):
         self.world.notice(
             subject, person, danger_now=danger_now, repeats=earlier, barred=(ROSA,) if barred else ()
         )
+
+    @rule(subject=SUBJECTS, level=st.sampled_from([Level.SUSPENDED, Level.TERMINATED]), hazard=HAZARDS)
+    def switch_off(self, subject: SubjectId, level: Level, hazard: Hazard) -> None:
+        """The operator's own systems switch an account off."""
+        came = adopted.Incoming(
+            subject=subject, level=level, source="trust", hazard=hazard, label=None, seen=self.world.now
+        )
+        self.world.act(lambda journal: adopted.adopt(journal, came), "trust")
+        assert covers(self.world.standing(subject), Standing(level))
+
+    @rule(subject=SUBJECTS)
+    def switch_on(self, subject: SubjectId) -> None:
+        """Somebody there switches it on again: nothing is lowered, and it is tier 1."""
+        self.world.act(lambda journal: None)
+        before = self.world.standing(subject)
+        case = self.world.act(
+            lambda journal: adopted.undo(journal, subject, source="trust", seen=self.world.now), "trust"
+        )
+        assert covers(self.world.standing(subject), before)
+        assert case is None or (case.is_open and case.tier is Tier.CRITICAL)
 
     @rule(span=SPANS)
     def wait(self, span: timedelta) -> None:
