@@ -30,4 +30,4 @@ def test_two_recall_a_version_of_a_model(house: House) -> None:
     assert house.view(case, "lead-1").json["is_open"] is False
     listed = house.call("GET", "/v1/sources", who="lead-1").json
     assert [one["released"] for one in listed["recalls"]] == [2]
-    assert house.call("POST", "/v1/sources/classifier-1/confirmations", who="lead-1").code == "not_found"
+    assert house.call("POST", "/v1/sources/nobody/confirmations", who="lead-1").code == "not_found"

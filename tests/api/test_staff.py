@@ -166,7 +166,7 @@ def test_links_are_listed_without_content(house: House) -> None:
     told = {"identifiers": shared, "verified_at": "2026-04-30T12:00:00.000000Z"}
     for name in ("linked-1", "linked-2"):
         assert house.call("POST", "/v1/accounts", {"account": name, **told}, who="billing-1").json["level"] == "none"
-    case = house.flag("linked", user="linked-1", hazard="mass_casualty").json["case"]
+    case = house.warn("linked", user="linked-1", danger_now=True).json["case"]
     listed = house.call("GET", "/v1/links?limit=500", who="lead-1")
     assert [row["case"] for row in listed.json["links"]].count(case) == 1
     assert set(listed.json["links"][0]) == {"link", "subject", "other", "case", "strong", "identifiers"}

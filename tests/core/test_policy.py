@@ -204,6 +204,7 @@ def test_limits_by_kind() -> None:
         DeadlineKind.LOOK: timedelta(days=2),
         DeadlineKind.DECIDE: timedelta(days=7),
         DeadlineKind.ANSWER: timedelta(days=14),
+        DeadlineKind.TENANT: timedelta(days=14),
         DeadlineKind.REFER: None,
         DeadlineKind.DEFAULT_REVIEW: hours(72),
         DeadlineKind.DEFAULT_STEP: timedelta(days=14),

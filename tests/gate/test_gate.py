@@ -159,6 +159,29 @@ def test_an_alias_leads_to_everybody_who_bears_it() -> None:
     assert bench.gate.bearers(bench.gate.alias("subject_b")) == ()
 
 
+def test_what_people_decided_of_a_tenant_holds_for_its_end_users() -> None:
+    """A measure of the tenant's, beside the user's own; a default that its unnamed traffic brought about does not."""
+    bench = Bench()
+    bench.catch_up()
+    below = Request(identity="acme/u", model="m1", tools=(), tenant="acme")
+
+    def level() -> Level:
+        return bench.gate.check(below, **bench.times).level
+
+    assert level() is Level.NONE
+    late = an_item("item_late", Level.PAUSED, effective=60, of="acme")
+    bench.send(an_entry(late, subject="acme", frozen=Frozen(models=(), tools=())))
+    bench.wait(60)
+    assert level() is Level.NONE
+    assert bench.gate.check(replace(below, identity="acme", tenant=None), **bench.times).level is Level.PAUSED
+    measure = an_item("item_set", Level.GUARDED, of="acme")
+    bench.send(an_entry(late, measure, version=2, subject="acme", frozen=Frozen(models=(), tools=())))
+    verdict = bench.gate.check(below, **bench.times)
+    assert (verdict.level, verdict.models, verdict.reason_ref) == (Level.GUARDED, None, None)
+    bench.send(an_entry(an_item("item_own", Level.SUSPENDED, of="acme/u"), subject="acme/u"))
+    assert level() is Level.SUSPENDED
+
+
 def test_only_a_proof_lowers() -> None:
     """A store that merely says so lowers nothing; with its proof the same line does."""
     bench = Bench()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import time
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from aiohttp import ClientPayloadError
 
 from answerable.edge import ManualClock
+from answerable.gateway.callers import Callers, Key
 from answerable.gateway.running import Runnings
 from answerable.gateway.stand_in import StandIn
 from answerable_gate import Level, Request, alias
@@ -53,6 +55,27 @@ def test_a_measure_cuts_a_running_stream() -> None:
         await until(lambda: world.upstream.left == 1)
 
     run(story, World(upstream=Leaving(**LONG)))
+
+
+def test_what_is_decided_of_a_tenant_cuts_its_end_users_stream() -> None:
+    """Nobody has ever heard of the end user; what two programs share is the tenant's name alone."""
+    keys = {hashlib.sha256(b"sk-acme").digest(): Key("tenant", "acme")}
+    callers = Callers(header=b"x-answerable-user", keys=keys)
+
+    async def story(world: World) -> None:
+        named = {"Authorization": "Bearer sk-acme", "OpenAI-Safety-Identifier": "u-7"}
+        measure = held(Level.PAUSED, subject="acme")
+        async with world.session.post(world.base + CHAT, data=STREAM, headers=named) as response:
+            assert response.status == 200
+            body = await response.content.readany()
+            await world.hold(measure, subject="acme")
+            body += await response.read()
+        assert events(body)[-1]["error"]["code"] == "account_restricted"
+        await until(lambda: world.upstream.left == 1)
+        again = await world.send(STREAM.encode(), who=None, headers=named)
+        assert (again.status, again.code) == (403, "account_restricted")
+
+    run(story, World(upstream=Leaving(**LONG), changes={"callers": callers}))
 
 
 def test_a_default_cuts_a_running_stream_when_it_falls_due() -> None:

@@ -395,6 +395,16 @@ def the_one_between_two_accounts_is_let_go() -> None:
     evasion.check_holders(stage.house.checks, stage.house.witness, {"u": set(tokens)})
 
 
+def an_administrator_is_flagged() -> None:
+    """The administrator's own account shares e-mail and telephone with the tenant's."""
+    stage = Stage()
+    stage.account("acme", "admin@acme.example", "+49 151 00000001", party=f.Party.ORGANISATION)
+    stage.account("acme/admin", "admin@acme.example", "+49 151 00000001")
+    stage.flag("acme/admin", hazard=f.Hazard.MASS_CASUALTY)
+    stage.carry()
+    assert [stage.ask(user).level for user in ("acme/admin", "acme")] == [Level.GUARDED, Level.NONE]
+
+
 def _flooded() -> Stage:
     """Let one source say the gravest of twenty accounts within an hour; somebody had warned of the second last."""
     stage = Stage(policy=STAFFED.replace(*SMALL_BOUND))

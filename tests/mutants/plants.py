@@ -35,6 +35,7 @@ from answerable.core import (
 )
 from answerable.core import facts as f
 from answerable.core.cases import Held as CaseHeld
+from answerable.core.cases import Subject
 from answerable.ledger import codec
 from answerable.store import act as store_act
 from answerable.store import folds, memory_tx, postgres
@@ -242,6 +243,11 @@ def switching_on_outside_is_only_noted(patch: Patch) -> None:
 def what_others_switched_off_counts_as_a_machines(patch: Patch) -> None:
     """No member of staff here has set it, so two may waive the time to think."""
     patch.setattr(CaseHeld, "is_default", property(lambda self: not isinstance(self.fact, f.MeasureSet)))
+
+
+def tenant_is_one_person(patch: Patch) -> None:
+    """Whoever shares the organisation's own e-mail and telephone is the organisation."""
+    patch.setattr(Subject, "is_tenant", property(lambda _: False))
 
 
 def flood_raises_whom_it_likes(patch: Patch) -> None:

@@ -80,10 +80,10 @@ class Stage:
 
     # --- what comes in
 
-    def account(self, user: str, email: str, phone: str) -> str:
+    def account(self, user: str, email: str, phone: str, party: f.Party = f.Party.UNKNOWN) -> str:
         """Let the directory report an account with its verified identifiers; return its token."""
         shared = (Identifier(IdentifierKind.EMAIL, email), Identifier(IdentifierKind.PHONE, phone))
-        came = AccountIn(account=user, identifiers=shared, verified_at=self.house.now)
+        came = AccountIn(account=user, identifiers=shared, verified_at=self.house.now, party=party)
         taken = self.house.act("account", lambda: self.house.app.see_account(came))
         assert taken is not None
         self.subjects[user] = taken.id

@@ -86,6 +86,7 @@ MUTANTS = {
     "withdrawal takes others along": _mutant(
         plants.withdrawal_takes_others_along, killers.the_one_between_two_accounts_is_let_go, Law.L4
     ),
+    "tenant is one person": _mutant(plants.tenant_is_one_person, killers.an_administrator_is_flagged, Law.L2),
     "flood raises whom it likes": _mutant(
         plants.flood_raises_whom_it_likes, killers.a_source_floods_and_is_confirmed, Law.L13
     ),

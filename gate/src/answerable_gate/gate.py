@@ -81,6 +81,11 @@ class Gate:
             return self._judge(None, request, wall, monotonic)
         known = self._verdicts["fresh" if monotonic <= self._until else self._out_of_reach]
         found = self._table.find(alias or self.alias(request.identity))
+        if request.tenant is not None:
+            above = [decided(held) for held in self.bearers(self.alias(request.tenant))]
+            if any(held.entry.items or held.withheld for held in above):
+                own = [self._held(slot) for slot, _, _ in found]
+                return self._judge(merge([*own, *above]), request, wall, monotonic)
         if not found:
             key = _UNKNOWN if request.tools is None else _UNKNOWN + 1
             return known.get(key) or self._remember(known, key, None, request, wall, monotonic)
@@ -327,6 +332,12 @@ class Gate:
 def merge(held: list[Held]) -> Held:
     """Join what is held of several subjects who share an alias: the stricter of everything."""
     return reduce(_merge, held)
+
+
+def decided(held: Held) -> Held:
+    """Give what people decided of a tenant: what came by itself concerns those alone whom the tenant did not name."""
+    items = tuple(item for item in held.entry.items if item.kind == "measure")
+    return replace(held, entry=replace(held.entry, items=items, frozen=None, open=False, reason_ref=None))
 
 
 def _merge(a: Held, b: Held) -> Held:

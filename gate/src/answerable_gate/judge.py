@@ -35,12 +35,16 @@ _GUARDED = Standing(Level.GUARDED)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What an inlet knows of an exchange; None is NOT KNOWN. `stream` is for the inlet and its log alone."""
+    """What an inlet knows of an exchange; None is NOT KNOWN. `stream` is for the inlet and its log alone.
+
+    `tenant` is the key or organisation below which an end user is named: what people decided of it holds for him too.
+    """
 
     identity: str | None
     model: str | None
     tools: tuple[str, ...] | None
     stream: bool = False
+    tenant: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

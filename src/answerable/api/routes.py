@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
-from answerable.api import adopted, gates, health, helpdesk, ingest, orders, sources, staff, webhooks
+from answerable.api import adopted, gates, health, helpdesk, ingest, orders, sources, staff, tenants, webhooks
 from answerable.api.problems import respond
 from answerable.api.state import Inlet
 from answerable.errors import AnswerableError
@@ -58,6 +58,9 @@ ROUTES = (
     Route(f"{CASE}/orders/{{order}}/proof", orders.get_proof, methods=["GET"]),
     Route("/v1/links", staff.get_links, methods=["GET"]),
     Route("/v1/links/{link}/confirmations", staff.post_link_confirmation, methods=["POST"]),
+    Route("/v1/tenant/references", tenants.get_references, methods=["GET"]),
+    Route("/v1/tenant/references/{reference}/receipts", tenants.post_receipt, methods=["POST"]),
+    Route("/v1/tenant/references/{reference}/answers", tenants.post_answer, methods=["POST"]),
     Route("/v1/sources", sources.get_sources, methods=["GET"]),
     Route("/v1/sources/{source}/confirmations", sources.post_confirmation, methods=["POST"]),
     Route("/v1/recalls", sources.post_recall, methods=["POST"]),

@@ -19,7 +19,7 @@ from answerable.app import (
     SignalIn,
     plan_bytes,
 )
-from answerable.core.facts import EndState, Hazard, LinkId, LoweringKind, Outcome, SubjectId, Tier
+from answerable.core.facts import EndState, Hazard, LinkId, LoweringKind, Outcome, Party, SubjectId, Tier
 from answerable.core.journal import Plan
 from answerable_gate import NOTHING, Level, Limit, Shield, Standing
 
@@ -135,12 +135,13 @@ class AccountBody(Shape, frozen=True, kw_only=True):
     account: Account
     identifiers: Identifiers = ()
     verified_at: str | None = None
+    party: Party = Party.UNKNOWN
 
     def taken(self) -> AccountIn:
         """Return the account as the application takes it."""
         given = identifiers(self.identifiers)
         verified_at = moment(self.verified_at) if self.verified_at is not None else None
-        return AccountIn(account=self.account, identifiers=given, verified_at=verified_at)
+        return AccountIn(account=self.account, identifiers=given, verified_at=verified_at, party=self.party)
 
 
 class EntitlementBody(Shape, frozen=True, kw_only=True):

@@ -150,13 +150,17 @@ class Acts:
             tx.post(message)
 
     @contextmanager
-    def on_case(self, case: CaseId, by: str) -> Iterator[Act]:
-        """Open an act over the subject of a case. Raise `NotFound` where there is no such case."""
+    def on_case(self, case: CaseId, by: str, *, widens: bool = False) -> Iterator[Act]:
+        """Open an act over the subject of a case. Raise `NotFound` where there is no such case.
+
+        With `widens` over the tenant too whose end user it is.
+        """
         with self.store.act() as tx:
             subject = tx.subject_of(case)
             if subject is None:
                 raise NotFound("there is no such case")
-            with self.within(tx, by, (subject,)) as act:
+            tenant = tx.files((subject,)).subject(subject).tenant if widens else None
+            with self.within(tx, by, (subject,) if tenant is None else (subject, tenant)) as act:
                 yield act
 
     def _adopted(self, tx: Tx, roster: Roster) -> Mapping[str, Policy]:

@@ -79,8 +79,9 @@ def _page(act: Written, fact: f.Fact) -> dict[str, str] | None:
             return {"to": staff, "why": "countersign", "case": case, "proposal": proposal}
         case f.HoldUnconfirmed(case=case, hold=hold):
             return {"to": _owner(act, case), "why": "hold_unconfirmed", "case": case, "hold": hold}
-        case f.AdoptionUndone(case=case):
-            return {"to": _owner(act, case), "why": "adoption_undone", "case": case}
+        case f.AdoptionUndone(case=case) | f.TenantAnswered(case=case):
+            why = "adoption_undone" if isinstance(fact, f.AdoptionUndone) else "tenant_answered"
+            return {"to": _owner(act, case), "why": why, "case": case}
         case f.EffectsBounded(case=case):
             return {"to": _lead(act), "why": "effects_bounded", "case": case}
         case f.SourceFlooded(source=source):

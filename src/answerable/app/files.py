@@ -52,6 +52,11 @@ def read(act: Act, case_id: CaseId) -> CaseFile:
         "events": [_event(act, case, one) for one in case.events.values()],
         "orders": [_order(act, case, one) for one in case.orders.values()],
         "dissents": sorted(case.dissents),
+        "party": journal.files.subject(case.subject).party,
+        "asks": [
+            {"id": one.fact.ask, "asked": one.at, "received": one.received_at, "answered": one.answered_at}
+            for one in case.asks.values()
+        ],
         "holds": [_hold(act, case, one) for one in case.holds.values()],
         "crossed_with": sorted({n.crossed_with for n in case.notices.values() if n.crossed_with}),
         "exposure_after_notice": {

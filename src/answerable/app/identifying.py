@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from answerable.app.acts import Act
-from answerable.core import identities, links
-from answerable.core.facts import PersonId, StaffId, SubjectId
+from answerable.core import identities, links, parties
+from answerable.core.facts import Party, PersonId, StaffId, SubjectId
+from answerable.errors import BadInput
 from answerable.ports.directory import Directory, OneAccount
 from answerable.store.protocol import Alias, Tx
 from answerable.vault.identifiers import Identifier, IdentifierKind, canonical
@@ -21,6 +22,7 @@ from answerable_gate import alias as gate_alias
 SUBJECT = "subject"
 PERSON = "person"
 ACCOUNT_TEXT = "account_of"
+TENANT = "tenant"
 ACCOUNT_LEARNT = "account_learnt"
 TOLD = "gate-alias:"
 _TOLD_ALIAS = re.compile(r"gate-alias:[0-9a-f]{32}")
@@ -129,6 +131,27 @@ def enter_subject(
     identities.see(act.journal, subject, commit=commit, found=True, alias=alias_commit(subject, alias))
     act.tx.remember(ACCOUNT_TEXT, subject, token.encode())
     act.tx.gate_aliases(subject, (alias,))
+    place(act, index, subject, account)
+
+
+def place(act: Act, index: Index, subject: SubjectId, account: str, party: Party = Party.UNKNOWN) -> None:
+    """Record what stands behind an account: what was said of it, or that it is named below a known tenant."""
+    if party in (Party.API_KEY, Party.ORGANISATION):
+        if act.journal.files.subject(subject).party is Party.UNKNOWN:
+            act.tx.remember(TENANT, subject, party.value.encode())
+        parties.know(act.journal, subject, party, None)
+        return
+    tenant = find_tenant(act.tx, index, account.partition("/")[0]) if "/" in account else None
+    if tenant is None and party is Party.END_USER:
+        raise BadInput("no tenant of this name is known", hint="name an end user as TENANT/USER, the tenant first")
+    parties.know(act.journal, subject, party if tenant is None else Party.END_USER, tenant)
+
+
+def find_tenant(tx: Tx, index: Index, account: str) -> SubjectId | None:
+    """Return the key or organisation of this name; None where no such was ever reported."""
+    blinds = index.blinds([Identifier(IdentifierKind.ACCOUNT, account)])
+    tokens = index.tokens(tx, SUBJECT, blinds)
+    return next((SubjectId(one) for one in tokens if tx.remembered(TENANT, one) is not None), None)
 
 
 def _learn(act: Act, subject: SubjectId, account: str | None) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from answerable.core.facts import Hazard, SignalKind
+from answerable.core.facts import Hazard, Party, SignalKind
 from answerable.vault.identifiers import Identifier
 
 
@@ -59,6 +59,7 @@ class AccountIn:
     account: str
     identifiers: tuple[Identifier, ...]
     verified_at: datetime | None = None
+    party: Party = Party.UNKNOWN
 
 
 class AccountState(StrEnum):

@@ -219,6 +219,7 @@ class Intake:
             others = [SubjectId(token) for token in self.index.tokens(tx, SUBJECT, blinds) if token != subject]
             with self._acts.within(tx, "directory", (subject, *others)) as act:
                 identifying.enter_subject(act, self.index, subject, came.account, [own])
+                identifying.place(act, self.index, subject, came.account, came.party)
                 shared = identifying.matches(act, blinds, came.verified_at)
                 shared.pop(subject, None)
                 links.tie(act.journal, subject, shared)

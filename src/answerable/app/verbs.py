@@ -37,6 +37,7 @@ from answerable.core.facts import (
 )
 from answerable.core.journal import Plan
 from answerable.core.links import Shared
+from answerable.core.parties import WIDER
 from answerable.edge import rfc3339
 from answerable.errors import BadInput
 from answerable.ports.signer import Signer
@@ -136,8 +137,8 @@ class Answerable:
             return refused if refused is not None else read(act, case)
 
     def decide(self, case: CaseId, wanted: MeasureIn, *, staff: StaffId) -> Refused | None:
-        """Set a measure."""
-        with self.acts.on_case(case, staff) as act:
+        """Set a measure; its scope may reach the tenant whose end user the account is."""
+        with self.acts.on_case(case, staff, widens=wanted.scope in WIDER) as act:
             shields = shielding.sealed(act, case, wanted.shields, staff)
             if isinstance(shields, Refused):
                 return shields

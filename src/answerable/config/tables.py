@@ -28,7 +28,7 @@ Bytes = Annotated[int, Meta(ge=1024, le=1 << 30)]
 Pointer = Annotated[str, Meta(pattern=r"^(/[^/]+)+\Z", max_length=256)]
 Fallback = Literal["allow", "guarded", "refuse"]
 Port = Literal["directory", "history", "preserve", "entitlements"]
-Scope = Literal["signals", "notices", "accounts", "measures", "helpdesk"]
+Scope = Literal["signals", "notices", "accounts", "measures", "helpdesk", "tenant"]
 
 
 class Table(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -19,6 +19,10 @@ def _subject_seen(subject: Subject, fact: f.SubjectSeen, _: f.Recorded) -> None:
     subject.found = subject.found or fact.found
 
 
+def _party_known(subject: Subject, fact: f.PartyKnown, _: f.Recorded) -> None:
+    subject.party, subject.tenant = fact.party, fact.tenant
+
+
 def _entitlements_frozen(subject: Subject, fact: f.EntitlementsFrozen, _: f.Recorded) -> None:
     subject.frozen = fact
 
@@ -47,6 +51,7 @@ def _exposure_sealed(subject: Subject, fact: f.ExposureSealed, recorded: f.Recor
 
 ARMS: dict[type, SubjectArm] = {
     f.SubjectSeen: _subject_seen,
+    f.PartyKnown: _party_known,
     f.EntitlementsFrozen: _entitlements_frozen,
     f.EntitlementRaiseRefused: _raise_refused,
     f.HelpdeskRefused: _nothing,

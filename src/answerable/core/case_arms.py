@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 from answerable.core import facts as f
 from answerable.core import order_arms
-from answerable.core.cases import Case, Held, Hold, LookBack, Notice, Proposal, Signal, Signature
+from answerable.core.cases import Ask, Case, Held, Hold, LookBack, Notice, Proposal, Signal, Signature
 from answerable.core.deadlines import Deadline
 from answerable_gate import NOTHING, Item
 
@@ -122,6 +122,19 @@ def _look_back_started(case: Case, fact: f.LookBackStarted, recorded: f.Recorded
 
 def _look_back_ended(case: Case, fact: f.LookBackEnded, _: f.Recorded) -> None:
     case.look_backs[fact.notice].result = fact.result
+
+
+def _tenant_asked(case: Case, fact: f.TenantAsked, recorded: f.Recorded) -> None:
+    case.asks[fact.ask] = Ask(fact=fact, at=recorded.at)
+
+
+def _tenant_received(case: Case, fact: f.TenantReceived, recorded: f.Recorded) -> None:
+    case.asks[fact.ask].received_at = recorded.at
+
+
+def _tenant_answered(case: Case, fact: f.TenantAnswered, recorded: f.Recorded) -> None:
+    case.asks[fact.ask].answered_at = recorded.at
+    _meet(case, f.DeadlineKind.TENANT, about=fact.ask)
 
 
 def _bounded(case: Case, fact: f.EffectsBounded, _: f.Recorded) -> None:
@@ -335,6 +348,9 @@ ARMS: dict[type, CaseArm] = {
     f.HoldUpheld: _hold_upheld,
     f.HoldLapsed: _hold_lapsed,
     f.MeasureAdopted: _adopted,
+    f.TenantAsked: _tenant_asked,
+    f.TenantReceived: _tenant_received,
+    f.TenantAnswered: _tenant_answered,
     f.AdoptionUndone: _adoption_undone,
     **order_arms.ARMS,
 }

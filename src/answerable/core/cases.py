@@ -11,6 +11,7 @@ from answerable.core.deadlines import Deadline
 from answerable.core.facts import (
     UNKNOWN,
     ActorId,
+    AskId,
     CaseId,
     Clause,
     DeadlineId,
@@ -34,6 +35,7 @@ from answerable.core.facts import (
     NoticeId,
     NoticeReceived,
     OrderId,
+    Party,
     PersonId,
     ProposalId,
     Recorded,
@@ -41,6 +43,7 @@ from answerable.core.facts import (
     SignalRaised,
     StaffId,
     SubjectId,
+    TenantAsked,
     TextRef,
     Tier,
 )
@@ -158,6 +161,16 @@ class Hold:
 
 
 @dataclass(slots=True, kw_only=True)
+class Ask:
+    """What a tenant was asked, and when it read and answered that."""
+
+    fact: TenantAsked
+    at: datetime
+    received_at: datetime | None = None
+    answered_at: datetime | None = None
+
+
+@dataclass(slots=True, kw_only=True)
 class Case:
     """One subject and one protected person: everything known, and what is owed."""
 
@@ -192,6 +205,7 @@ class Case:
     confirmed: dict[ItemId, set[str]] = field(default_factory=dict)
     bounded: set[NoticeId] = field(default_factory=set)
     beyond: set[SignalId] = field(default_factory=set)
+    asks: dict[AskId, Ask] = field(default_factory=dict)
     events: dict[EventId, Event] = field(default_factory=dict)
     orders: dict[OrderId, Order] = field(default_factory=dict)
     telling: Telling = field(default_factory=Telling)
@@ -267,11 +281,18 @@ class Subject:
     id: SubjectId
     seq: int = 0
     found: bool = False
+    party: Party = Party.UNKNOWN
+    tenant: SubjectId | None = None
     links: dict[LinkId, Link] = field(default_factory=dict)
     cases: dict[CaseId, Case] = field(default_factory=dict)
     frozen: EntitlementsFrozen | None = None
     exposures: list[tuple[datetime, ExposureSealed]] = field(default_factory=list)
     raise_refused_by: list[ActorId] = field(default_factory=list)
+
+    @property
+    def is_tenant(self) -> bool:
+        """Tell whether many people stand behind it: what is known of one of them says nothing of the others."""
+        return self.party in (Party.API_KEY, Party.ORGANISATION)
 
     @property
     def is_frozen(self) -> bool:

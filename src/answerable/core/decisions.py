@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from answerable.core import defaults, openings
+from answerable.core import defaults, openings, parties
 from answerable.core.cases import Case
 from answerable.core.facts import (
     ActRefused,
@@ -29,6 +29,9 @@ from answerable.core.journal import Journal
 from answerable.core.standing import yardstick
 from answerable_gate import NOTHING, Level, Limit, Malformed, Shield, Standing
 from answerable_gate.entry import SHIELDS_MAX, TERMS_MAX, decode_standing, encode_standing
+
+WHOLE = "account"
+"""The scope of a measure that covers all there is of the account of its case."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +66,9 @@ def decide(journal: Journal, case_id: CaseId, wanted: Wanted, *, staff: StaffId)
     if set(case.evidence) - case.opened_by.get(staff, set()):
         # A decision ends the clocks of everything the case holds, so whoever takes it has read it (F2, R24).
         return Refused("not_opened", "Open everything in the case before you decide.")
+    refused = _widen(journal, case, wanted, staff=staff) if wanted.scope in parties.WIDER else None
+    if refused is not None:
+        return refused
     standing = Standing(wanted.level, wanted.limits | floor.limits, wanted.shields | floor.shields)
     if unfit(standing) is not None:
         # More shields stand than one item can carry; those of other measures go on with them.
@@ -71,6 +77,15 @@ def decide(journal: Journal, case_id: CaseId, wanted: Wanted, *, staff: StaffId)
     take(journal, case, staff=staff, settles=settles, reason=wanted.reason)
     set_measure(journal, case, standing, staff=staff, scope=wanted.scope, proportionality=wanted.proportionality)
     return None
+
+
+def _widen(journal: Journal, case: Case, wanted: Wanted, *, staff: StaffId) -> Refused | None:
+    """Decide the same of the tenant that the account is of, in a case of its own, as its scope says."""
+    there = parties.widened(journal, case, wanted.scope)
+    if isinstance(there, Refused):
+        return there
+    refused = decide(journal, there.id, replace(wanted, scope=WHOLE), staff=staff)
+    return refused and Refused(refused.code, f"{refused.reason} This is about {there.id}, the tenant's own case.")
 
 
 def unfit(standing: Standing) -> Refused | None:

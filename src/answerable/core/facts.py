@@ -83,6 +83,16 @@ from answerable.core.sourced import (
     SourceFlooded,
     SourceRecalled,
 )
+from answerable.core.tenanted import (
+    AskId,
+    Named,
+    Party,
+    PartyKnown,
+    TenantAnswered,
+    TenantAsked,
+    TenantFact,
+    TenantReceived,
+)
 from answerable.core.words import (
     AUTOMATIC,
     SYSTEM,
@@ -125,24 +135,25 @@ from answerable_gate import Standing
 
 __all__ = [
     "AUTOMATIC", "SYSTEM", "THE_PUBLIC", "THE_SUBJECT", "UNKNOWN", "AccountsLinked", "ActId", "ActRecorded",
-    "ActRefused", "ActorId", "AdoptionUndone", "AnswerLapsed", "AttemptNoticesAsked", "AttemptNoticesEnded",
-    "AttemptsRefused", "Authority", "CaseAssigned", "CaseClosed", "CaseFact", "CaseId", "CaseOpened",
-    "CaseReopened", "CaseViewed", "Clause", "ClauseExecuted", "ClockSuspected", "CountersignerDrawn", "DeadlineId",
-    "DeadlineKind", "DeadlineMissed", "DeadlineSet", "DecisionId", "DecisionTaken", "DefaultArmed",
+    "ActRefused", "ActorId", "AdoptionUndone", "AnswerLapsed", "AskId", "AttemptNoticesAsked",
+    "AttemptNoticesEnded", "AttemptsRefused", "Authority", "CaseAssigned", "CaseClosed", "CaseFact", "CaseId",
+    "CaseOpened", "CaseReopened", "CaseViewed", "Clause", "ClauseExecuted", "ClockSuspected", "CountersignerDrawn",
+    "DeadlineId", "DeadlineKind", "DeadlineMissed", "DeadlineSet", "DecisionId", "DecisionTaken", "DefaultArmed",
     "DefaultStepped", "DefaultTookEffect", "DeskAction", "DigestPlanned", "DigestSent", "Dissented",
     "EffectsBounded", "EndState", "EntitlementRaiseRefused", "EntitlementsFrozen", "Escalated", "EventId",
     "EventKind", "EvidenceRefuted", "ExposureGap", "ExposureSealed", "Fact", "Found", "Grade", "Hazard",
     "HazardAdded", "HelpdeskRefused", "HoldConfirmed", "HoldId", "HoldLapsed", "HoldOrdered", "HoldUnconfirmed",
     "HoldUpheld", "ItemId", "LiftVoided", "LinkConfirmed", "LinkId", "LinkWithdrawn", "LookBackEnded",
     "LookBackResult", "LookBackStarted", "LoweringKind", "LoweringProposed", "MeasureAdopted", "MeasureConfirmed",
-    "MeasureLifted", "MeasureSet", "NoticeAnswered", "NoticeConfirmed", "NoticeId", "NoticeReceived",
+    "MeasureLifted", "MeasureSet", "Named", "NoticeAnswered", "NoticeConfirmed", "NoticeId", "NoticeReceived",
     "NoticeWithdrawn", "NoticesCrossed", "OfCase", "OfSubject", "OfSystem", "OrderEnded", "OrderId",
     "OrderReceived", "OrderVerified", "Outcome", "OutsideEventReported", "OutsideEventVerified", "OutsideFact",
-    "Overridden", "PersonId", "PersonNamed", "PolicyAdopted", "PolicyApplied", "ProposalId", "ProposalSigned",
-    "RecallId", "RecallProposed", "RecallSigned", "Recorded", "Refused", "ReplySent", "Role", "SignalAnswered",
-    "SignalId", "SignalKind", "SignalRaised", "SourceConfirmed", "SourceFact", "SourceFlooded", "SourceRecalled",
-    "StaffEnrolled", "StaffId", "StaffLeft", "StreamId", "SubjectFact", "SubjectId", "SubjectSeen", "SystemFact",
-    "TextRef", "Tier", "TierLowered", "TierRaised", "VendorNoticeUnread", "VendorNoticed", "stream_of",
+    "Overridden", "Party", "PartyKnown", "PersonId", "PersonNamed", "PolicyAdopted", "PolicyApplied", "ProposalId",
+    "ProposalSigned", "RecallId", "RecallProposed", "RecallSigned", "Recorded", "Refused", "ReplySent", "Role",
+    "SignalAnswered", "SignalId", "SignalKind", "SignalRaised", "SourceConfirmed", "SourceFact", "SourceFlooded",
+    "SourceRecalled", "StaffEnrolled", "StaffId", "StaffLeft", "StreamId", "SubjectFact", "SubjectId",
+    "SubjectSeen", "SystemFact", "TenantAnswered", "TenantAsked", "TenantFact", "TenantReceived", "TextRef", "Tier",
+    "TierLowered", "TierRaised", "VendorNoticeUnread", "VendorNoticed", "stream_of",
 ]
 
 
@@ -318,7 +329,7 @@ SystemFact = (
 )
 SubjectFact = (
     SubjectSeen | EntitlementsFrozen | EntitlementRaiseRefused | AccountsLinked | LinkConfirmed | LinkWithdrawn
-    | ExposureSealed | ExposureGap | HelpdeskRefused
+    | ExposureSealed | ExposureGap | HelpdeskRefused | PartyKnown
 )
 CaseFact = (
     CaseOpened | PersonNamed | HazardAdded | CaseReopened | CaseAssigned | Escalated | TierRaised | TierLowered
@@ -329,7 +340,7 @@ CaseFact = (
     | ProposalSigned | MeasureLifted | LiftVoided | ActRefused | Dissented | Overridden | CaseClosed | HoldOrdered
     | HoldConfirmed | HoldUnconfirmed | HoldUpheld | HoldLapsed
     | MeasureAdopted | AdoptionUndone
-    | OutsideFact
+    | OutsideFact | TenantFact
 )
 Fact = SystemFact | SubjectFact | CaseFact
 

@@ -58,6 +58,9 @@ def link(journal: Journal, one: SubjectId, other: SubjectId, matches: Sequence[M
     usable = _usable(matches)
     if one == other or not usable or _is_settled(journal, one, other, usable, strong=strong):
         return None
+    # Many people stand behind a key or an organisation: what one of them shares with it makes nobody one person.
+    if any(journal.files.subject(end).is_tenant for end in (one, other)):
+        return None
     link_id = LinkId(journal.mint.token("ln"))
     for here, there in ((one, other), (other, one)):
         journal.write(AccountsLinked(subject=here, other=there, link=link_id, strong=strong, identifiers=usable))

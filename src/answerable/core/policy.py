@@ -111,7 +111,7 @@ class Policy:
                 return rule.look
             case DeadlineKind.DECIDE | DeadlineKind.CALL_BACK:
                 return self.decide_within(tier, now=now)
-            case DeadlineKind.ANSWER:
+            case DeadlineKind.ANSWER | DeadlineKind.TENANT:
                 return rule.answer
             case DeadlineKind.REFER:
                 return rule.refer

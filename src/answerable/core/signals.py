@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from answerable.core import defaults, floods, openings
+from answerable.core import defaults, floods, openings, parties
 from answerable.core.cases import Case
 from answerable.core.facts import (
     ActRecorded,
@@ -60,6 +60,7 @@ def take(journal: Journal, incoming: Incoming) -> Case:
     if _is_noticed(journal, case.subject):
         join_flag_and_notice(journal, case)
     defaults.arm(journal, case, notice=None)
+    parties.ask(journal, case, incoming.signal)
     return case
 
 

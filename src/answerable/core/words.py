@@ -84,6 +84,7 @@ class DeadlineKind(StrEnum):
     DEFAULT_STEP = "default_step"
     CALL_BACK = "call_back"
     MEASURE_REVIEW = "measure_review"
+    TENANT = "tenant"
 
 
 class LookBackResult(StrEnum):

@@ -17,6 +17,7 @@ from answerable.gateway.asgi import Headers
 from answerable.gateway.bodies import IDENTITY_LENGTH_MAX, Members, identity_of
 from answerable.gateway.headers import SAFETY_IDENTIFIER, identity_in
 from answerable.gateway.routes import Api
+from answerable_gate import Request
 
 AUTHORIZATION = b"authorization"
 # Where official clients put a key, besides `authorization`.
@@ -107,6 +108,12 @@ class Callers:
         if len(identity) > IDENTITY_LENGTH_MAX:
             raise BadInput("The identity is too long.")
         return identity
+
+    def asks(self, caller: Caller, headers: Headers, members: Members | None, api: Api) -> Request:
+        """Give the request as a gate judges it, with the tenant below which its end user is named."""
+        identity = self.said(caller, headers, members, api)
+        tenant = caller.tenant if identity != caller.tenant else None
+        return Request(identity=identity, model=None, tools=None, tenant=tenant)
 
     def _of_key(self, key: str) -> Caller:
         known = self.keys.get(hashlib.sha256(key.encode()).digest())

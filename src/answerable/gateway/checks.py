@@ -126,8 +126,7 @@ class Checks:
         """Judge for a front server: what it is to answer, None where it may pass, and the headers for it."""
         callers = self._desk.callers
         caller = await callers.named(headers, now=self._desk.clock.now())
-        identity = callers.said(caller, headers, None, route.api)
-        asked = Request(identity=identity, model=None, tools=None)
+        asked = callers.asks(caller, headers, None, route.api)
         verdict, said = self._judge(route, asked, dict(headers).get(CONVERSATION))
         if said is not None:
             return said, [(ANSWER, b"refuse"), (SAID, said.body())]

@@ -132,8 +132,7 @@ async def _read(desk: Desk, route: Route, scope: Scope, receive: Receive) -> Ask
     named = dict(headers)
     method = scope["method"]
     if not route.reads_body:
-        identity = desk.callers.said(caller, headers, None, route.api)
-        return Asked(route, method, target, headers, named, Request(identity=identity, model=None, tools=None))
+        return Asked(route, method, target, headers, named, desk.callers.asks(caller, headers, None, route.api))
     if named.get(b"content-encoding", b"identity") != b"identity":
         raise NotReadable
     if int(named.get(b"content-length", b"0")) > desk.body_bytes:
@@ -143,7 +142,7 @@ async def _read(desk: Desk, route: Route, scope: Scope, receive: Receive) -> Ask
         request = Request(identity=caller.identity, model=None, tools=None)
         return Asked(route, method, target, headers, named, request, body)
     members = read_members(body)
-    request = Request(identity=desk.callers.said(caller, headers, members, route.api), model=None, tools=None)
+    request = desk.callers.asks(caller, headers, members, route.api)
     return Asked(route, method, target, headers, named, request, body, members)
 
 

@@ -28,16 +28,17 @@ def refuses(verdict: Verdict) -> bool:
 class Running:
     """One exchange under way, in one task. It is ended from outside at most once, by cancelling what it waits for."""
 
-    __slots__ = ("_listener", "_task", "alias", "body_is_read", "end", "ends", "receive", "request")
+    __slots__ = ("_listener", "_task", "alias", "body_is_read", "end", "ends", "receive", "request", "watched")
 
-    def __init__(self, request: Request, alias: bytes | None, receive: Receive) -> None:
-        """Take what was asked; the task is the one that runs now."""
+    def __init__(self, request: Request, watched: tuple[bytes, ...], receive: Receive) -> None:
+        """Take what was asked, and the aliases that it is watched under, its own first; the task is the one of now."""
         task = asyncio.current_task()
         assert task is not None, "an exchange runs in a task"
         self._task = task
         self._listener: asyncio.Task[None] | None = None
         self.request = request
-        self.alias = alias
+        self.watched = watched
+        self.alias = watched[0] if watched else None
         self.receive = receive
         self.body_is_read = False
         self.end: End | None = None
@@ -86,9 +87,10 @@ class Runnings:
 
     def enter(self, request: Request, receive: Receive) -> Running:
         """Begin an exchange: from here on no rise is missed."""
-        alias = self._gate.watch(request.identity) if request.identity else None
-        running = Running(request, alias, receive)
-        if alias is not None:
+        # What people decide of a tenant ends what its end users have running.
+        names = [name for name in (request.identity, request.tenant) if name]
+        running = Running(request, tuple([self._gate.watch(name) for name in names]), receive)
+        for alias in running.watched:
             self._by_alias.setdefault(alias, set()).add(running)
         self._unheard.add(running)
         return running
@@ -97,20 +99,19 @@ class Runnings:
         """End an exchange's registration."""
         running.close()
         self._unheard.discard(running)
-        if running.alias is None:
-            return
-        together = self._by_alias[running.alias]
-        together.discard(running)
-        if not together:
-            del self._by_alias[running.alias]
-        self._gate.unwatch(running.alias)
+        for alias in running.watched:
+            together = self._by_alias[alias]
+            together.discard(running)
+            if not together:
+                del self._by_alias[alias]
+            self._gate.unwatch(alias)
 
     def rise(self, aliases: Iterable[bytes]) -> None:
         """Judge anew the exchanges of those whose standing rose, and end what is refused now."""
         for alias in aliases:
             for running in tuple(self._by_alias.get(alias, ())):
                 wall, monotonic = self._clock.now(), self._clock.monotonic()
-                verdict = self._gate.check(running.request, wall=wall, monotonic=monotonic, alias=alias)
+                verdict = self._gate.check(running.request, wall=wall, monotonic=monotonic, alias=running.alias)
                 if running.ends(verdict):
                     running.stop(verdict)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from urllib.parse import parse_qs
 
 import msgspec
@@ -124,9 +125,9 @@ async def _judged(desk: Desk, route: Route, scope: Scope, socket: Socket, runnin
 async def _request(desk: Desk, scope: Scope) -> Request:
     headers: Headers = scope["headers"]
     caller = await desk.callers.named(headers, now=desk.clock.now())
-    identity = desk.callers.said(caller, headers, None, "openai")
+    asked = desk.callers.asks(caller, headers, None, "openai")
     models = parse_qs(scope["query_string"].decode("latin-1")).get("model", [])
-    return Request(identity=identity, model=models[0] if len(models) == 1 else None, tools=None)
+    return replace(asked, model=models[0] if len(models) == 1 else None)
 
 
 def _said(route: Route, verdict: Verdict) -> Answer | None:

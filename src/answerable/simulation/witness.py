@@ -150,6 +150,7 @@ class Witness:
         self.views: Counter[tuple[str, str]] = Counter()
         self.owed: set[str] = set()
         self.recalls: set[str] = set()
+        self.tenants: set[str] = set()
 
     def read(self, data: bytes) -> f.Recorded | None:
         """Read an entry that was committed, None where it was read before; its index is its place among all commits.

@@ -26,6 +26,7 @@ from answerable.simulation.laws import Law
 from answerable.simulation.outside import History, Mail
 from answerable.simulation.people import Notice, Size, User, named, population, staff, words
 from answerable.simulation.sourcing import SMALL_BOUND, Noise
+from answerable.simulation.tenancy import Tenancy
 from answerable.simulation.wires import LINE_DELAY_MAX, Site
 from answerable.work.look_back import look
 from answerable.work.outbox import deliver
@@ -69,6 +70,7 @@ class World:
         self._words = words(seed)
         self.faults, self.groups = Faults(self, Chance(seed, 4)), Groups(self, Chance(seed, 7))
         self.evasion, self.noise = Evasion(self, Chance(seed, 8)), Noise(self, Chance(seed, 9))
+        self.tenancy = Tenancy(self, Chance(seed, 10))
         self._desks: list[Desk] = []
         self._seed, self._then = seed, then
 
@@ -108,6 +110,7 @@ class World:
         self.groups.begin()
         self.evasion.begin()
         self.noise.begin()
+        self.tenancy.begin()
         self.crossing.begin(self)
         if (then := self._then) is not None:
             self.after(30 * DAY, lambda: self._adopt(then))

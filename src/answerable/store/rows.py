@@ -23,6 +23,7 @@ LOOK_BACK_LIMIT = timedelta(minutes=10)
 
 QUIET = frozenset({
     f.HelpdeskRefused,
+    f.PartyKnown, f.TenantAsked, f.TenantReceived, f.TenantAnswered,
     f.SubjectSeen, f.EntitlementRaiseRefused, f.ExposureSealed, f.ExposureGap, f.PersonNamed, f.HazardAdded,
     f.CaseAssigned, f.Escalated, f.TierRaised, f.TierLowered, f.PolicyApplied, f.SignalRaised, f.SignalAnswered,
     f.NoticeReceived, f.NoticeWithdrawn, f.NoticeConfirmed, f.NoticesCrossed, f.ReplySent, f.NoticeAnswered,

@@ -23,6 +23,7 @@ _WHY = {
     "order_received": "An order came in. Call its issuer back under an independent number; then it is in force.",
     "account_under_order": "A further account seems to be under an order. Confirm that it is the same person, or not.",
     "hold_unconfirmed": "The operator's stores have not confirmed that they keep this account's data. Ask there.",
+    "tenant_answered": "A tenant has answered what it was asked in this case. Open it.",
     "source_flooded": "A source says more than it ever did. Nobody unknown is raised by it until you confirm it.",
     "recall_to_sign": "You were drawn to sign the recall of a source. Read the sampled cases before you sign.",
     "vendor_notice_unread": "A vendor announced a notice that cannot be read there. It is tried again; see the log.",
