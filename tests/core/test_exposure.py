@@ -11,17 +11,17 @@ from typing import Any
 import pytest
 
 from answerable.core import exposure
-from answerable.core.facts import ExposureGap, ExposureSealed, Refused
-from tests.core.builders import SUBJECT, World, a_world, refusal
+from answerable.core.facts import ExposureGap, ExposureSealed, GateFound, GateLost, Refused, SubjectId
+from tests.core.builders import SECOND, SUBJECT, World, a_world, hours, refusal
 
 
-def seal(world: World, **fields: Any) -> Refused | None:
+def seal(world: World, *, subject: SubjectId = SUBJECT, **fields: Any) -> Refused | None:
     """Seal a block of the last hour."""
     block: dict[str, Any] = {
         "root": "00", "exchanges": 10, "served": 8, "looser": 1, "tokens": 900,
         "since": world.now - timedelta(hours=1), "until": world.now,
     }
-    sealed = ExposureSealed(subject=SUBJECT, **(block | fields))
+    sealed = ExposureSealed(subject=subject, **(block | fields))
     return world.act(lambda journal: exposure.seal(journal, sealed))
 
 
@@ -38,7 +38,8 @@ def test_blocks_after_the_first_notice_are_summed() -> None:
     world.with_notice().write(ExposureGap(subject=SUBJECT, since=warned, until=world.now, reason="gate"))
     assert exposure.first_notice_at(world.files.cases()) == warned
     total = exposure.after(world.files.subject(SUBJECT), warned)
-    assert total == exposure.Exposure(exchanges=20, served=16, tokens=1_800, looser=2)
+    old = {"documents_not_known": 16, "mentions_not_known": 16}
+    assert total == exposure.Exposure(exchanges=20, served=16, tokens=1_800, looser=2, **old)
     assert exposure.after(world.files.subject(SUBJECT), world.now) == exposure.Exposure()
 
 
@@ -50,3 +51,42 @@ def test_a_block_that_cannot_be_is_refused(fields: dict[str, Any]) -> None:
     world = a_world()
     assert refusal(seal(world, **fields)) == "bad_input"
     assert world.said(ExposureSealed) == []
+
+
+def test_the_accounts_of_a_holder_are_summed_and_a_block_that_lies_across_the_notice_is_said() -> None:
+    """What a second account was served counts; a block sealed before the two were linked is a gap and no number."""
+    world = a_world().see(SECOND).with_notice()
+    warned = world.now
+    world.fast_forward(hours=3)
+    assert seal(world) is None
+    seal(world, subject=SECOND, exchanges=5, served=5, looser=0, tokens=50, documents=4, documents_not_known=1)
+    seal(world, subject=SECOND, exchanges=4, served=4, looser=0, tokens=40, since=warned - hours(1), until=warned)
+    world.link("email", "phone")
+    accounts = world.files.holder(SUBJECT)
+    assert exposure.of_holder(accounts, warned) == exposure.Exposure(
+        exchanges=15, served=13, tokens=950, looser=1, documents=4, documents_not_known=9, mentions_not_known=13
+    )
+    (gap,) = exposure.gaps(accounts, (), warned)
+    assert (gap.reason, gap.exchanges, gap.since) == ("sealed_across", 4, warned - hours(1))
+
+
+def test_every_span_without_rows_is_said_from_the_notice_on() -> None:
+    """Gaps with their count, gates that were lost or still are; none of what was over before somebody warned."""
+    world = a_world()
+    early = world.now
+    world.write(GateLost(gate="front-1", since=early), GateFound(gate="front-1", until=early + hours(1)))
+    world.write(ExposureGap(subject=SUBJECT, since=early, until=early, reason="no_room", exchanges=9))
+    world.fast_forward(hours=2).with_notice()
+    warned = world.now
+    world.write(
+        GateLost(gate="front-1", since=warned + hours(2)),
+        GateLost(gate="front-2", since=warned + hours(3)),
+        GateFound(gate="front-1", until=warned + hours(4)),
+        ExposureGap(subject=SUBJECT, since=warned, until=warned + hours(1), reason="no_room", exchanges=3),
+    )
+    found = exposure.gaps([world.files.subject(SUBJECT)], world.roster.lost, warned)
+    assert [(one.reason, one.since - warned, one.until and one.until - warned, one.exchanges) for one in found] == [
+        ("no_room", hours(0), hours(1), 3),
+        ("gate_lost", hours(2), hours(4), None),
+        ("gate_lost", hours(3), None, None),
+    ]

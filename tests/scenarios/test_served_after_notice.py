@@ -12,6 +12,7 @@ from contextlib import ExitStack, closing, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,6 +31,8 @@ from tests.postgres import database
 
 BEGINS = datetime(2025, 11, 14, 9, 0, tzinfo=UTC)
 LONG = "word " * 40
+PICTURE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}
+TOLD = ("id", "answer", "tokens", "documents", "mentions")
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,8 @@ def _play(house: House, home: Path) -> Evening:
     for _ in range(5):
         asking.ask(QUESTION)
     assert asking.stream("a short one").ended(10)
+    turn = {"role": "user", "content": [PICTURE, {"type": "text", "text": "Who is it?"}]}
+    assert house.gateway.post(CHAT, {"model": SMALL, "messages": [turn]}, x_answerable_user=ACCOUNT).status == 403
     running = asking.stream(LONG * 20)
     while len(running.events) < 3:
         assert not running.ended(0.05)
@@ -91,18 +96,18 @@ def _play(house: House, home: Path) -> Evening:
     house.processes.stop()
     after = asking.of(ACCOUNT, lambda one: one.at >= notice_at)
     served = sum(one.is_served for one in after) + 2
-    refused = sum(one.got == "refuse" for one in after) + 3
+    refused = sum(one.got == "refuse" for one in after) + 4
     return Evening(home, house.processes.log(API), served, refused, notice_at)
 
 
-def _logged(evening: Evening) -> list[tuple[str, str]]:
-    """Return (id, answer) of the exchanges after the notice, from the gateway's own log."""
+def _logged(evening: Evening) -> list[tuple[Any, ...]]:
+    """Return what the gateway's own log says of the exchanges after the notice."""
     found = []
     for line in evening.log.read_text("utf-8").splitlines():
         entry = json.loads(line) if line.startswith("{") else {}
         told = json.loads(entry["message"]) if entry.get("logger") == "answerable.gateway" else {}
         if told.get("kind") == "exchange" and parse_time(told["at"]) >= evening.notice_at:
-            found.append((told["id"], told["answer"]))
+            found.append(tuple(told[name] for name in TOLD))
     return sorted(found)
 
 
@@ -132,12 +137,14 @@ def _recorded(evening: Evening, home: Path) -> tuple[list[Exchange], exposure.Ex
 def _four_counts_agree(evening: Evening, home: Path) -> None:
     rows, folded = _recorded(evening, home)
     logged = _logged(evening)
-    assert sorted((row.id, row.answer) for row in rows) == logged, "rows and log differ"
-    served = sum(answer != "refuse" for _, answer in logged)
+    assert sorted(tuple(getattr(row, name) for name in TOLD) for row in rows) == logged, "rows and log differ"
+    served = sum(answer != "refuse" for _, answer, *_ in logged)
     assert (served, len(logged) - served) == (evening.served, evening.refused), "the log differs from what was seen"
     assert (folded.exchanges, folded.served) == (len(rows), served), "the fold differs from the rows"
     assert folded.tokens == sum(row.tokens for row in rows), "the fold differs from the rows"
     assert folded.looser == 0
+    assert (folded.documents, folded.documents_not_known) == (0, 0), "the picture went nowhere"
+    assert (folded.mentions, folded.mentions_not_known) == (0, served), "no name is shielded: nobody looked"
 
 
 def test_served_after_notice_equals_gateway_log(evening: Evening, tmp_path: Path) -> None:

@@ -252,6 +252,18 @@ def test_exchanges_are_kept_once_and_read_in_order_of_time(store: Store) -> None
     assert list(store.exchanges(THIRD)) == []
 
 
+def test_what_a_gate_could_count_is_kept_beside_the_row_and_what_it_could_not_stays_unknown(store: Store) -> None:
+    """None, nothing, and something are three answers, in every reading; a second delivery changes none."""
+    counted = [(None, None), (0, None), (None, 2), (3, 0)]
+    rows = [replace(_exchange(n), documents=d, mentions=m) for n, (d, m) in enumerate(counted)]
+    assert store.put_exchanges(rows) == 4
+    assert store.put_exchanges([replace(one, documents=9, mentions=9) for one in rows]) == 0
+    assert list(store.exchanges(SUBJECT)) == rows
+    assert store.unsealed(10) == {SUBJECT: rows}
+    store.assign_block(SUBJECT, [one.id for one in rows], "root")
+    assert store.pending_blocks() == {"root": rows}
+
+
 def test_an_exchange_goes_into_one_block_for_ever(store: Store) -> None:
     """Unassigned rows wait by subject; a block waits until its fact stands; nothing moves to a second block."""
     rows = [_exchange(number) for number in range(4)]

@@ -31,7 +31,8 @@ from tests.storms.weather import Storm, facts, notice
 
 TELLING = (
     f.CaseAssigned, f.Escalated, f.DefaultTookEffect, f.DefaultStepped, f.DeadlineMissed, f.CountersignerDrawn,
-    f.EffectsBounded, f.ClockSuspected, f.NoticeReceived, f.NoticeAnswered, f.AnswerLapsed,
+    f.EffectsBounded, f.ClockSuspected, f.NoticeReceived, f.NoticeAnswered, f.AnswerLapsed, f.HoldOrdered,
+    f.HoldUnconfirmed, f.HoldLapsed,
 )  # fmt: skip
 """Facts of which somebody outside is told, each once."""
 AT_ONCE = 100
@@ -117,7 +118,12 @@ def told_once(store: Any, recorded: list[f.Recorded], ground: Ground) -> None:
     letters = [json.loads(line) for line in next(ground.home.rglob("letters.jsonl")).read_text().splitlines()]
     by_id = {letter["id"]: letter for letter in letters}
     assert all(by_id[letter["id"]] == letter for letter in letters)
-    assert len(by_id) == len(owed)
+    orders = [one.fact for one in recorded if isinstance(one.fact, f.HoldOrdered | f.HoldLapsed)]
+    assert len(by_id) == len(owed) - len(orders)
+    kept = [json.loads(line) for line in next(ground.home.rglob("holds.jsonl")).read_text().splitlines()]
+    assert Counter((one["hold"], one["released"]) for one in kept) == Counter(
+        (one.hold, isinstance(one, f.HoldLapsed)) for one in orders
+    )
 
 
 def proofs_hold(storm: Storm, receipt: Callable[[f.NoticeId], object], store: Store, vkey: str) -> None:

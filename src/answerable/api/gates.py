@@ -26,6 +26,7 @@ from answerable_gate import GatePolicy
 PLACE_DIGITS_MAX = 18
 LINES_MAX = 50_000
 GATE_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}")
+RUN = re.compile("[0-9a-f]{1,32}")
 
 T = TypeVar("T")
 
@@ -38,7 +39,7 @@ async def get_feed(request: Request) -> Response:
         raise BadInput("`after` is a place in the feed")
     found = inlet(request)
     policy, hello = await found.read(lambda reading: reading.hello())
-    return StreamingResponse(_feed(found, hello, policy, int(after), _name(request)), media_type=NDJSON)
+    return StreamingResponse(_feed(found, hello, policy, int(after), _name(request), _run(request)), media_type=NDJSON)
 
 
 def _name(request: Request) -> str:
@@ -49,7 +50,15 @@ def _name(request: Request) -> str:
     return request.client.host if request.client else "unknown"
 
 
-async def _feed(found: Inlet, hello: bytes, policy: GatePolicy, after: int, gate: str) -> AsyncIterator[bytes]:
+def _run(request: Request) -> str:
+    """Return which process of a gate this is, nothing where it does not say."""
+    run = request.query_params.get("run", "")
+    return run if RUN.fullmatch(run) else ""
+
+
+async def _feed(
+    found: Inlet, hello: bytes, policy: GatePolicy, after: int, gate: str, run: str
+) -> AsyncIterator[bytes]:
     at = after
     yield hello
     while not found.stopping.is_set():
@@ -58,7 +67,7 @@ async def _feed(found: Inlet, hello: bytes, policy: GatePolicy, after: int, gate
         yield turn.lines
         if not turn.is_beat:
             continue
-        found.gates.hear(gate, found.clock.monotonic())
+        found.gates.hear(gate, found.clock.monotonic(), run=run)
         await found.pulse.passed(at, BEAT_S)
         if found.pulse.policy not in (None, policy):
             # A new policy is told by a new hello, which only a new connection brings.
@@ -95,7 +104,7 @@ async def post_confirmations(request: Request) -> Response:
 def _gap(body: GapBody, answerable: Answerable) -> int:
     since, until = bodies.moment(body.since), bodies.moment(body.until)
     return answerable.record_gap(
-        SubjectId(body.subject), since=since, until=until, reason=body.reason, gate=body.gate
+        SubjectId(body.subject), since=since, until=until, reason=body.reason, gate=body.gate, exchanges=body.exchanges
     )
 
 

@@ -174,6 +174,8 @@ class ExchangeBody(Shape, frozen=True, kw_only=True):
     complete: bool
     conversation: Key | None = None
     model: Key | None = None
+    documents: Count | None = None
+    mentions: Count | None = None
 
     def taken(self) -> Exchange:
         """Return the row."""
@@ -190,6 +192,8 @@ class ExchangeBody(Shape, frozen=True, kw_only=True):
             tokens=self.tokens,
             digest=self.digest,
             complete=self.complete,
+            documents=self.documents,
+            mentions=self.mentions,
         )
 
 

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import datetime, timedelta
 
-from answerable.app.acts import Acts
+from answerable.app.acts import Act, Acts
 from answerable.core import exposure
-from answerable.core.facts import AUTOMATIC, ExposureSealed, SubjectId
+from answerable.core.facts import AUTOMATIC, ExposureSealed, GateFound, GateLost, SubjectId
 from answerable.edge import rfc3339
 from answerable.errors import Conflict
 from answerable.ledger.verify import CompactRange, canonical, leaf_hash
 from answerable.store.protocol import Exchange
 
 BLOCK_MAX = 256
+UNDELIVERED = timedelta(seconds=30)
+"""How long a row may wait in a gate that has contact: it is offered every ten seconds, each time for as long."""
 
 
 def row_bytes(exchange: Exchange) -> bytes:
     """Return an exchange's canonical bytes: the leaf of its block."""
+    counted = {"documents": exchange.documents, "mentions": exchange.mentions}
     return canonical(
         {
             "id": exchange.id,
@@ -33,6 +37,8 @@ def row_bytes(exchange: Exchange) -> bytes:
             "digest": exchange.digest,
             "complete": exchange.complete,
         }
+        # A block that was begun before gates counted these keeps its root.
+        | {name: number for name, number in counted.items() if number is not None}
     )
 
 
@@ -110,6 +116,37 @@ def _fact(subject: SubjectId, block: Sequence[Exchange]) -> ExposureSealed:
         served=len(served),
         looser=sum(1 for one in served if is_looser(one)),
         tokens=sum(one.tokens for one in served),
+        documents=sum(one.documents or 0 for one in served),
+        documents_not_known=sum(one.documents is None for one in served),
+        mentions=sum(one.mentions or 0 for one in served),
+        mentions_not_known=sum(one.mentions is None for one in served),
         since=block[0].at,
         until=block[-1].at,
     )
+
+
+def lose_gate(acts: Acts, gate: str, *, since: datetime, until: datetime | None) -> None:
+    """Record that a gate fell silent; nothing where it is lost already."""
+    with acts.open(AUTOMATIC) as act:
+        if not _is_lost(act, gate):
+            # What it saw before its last sign may have waited in it still.
+            act.journal.write(GateLost(gate=gate, since=since - UNDELIVERED))
+            if until is not None:
+                act.journal.write(GateFound(gate=gate, until=until))
+
+
+def find_gate(acts: Acts, gate: str, *, until: datetime) -> None:
+    """Record that a gate is heard of again; nothing where it was not lost."""
+    with acts.open(AUTOMATIC) as act:
+        if _is_lost(act, gate):
+            act.journal.write(GateFound(gate=gate, until=until))
+
+
+def lost_gates(acts: Acts) -> set[str]:
+    """Return the gates that are lost now."""
+    with acts.store.act() as tx:
+        return {one.gate for one in tx.roster().lost if one.until is None}
+
+
+def _is_lost(act: Act, gate: str) -> bool:
+    return any(one.gate == gate and one.until is None for one in act.journal.roster.lost)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -59,9 +59,8 @@ def read(act: Act, case_id: CaseId) -> CaseFile:
         ],
         "holds": [_hold(act, case, one) for one in case.holds.values()],
         "crossed_with": sorted({n.crossed_with for n in case.notices.values() if n.crossed_with}),
-        "exposure_after_notice": {
-            "exchanges": served.exchanges, "served": served.served, "tokens": served.tokens, "looser": served.looser
-        },
+        "exposure_after_notice": _served(served),
+        "exposure_since": [_since(act, case, one) for one in case.notices.values()],
         "linked_cases": sorted(one.id for one in journal.files.holder_cases(case.subject) if one.id != case.id),
     }
     return CaseFile(case=case.id, opened_at=act.now, body=body)
@@ -111,6 +110,19 @@ def _order(act: Act, case: Case, order: Order) -> dict[str, Any]:
         "dated": fact.dated, "received": order.at, "document_sha256": _text(act, fact.document),
         "reference": _text(act, fact.reference), "verified": order.verified_at, "ended": order.ended_at,
         "executed": sorted(order.executed), "attempts_refused": order.refused, "refuted": fact.order in case.refuted,
+    }
+
+
+def _served(served: exposure.Exposure) -> dict[str, Any]:
+    return asdict(served)
+
+
+def _since(act: Act, case: Case, notice: Notice) -> dict[str, Any]:
+    """Return what the holder was served since a notice, and for which spans nobody can say (R9, L10)."""
+    accounts, lost = act.journal.files.holder(case.subject), act.journal.roster.lost
+    found = exposure.gaps(accounts, lost, notice.at)
+    return _served(exposure.of_holder(accounts, notice.at)) | {
+        "notice": notice.fact.notice, "since": notice.at, "is_whole": not found, "gaps": [asdict(one) for one in found],
     }
 
 

@@ -270,15 +270,30 @@ class Answerable:
                         act.journal.write(MeasureConfirmed(subject=subject, case=case.id, item=item, gate=gate))
             return len(act.journal.written) - before
 
-    def record_gap(self, subject: SubjectId, *, since: datetime, until: datetime, reason: str, gate: str) -> int:
+    def record_gap(
+        self, subject: SubjectId, *, since: datetime, until: datetime, reason: str, gate: str, exchanges: int
+    ) -> int:
         """Record that exchanges in a span may have been served without a record here (L18); return how many facts."""
         with self.acts.open(f"gate:{gate}", (subject,)) as act:
             key = f"{subject} {rfc3339(since)} {rfc3339(until)} {reason}"
             if act.journal.files.subject(subject).seq == 0 or act.tx.remembered(f"gap:{gate}", key) is not None:
                 return 0
             act.tx.remember(f"gap:{gate}", key, b"recorded")
-            act.journal.write(ExposureGap(subject=subject, since=since, until=until, reason=reason))
+            gap = ExposureGap(subject=subject, since=since, until=until, reason=reason, exchanges=exchanges)
+            act.journal.write(gap)
             return 1
+
+    def lose_gate(self, gate: str, *, since: datetime, until: datetime | None = None) -> None:
+        """Record that a gate fell silent, and until when, where it is heard of again (L18)."""
+        exposures.lose_gate(self.acts, gate, since=since, until=until)
+
+    def lost_gates(self) -> set[str]:
+        """Return the gates that are lost now."""
+        return exposures.lost_gates(self.acts)
+
+    def find_gate(self, gate: str, *, until: datetime) -> None:
+        """Record that a gate that was lost is heard of again."""
+        exposures.find_gate(self.acts, gate, until=until)
 
     def settle(self, subject: SubjectId) -> None:
         """Write what time has brought for a subject."""

@@ -28,6 +28,7 @@ from answerable.errors import ConfigError
 from answerable.ports.vendor import OpenAICases
 from answerable.work import signs
 from answerable.work.checking import check_step
+from answerable.work.gates import LOOK_S, GateWatch
 from answerable.work.loop import Step
 from answerable.work.steps import steps
 from answerable.work.vendors import Vendor
@@ -170,15 +171,17 @@ def vendors(config: Config) -> dict[str, Vendor]:
 def worker_part(stage: Stage) -> Part:
     """Return what writes down what time brings, carries letters and looks back."""
     house = stage.record
-
-    reading = vendors(house.config)
+    reading, read_of = house.reading(), vendors(house.config)
 
     def todo() -> list[Step]:
         working = steps(
             house.answerable, history=house.ports.history, preserve=house.ports.preserve, notifier=house.notifier(),
-            vendors=reading,
+            vendors=read_of,
         )  # fmt: skip
-        return [*working, check_step(house.answerable(), lambda: begin_check(house.config))]
+        watch = GateWatch(house.answerable(), lambda: reading.gate_policy().lease_s)
+        leads = house.store.leads
+        watching = Step("gates", lambda: leads("gates") and watch.look(), LOOK_S)
+        return [*working, watching, check_step(house.answerable(), lambda: begin_check(house.config))]
 
     return Working(todo)
 

@@ -49,6 +49,10 @@ def _exposure_sealed(subject: Subject, fact: f.ExposureSealed, recorded: f.Recor
     subject.exposures.append((recorded.at, fact))
 
 
+def _exposure_gap(subject: Subject, fact: f.ExposureGap, _: f.Recorded) -> None:
+    subject.gaps.append(fact)
+
+
 ARMS: dict[type, SubjectArm] = {
     f.SubjectSeen: _subject_seen,
     f.PartyKnown: _party_known,
@@ -59,6 +63,6 @@ ARMS: dict[type, SubjectArm] = {
     f.LinkConfirmed: _link_confirmed,
     f.LinkWithdrawn: _link_withdrawn,
     f.ExposureSealed: _exposure_sealed,
-    f.ExposureGap: _nothing,
+    f.ExposureGap: _exposure_gap,
 }
 assert set(ARMS) == set(get_args(f.SubjectFact)), "a subject fact has no arm"

@@ -78,7 +78,11 @@ class LinkWithdrawn(OfSubject):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExposureSealed(OfSubject):
-    """A block of exchanges of this account was sealed; `root` is the Merkle root over their rows, as they arrived."""
+    """A block of exchanges of this account was sealed; `root` is the Merkle root over their rows, as they arrived.
+
+    `documents_not_known` and `mentions_not_known` are in how many of those served nobody could count these (L10); None
+    in a block that was sealed before anybody counted.
+    """
 
     root: str
     exchanges: int
@@ -87,12 +91,17 @@ class ExposureSealed(OfSubject):
     tokens: int
     since: datetime
     until: datetime
+    documents: int = 0
+    documents_not_known: int | None = None
+    mentions: int = 0
+    mentions_not_known: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExposureGap(OfSubject):
-    """Exchanges in this span may have been served without a record here (L18)."""
+    """Exchanges in this span may have been served without a record here (L18); how many, None where nobody knows."""
 
     since: datetime
     until: datetime
     reason: str
+    exchanges: int | None = None

@@ -21,6 +21,7 @@ from answerable.core.facts import (
     DefaultStepped,
     EntitlementsFrozen,
     EventId,
+    ExposureGap,
     ExposureSealed,
     Hazard,
     HoldId,
@@ -287,6 +288,7 @@ class Subject:
     cases: dict[CaseId, Case] = field(default_factory=dict)
     frozen: EntitlementsFrozen | None = None
     exposures: list[tuple[datetime, ExposureSealed]] = field(default_factory=list)
+    gaps: list[ExposureGap] = field(default_factory=list)
     raise_refused_by: list[ActorId] = field(default_factory=list)
 
     @property

@@ -34,7 +34,15 @@ from answerable.core.acts import (
     Overridden,
     ProposalSigned,
 )
-from answerable.core.kept import HoldConfirmed, HoldLapsed, HoldOrdered, HoldUnconfirmed, HoldUpheld
+from answerable.core.kept import (
+    GateFound,
+    GateLost,
+    HoldConfirmed,
+    HoldLapsed,
+    HoldOrdered,
+    HoldUnconfirmed,
+    HoldUpheld,
+)
 from answerable.core.outside import (
     AttemptNoticesAsked,
     AttemptNoticesEnded,
@@ -135,25 +143,25 @@ from answerable_gate import Standing
 
 __all__ = [
     "AUTOMATIC", "SYSTEM", "THE_PUBLIC", "THE_SUBJECT", "UNKNOWN", "AccountsLinked", "ActId", "ActRecorded",
-    "ActRefused", "ActorId", "AdoptionUndone", "AnswerLapsed", "AskId", "AttemptNoticesAsked",
-    "AttemptNoticesEnded", "AttemptsRefused", "Authority", "CaseAssigned", "CaseClosed", "CaseFact", "CaseId",
-    "CaseOpened", "CaseReopened", "CaseViewed", "Clause", "ClauseExecuted", "ClockSuspected", "CountersignerDrawn",
-    "DeadlineId", "DeadlineKind", "DeadlineMissed", "DeadlineSet", "DecisionId", "DecisionTaken", "DefaultArmed",
-    "DefaultStepped", "DefaultTookEffect", "DeskAction", "DigestPlanned", "DigestSent", "Dissented",
-    "EffectsBounded", "EndState", "EntitlementRaiseRefused", "EntitlementsFrozen", "Escalated", "EventId",
-    "EventKind", "EvidenceRefuted", "ExposureGap", "ExposureSealed", "Fact", "Found", "Grade", "Hazard",
-    "HazardAdded", "HelpdeskRefused", "HoldConfirmed", "HoldId", "HoldLapsed", "HoldOrdered", "HoldUnconfirmed",
-    "HoldUpheld", "ItemId", "LiftVoided", "LinkConfirmed", "LinkId", "LinkWithdrawn", "LookBackEnded",
-    "LookBackResult", "LookBackStarted", "LoweringKind", "LoweringProposed", "MeasureAdopted", "MeasureConfirmed",
-    "MeasureLifted", "MeasureSet", "Named", "NoticeAnswered", "NoticeConfirmed", "NoticeId", "NoticeReceived",
-    "NoticeWithdrawn", "NoticesCrossed", "OfCase", "OfSubject", "OfSystem", "OrderEnded", "OrderId",
-    "OrderReceived", "OrderVerified", "Outcome", "OutsideEventReported", "OutsideEventVerified", "OutsideFact",
-    "Overridden", "Party", "PartyKnown", "PersonId", "PersonNamed", "PolicyAdopted", "PolicyApplied", "ProposalId",
-    "ProposalSigned", "RecallId", "RecallProposed", "RecallSigned", "Recorded", "Refused", "ReplySent", "Role",
-    "SignalAnswered", "SignalId", "SignalKind", "SignalRaised", "SourceConfirmed", "SourceFact", "SourceFlooded",
-    "SourceRecalled", "StaffEnrolled", "StaffId", "StaffLeft", "StreamId", "SubjectFact", "SubjectId",
-    "SubjectSeen", "SystemFact", "TenantAnswered", "TenantAsked", "TenantFact", "TenantReceived", "TextRef", "Tier",
-    "TierLowered", "TierRaised", "VendorNoticeUnread", "VendorNoticed", "stream_of",
+    "ActRefused", "ActorId", "AdoptionUndone", "AnswerLapsed", "AskId", "AttemptNoticesAsked", "AttemptNoticesEnded",
+    "AttemptsRefused", "Authority", "CaseAssigned", "CaseClosed", "CaseFact", "CaseId", "CaseOpened", "CaseReopened",
+    "CaseViewed", "Clause", "ClauseExecuted", "ClockSuspected", "CountersignerDrawn", "DeadlineId", "DeadlineKind",
+    "DeadlineMissed", "DeadlineSet", "DecisionId", "DecisionTaken", "DefaultArmed", "DefaultStepped",
+    "DefaultTookEffect", "DeskAction", "DigestPlanned", "DigestSent", "Dissented", "EffectsBounded", "EndState",
+    "EntitlementRaiseRefused", "EntitlementsFrozen", "Escalated", "EventId", "EventKind", "EvidenceRefuted",
+    "ExposureGap", "ExposureSealed", "Fact", "Found", "GateFound", "GateLost", "Grade", "Hazard", "HazardAdded",
+    "HelpdeskRefused", "HoldConfirmed", "HoldId", "HoldLapsed", "HoldOrdered", "HoldUnconfirmed", "HoldUpheld",
+    "ItemId", "LiftVoided", "LinkConfirmed", "LinkId", "LinkWithdrawn", "LookBackEnded", "LookBackResult",
+    "LookBackStarted", "LoweringKind", "LoweringProposed", "MeasureAdopted", "MeasureConfirmed", "MeasureLifted",
+    "MeasureSet", "Named", "NoticeAnswered", "NoticeConfirmed", "NoticeId", "NoticeReceived", "NoticeWithdrawn",
+    "NoticesCrossed", "OfCase", "OfSubject", "OfSystem", "OrderEnded", "OrderId", "OrderReceived", "OrderVerified",
+    "Outcome", "OutsideEventReported", "OutsideEventVerified", "OutsideFact", "Overridden", "Party", "PartyKnown",
+    "PersonId", "PersonNamed", "PolicyAdopted", "PolicyApplied", "ProposalId", "ProposalSigned", "RecallId",
+    "RecallProposed", "RecallSigned", "Recorded", "Refused", "ReplySent", "Role", "SignalAnswered", "SignalId",
+    "SignalKind", "SignalRaised", "SourceConfirmed", "SourceFact", "SourceFlooded", "SourceRecalled", "StaffEnrolled",
+    "StaffId", "StaffLeft", "StreamId", "SubjectFact", "SubjectId", "SubjectSeen", "SystemFact", "TenantAnswered",
+    "TenantAsked", "TenantFact", "TenantReceived", "TextRef", "Tier", "TierLowered", "TierRaised",
+    "VendorNoticeUnread", "VendorNoticed", "stream_of",
 ]
 
 
@@ -326,6 +334,7 @@ class DefaultStepped(OfCase):
 
 SystemFact = (
     StaffEnrolled | StaffLeft | PolicyAdopted | ClockSuspected | SourceFact | VendorNoticed | VendorNoticeUnread
+    | GateLost | GateFound
 )
 SubjectFact = (
     SubjectSeen | EntitlementsFrozen | EntitlementRaiseRefused | AccountsLinked | LinkConfirmed | LinkWithdrawn

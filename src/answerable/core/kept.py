@@ -1,11 +1,11 @@
-"""What is kept: facts about holds on an account's data in the operator's own stores."""
+"""What is kept and what is not: facts about holds in the operator's own stores, and about gates that fell silent."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
 
-from answerable.core.words import HoldId, OfCase, StaffId, TextRef
+from answerable.core.words import HoldId, OfCase, OfSystem, StaffId, TextRef
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,3 +46,19 @@ class HoldLapsed(OfCase):
     """Nothing but unverified notices spoke for the hold, and no person confirmed it in time (L14)."""
 
     hold: HoldId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateLost(OfSystem):
+    """A gate fell silent without having said that it ends: what it served from `since` on may stand in no row (L18)."""
+
+    gate: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateFound(OfSystem):
+    """A gate that was lost is heard of again, or said that it ended: what it serves from `until` on stands in rows."""
+
+    gate: str
+    until: datetime

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from answerable.core.facts import (
+    GateFound,
+    GateLost,
     PolicyAdopted,
     RecallId,
     RecallProposed,
@@ -36,12 +38,22 @@ class Recall:
     released: Tier | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A span in which a gate may have served what stands in no row; `until` is None while it is lost."""
+
+    gate: str
+    since: datetime
+    until: datetime | None = None
+
+
 @dataclass(slots=True)
 class Roster:
     """The people, policy versions and sources that the system stream has named so far; owned by its fold.
 
     `since` is when a person could first decide; leaving and coming back does not make anybody new. `floods` are the
     sources that flood and since when, `confirmed` is when a person last found that a source means what it says.
+    `lost` are spans of gates that fell silent.
     """
 
     staff: dict[StaffId, StaffEnrolled] = field(default_factory=dict)
@@ -55,6 +67,7 @@ class Roster:
     recalls: dict[RecallId, Recall] = field(default_factory=dict)
     recalled: tuple[SourceRecalled, ...] = ()
     confirmations: int = 0
+    lost: list[Lost] = field(default_factory=list)
     seq: int = 0
 
     @property
@@ -151,6 +164,12 @@ def evolve(roster: Roster, recorded: Recorded) -> None:
         case SourceRecalled(recall=recall, tier=tier):
             roster.recalls[recall] = replace(roster.recalls[recall], released=tier)
             roster.recalled = (*roster.recalled, recorded.fact)
+        case GateLost(gate=gate, since=begun):
+            roster.lost.append(Lost(gate, begun))
+        case GateFound(gate=gate, until=until):
+            roster.lost = [
+                Lost(gate, one.since, until) if one.gate == gate and one.until is None else one for one in roster.lost
+            ]
         case _:
             pass
 

@@ -17,16 +17,18 @@ from answerable.gateway.answers import Answer, fault, not_here, refusal, shielde
 from answerable.gateway.asgi import ClientGone, Headers, Receive, Scope, next_part, read_body
 from answerable.gateway.bodies import Members, read_members, text_of
 from answerable.gateway.callers import Callers
+from answerable.gateway.documents import handed_in, handed_out
 from answerable.gateway.edits import carry, identified, tools_of
 from answerable.gateway.features import withheld_in
 from answerable.gateway.headers import CONVERSATION, NOT_IN_FORCE
 from answerable.gateway.help_seeking import asked_by_user, seeks_help
 from answerable.gateway.later import Later, Run
 from answerable.gateway.owners import MAKING, Owners, made_by
-from answerable.gateway.recorder import Judged, Recorder, report
+from answerable.gateway.recorder import Handed, Judged, Recorder, report
 from answerable.gateway.reply import Reply
 from answerable.gateway.routes import COMPLETIONS, Route, is_closed, uncarried
 from answerable.gateway.running import End, Running, Runnings
+from answerable.gateway.served import Served
 from answerable.gateway.shields import Hold, Named
 from answerable.gateway.upstream import Sent, Upstream, give_back
 from answerable_gate import Gate, Request, Verdict
@@ -118,7 +120,8 @@ async def _answer(desk: Desk, asked: Asked, judged: Judged, running: Running, re
         await reply.end(fault(error))
     finally:
         if judged.subjects:
-            desk.recorder.record(judged, reply.served, complete=reply.is_complete)
+            handed = None if reply.served is None else _handed(asked, reply, reply.served)
+            desk.recorder.record(judged, reply.served, complete=reply.is_complete, handed=handed)
 
 
 async def _read(desk: Desk, route: Route, scope: Scope, receive: Receive) -> Asked:
@@ -299,6 +302,16 @@ async def _keep_out(asked: Asked, judged: Judged, reply: Reply) -> Judged:
         judged = judged._replace(verdict=judged.verdict._replace(answer="refuse"))
     await reply.end(shielded(judged.verdict))
     return judged
+
+
+def _handed(asked: Asked, reply: Reply, served: Served) -> Handed:
+    """Give what went in and out: names only where every word was looked through, and none of them got out."""
+    served.tokens()
+    brought = handed_in(asked.route, asked.method, asked.path, asked.members)
+    given = handed_out(asked.route, asked.method, asked.path, served.documents())
+    looked = reply.hold is not None and not reply.hold.frees_words
+    documents = None if brought is None or given is None else brought + given
+    return Handed(documents, 0 if looked else None)
 
 
 def _report_refusal(asked: Asked, judged: Judged, said: Answer) -> None:

@@ -42,6 +42,16 @@ class Judged(NamedTuple):
     verdict: Verdict
 
 
+class Handed(NamedTuple):
+    """What more was counted of an exchange, None where that could not be known; see `Exchange` of the store."""
+
+    documents: int | None
+    mentions: int | None
+
+
+NOT_COUNTED, NOTHING_HANDED = Handed(None, None), Handed(0, 0)
+
+
 @dataclass(slots=True)
 class _Gap:
     since: datetime
@@ -73,11 +83,14 @@ class Recorder:
         self._lost: dict[str, _Gap] = {}
         self.lost = 0
 
-    def record(self, judged: Judged, served: Served | None, *, complete: bool) -> None:
+    def record(
+        self, judged: Judged, served: Served | None, *, complete: bool, handed: Handed | None = None
+    ) -> None:
         """Record an exchange for each subject it was of; nothing served is nothing counted."""
         self._count += 1
+        counted = handed or (NOTHING_HANDED if served is None else NOT_COUNTED)
         for subject in judged.subjects:
-            row = self._row(subject, judged, served, complete=complete)
+            row = self._row(subject, judged, served, complete=complete) | counted._asdict()
             report("exchange", row)
             if self._rows.put(_line(row)):
                 self.tell_gaps()

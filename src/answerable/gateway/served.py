@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from msgspec import DecodeError, Struct, ValidationError
 from msgspec.json import Decoder
 
+from answerable.gateway.documents import names_of
 from answerable.gateway.routes import Talk
 
 READ_BYTES_MAX = 4 * 1024 * 1024
@@ -122,7 +123,7 @@ class Events:
 
 
 class Served:
-    """The digest and the tokens of one answer."""
+    """The digest, the tokens and the documents of one answer."""
 
     def __init__(self, *, is_stream: bool, talk: Talk | None = None) -> None:
         """Begin with nothing served."""
@@ -133,6 +134,7 @@ class Served:
         self._bytes = 0
         self._characters = 0
         self._usage: int | None = None
+        self._named: set[str] | None = set()
 
     def add(self, chunk: bytes) -> None:
         """Count bytes that were handed over; of a stream they are whole events."""
@@ -143,6 +145,8 @@ class Served:
                 self._read(data)
         elif self._bytes <= READ_BYTES_MAX:
             self._body.append(chunk)
+        else:
+            self._named = None
 
     def add_message(self, message: bytes) -> None:
         """Count a message of a web socket; the usage of each answer in it adds up."""
@@ -167,7 +171,19 @@ class Served:
             return self._usage
         return -(-(self._characters or self._bytes) // CHARACTERS_PER_TOKEN)
 
+    def documents(self) -> int | None:
+        """Give how many files and images stand in it, None where it could not be read; to be asked after `tokens`."""
+        return None if self._named is None else len(self._named)
+
+    def _look(self, data: bytes) -> None:
+        try:
+            if self._named is not None and data not in (b"", b"[DONE]"):
+                self._named.update(names_of(data))
+        except (ValueError, RecursionError):
+            self._named = None
+
     def _read(self, data: bytes) -> None:
+        self._look(data)
         try:
             said = self._decode(data)
         except (DecodeError, ValidationError, UnicodeDecodeError, RecursionError):

@@ -97,7 +97,7 @@ class Hold:
     def __init__(self, names: Names, *, frees_words: bool) -> None:
         """Begin with nothing held."""
         self._names = names
-        self._frees_words = frees_words
+        self.frees_words = frees_words
         self._streams: dict[Slot, _Stream] = {}
         self._held: deque[tuple[bytes, list[tuple[_Stream, int]]]] = deque()
         self._bytes = 0
@@ -153,7 +153,7 @@ class Hold:
             self._seen.add(said.text)
 
     def _passes(self, said: Said) -> bool:
-        return self._frees_words and not said.is_argument
+        return self.frees_words and not said.is_argument
 
     def _end(self) -> None:
         ended = [stream.end() for stream in self._streams.values()]

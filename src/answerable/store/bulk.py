@@ -21,6 +21,10 @@ from answerable.store.sql_tx import Connection
 
 CHUNK = 500
 _PUT = "INSERT INTO exchange VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, 0) ON CONFLICT DO NOTHING"
+# Of a row that is there already nothing changes, not even what could not be counted when it came.
+_HANDED = """
+INSERT INTO handed SELECT ?, ?, ? WHERE NOT EXISTS (SELECT 1 FROM exchange WHERE id = ?) ON CONFLICT DO NOTHING
+"""
 _BEAT = """
 INSERT INTO beat VALUES (?, ?, ?, ?)
 ON CONFLICT (kind, name) DO UPDATE SET at = excluded.at, note = excluded.note WHERE beat.at <= excluded.at
@@ -90,6 +94,9 @@ class Bulk:
     def put(self, exchanges: Sequence[Exchange]) -> int:
         """Keep exchange rows; return how many were new."""
         with self._link.transaction() as connection:
+            counted = [(one.id, one.documents, one.mentions, one.id) for one in exchanges if _is_counted(one)]
+            if counted:
+                connection.executemany(_HANDED, counted)
             return connection.executemany(_PUT, [_row(one) for one in exchanges]).rowcount if exchanges else 0
 
     def of(self, subject: SubjectId, since: datetime | None) -> Iterator[Exchange]:
@@ -99,7 +106,8 @@ class Bulk:
         while True:
             with self._link.reading() as connection:
                 rows = connection.execute(PAGE, (subject, at, last, CHUNK)).fetchall()
-            yield from map(_exchange, rows)
+                found = _exchanges(connection, rows)
+            yield from found
             if len(rows) < CHUNK:
                 return
             last, _, at = rows[-1][:3]
@@ -107,9 +115,9 @@ class Bulk:
     def unsealed(self, limit: int) -> dict[SubjectId, list[Exchange]]:
         """Return exchanges not yet in a sealed block, by subject, in order of time."""
         with self._link.reading() as connection:
-            rows = connection.execute(UNSEALED, (limit,)).fetchall()
+            rows = _exchanges(connection, connection.execute(UNSEALED, (limit,)).fetchall())
         found: dict[SubjectId, list[Exchange]] = {}
-        for one in map(_exchange, rows):
+        for one in rows:
             found.setdefault(one.subject, []).append(one)
         return found
 
@@ -126,9 +134,10 @@ class Bulk:
         """Return blocks assigned and not yet marked as sealed, by root, their exchanges in order of time."""
         with self._link.reading() as connection:
             rows = connection.execute(PENDING).fetchall()
+            exchanges = _exchanges(connection, rows)
         found: dict[str, list[Exchange]] = {}
-        for row in rows:
-            found.setdefault(row[12], []).append(_exchange(row))
+        for row, one in zip(rows, exchanges, strict=True):
+            found.setdefault(row[12], []).append(one)
         return found
 
     def block_sealed(self, root: str) -> None:
@@ -208,7 +217,21 @@ def _row(one: Exchange) -> tuple[object, ...]:
     )
 
 
-def _exchange(row: tuple[Any, ...]) -> Exchange:
+def _is_counted(one: Exchange) -> bool:
+    return one.documents is not None or one.mentions is not None
+
+
+def _exchanges(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> list[Exchange]:
+    """Return rows as exchanges, with what more the gates could count of them."""
+    counted: dict[str, tuple[int | None, int | None]] = {}
+    for begins in range(0, len(rows), CHUNK):
+        ids = [row[0] for row in rows[begins : begins + CHUNK]]
+        asked = f"SELECT id, documents, mentions FROM handed WHERE id IN ({', '.join('?' * len(ids))})"  # noqa: S608
+        counted |= {one: (given, named) for one, given, named in connection.execute(asked, ids).fetchall()}
+    return [_exchange(row, *counted.get(row[0], (None, None))) for row in rows]
+
+
+def _exchange(row: tuple[Any, ...], documents: int | None, mentions: int | None) -> Exchange:
     one, subject, at, gate, conversation, model, answer, level, standing, tokens, digest, complete, _, _ = row
     return Exchange(
         id=one,
@@ -223,4 +246,6 @@ def _exchange(row: tuple[Any, ...]) -> Exchange:
         tokens=tokens,
         digest=digest,
         complete=bool(complete),
+        documents=documents,
+        mentions=mentions,
     )

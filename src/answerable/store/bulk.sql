@@ -15,6 +15,9 @@ CREATE INDEX exchange_of_subject ON exchange (subject, at, id);
 CREATE INDEX exchange_unsealed ON exchange (subject, at, id) WHERE block IS NULL;
 CREATE INDEX exchange_pending ON exchange (block, at, id) WHERE pending = 1;
 
+-- What more a gate could count of an exchange; no row where it could count nothing.
+CREATE TABLE handed (id TEXT PRIMARY KEY, documents INTEGER, mentions INTEGER) STRICT, WITHOUT ROWID;
+
 -- The last sign of life of each gate, process, sweep and check.
 CREATE TABLE beat (
   kind TEXT NOT NULL, name TEXT NOT NULL, at INTEGER NOT NULL, note TEXT NOT NULL, PRIMARY KEY (kind, name)

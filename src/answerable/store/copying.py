@@ -35,6 +35,7 @@ COPIED = {
     "feed": ("subject",),
     "gate_alias": ("subject", "alias"),
     "exchange": ("id",),
+    "handed": ("id",),
 }
 """What is copied as it lies, with its keys: the order of the columns is the same everywhere."""
 MADE = {"case_row": ("case_id",), "look_back": ("case_id", "notice"), "effect": ("act", "case_id")}

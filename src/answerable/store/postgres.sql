@@ -116,6 +116,9 @@ CREATE INDEX exchange_of_subject ON exchange (subject, at, id);
 CREATE INDEX exchange_unsealed ON exchange (subject, at, id) WHERE block IS NULL;
 CREATE INDEX exchange_pending ON exchange (block, at, id) WHERE pending = 1;
 
+-- What more a gate could count of an exchange; no row where it could count nothing.
+CREATE TABLE handed (id text COLLATE "C" PRIMARY KEY, documents bigint, mentions bigint);
+
 -- The last sign of life of each gate, process, sweep and check.
 CREATE TABLE beat (
   kind text COLLATE "C" NOT NULL, name text COLLATE "C" NOT NULL, at bigint NOT NULL, note text NOT NULL,

@@ -97,7 +97,8 @@ class Exchange:
     """One exchange as the gateway saw it; `id` is deterministic, so that a second delivery changes nothing.
 
     `answer` is allow, limit or refuse; `level` the standing by which it was judged; `digest` the SHA-256 of what was
-    served; `complete` is false where the client left or the stream was cut.
+    served; `complete` is false where the client left or the stream was cut. `documents` are files and images that went
+    in or out, `mentions` how often a shielded name stood in what was served; None where the gate could not know (L10).
     """
 
     id: str
@@ -112,6 +113,8 @@ class Exchange:
     tokens: int
     digest: str
     complete: bool
+    documents: int | None = None
+    mentions: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

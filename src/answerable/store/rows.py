@@ -38,7 +38,7 @@ QUIET = frozenset({
 RELEASES = (f.MeasureLifted, f.LinkWithdrawn, f.DefaultStepped)
 """Facts after which an entry differs once a checkpoint holds them."""
 
-ASIDE = (f.ClockSuspected, f.VendorNoticed, f.VendorNoticeUnread)
+ASIDE = (f.ClockSuspected, f.VendorNoticed, f.VendorNoticeUnread, f.GateLost, f.GateFound)
 """Facts of the system stream by which no act decides what it may."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -22,6 +22,8 @@ FORGOTTEN_AFTER = timedelta(hours=24)
 GATES_MAX = 1000
 _LAST = "last"
 _ENDED = "ended"
+_WELL = " after an end"
+"""Behind the name of a run: the one before it had ended as it should."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +72,12 @@ class Gates:
         """Begin with none."""
         self._heard: dict[str, tuple[float, str]] = {}
 
-    def hear(self, name: str, monotonic: float, *, ended: bool = False) -> None:
-        """Note that a gate was in contact, or said that it ends."""
+    def hear(self, name: str, monotonic: float, *, run: str = "", ended: bool = False) -> None:
+        """Note that a gate was in contact, or said that it ends; `run` tells its process from the one before it."""
         if name in self._heard or len(self._heard) < GATES_MAX:
-            self._heard[name] = monotonic, _ENDED if ended else ""
+            _, before = self._heard.get(name, (0.0, ""))
+            well = before in (_ENDED, run + _WELL)
+            self._heard[name] = monotonic, _ENDED if ended else run + _WELL if well else run
 
     def beats(self, now: datetime, monotonic: float, *, within_s: float) -> list[Beat]:
         """Return what was heard within so many seconds before the record's time `now`."""
@@ -83,6 +87,18 @@ class Gates:
             for name, (at, note) in heard
             if monotonic - at <= within_s
         ]
+
+
+def is_ended(gate: Beat) -> bool:
+    """Tell whether a gate said that it ended."""
+    return gate.note == _ENDED
+
+
+def was_killed(before: Beat, after: Beat) -> bool:
+    """Tell whether between two signs of a gate a process of it ended without saying so."""
+    runs = [one.note.removesuffix(_WELL) for one in (before, after)]
+    is_other = all(runs) and runs[0] != runs[1]
+    return is_other and _ENDED not in runs and not after.note.endswith(_WELL)
 
 
 def gates(beats: Iterable[Beat], *, now: datetime, lease_s: float) -> list[SeenGate]:

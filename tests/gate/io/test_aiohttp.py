@@ -135,7 +135,10 @@ def test_a_gate_follows_its_store_and_cuts_running_streams() -> None:
 
     asyncio.run(story())
     assert world.asked[0].headers["Authorization"] == "Bearer secret"
-    assert world.asked[0].query == {"after": "0", "gate": "gate-1"}
+    (first, *others) = [dict(one.query) for one in world.asked]
+    run = first.pop("run")
+    assert (first, len(run)) == ({"after": "0", "gate": "gate-1"}, 16)
+    assert all(one["run"] == run for one in others)
 
 
 def test_a_default_cuts_a_running_stream_without_any_line() -> None:

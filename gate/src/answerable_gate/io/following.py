@@ -5,6 +5,7 @@ Law: whatever goes wrong, the gate keeps what it holds and the connection is tri
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -85,7 +86,8 @@ class Follower:
         self.clocks = clocks
         self.listener = listener
         self.is_in_force = False
-        self._name = {} if name is None else {"gate": name}
+        # The run tells the store this process from the one before it of the same name.
+        self._name = {} if name is None else {"gate": name, "run": os.urandom(8).hex()}
         self._guard = guard or nullcontext()
 
     def params(self) -> dict[str, str]:
