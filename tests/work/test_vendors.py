@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -71,7 +72,7 @@ def _the_vendor_is_away(house: InMemory, tries: int) -> tuple[Cases, Mail]:
 def test_a_notice_is_read_however_long_that_takes(tmp_path: Path) -> None:
     """And once: what was read is not read again; the lead is told once that it takes long."""
     house = in_memory(tmp_path)
-    cases, mail = _the_vendor_is_away(house, UNREAD_AT + 30)
+    cases, mail = _the_vendor_is_away(house, UNREAD_AT + 6)
     unread = [one for one in house.store.all_recorded() if isinstance(one.fact, VendorNoticeUnread)]
     assert len(unread) == 1
     deliver(house.answerable, [mail], None, {"openai": Vendor(TABLE, cases)})
@@ -105,3 +106,21 @@ def test_a_vendor_that_is_configured_no_more_loses_nothing(tmp_path: Path) -> No
     cases.is_away = False
     deliver(house.answerable, [mail], None, {"openai": Vendor(TABLE, cases)})
     assert signals(house) == 1
+
+
+def test_a_notice_that_names_no_account_is_for_a_person(tmp_path: Path) -> None:
+    """What the vendor names cannot be anybody's name here; it is not dropped, and the lead hears of it."""
+    house, mail = in_memory(tmp_path), Mail()
+    house.answerable.announce_notice(WARNING)
+
+    class Odd(Cases):
+        """A vendor whose answer names nobody that could be."""
+
+        def fetch(self, reference: str) -> VendorCase | NotKnown:
+            return replace(CASE, identifier="\x07" * 300)
+
+    for _ in range(UNREAD_AT + 2):
+        deliver(house.answerable, [mail], None, {"openai": Vendor(TABLE, Odd())})
+        house.clock.advance(timedelta(minutes=16))
+    assert signals(house) == 0
+    assert mail.subjects.count("Answerable: vendor notice unread") == 1

@@ -174,7 +174,7 @@ def _resolved(directory: Directory | None, identifier: str) -> str | None:
 def take(intake: Intake, table: WebhookTable, came: Reported, found: Whose) -> Taken:
     """Take a notice as a flag of the vendor's, and what it refuses as an adopted measure."""
     word = _meaning(table, came)
-    label = came.reason or came.kind
+    label = (came.reason or came.kind)[:LETTERS_MAX]
     taken = intake.signal(
         SignalIn(
             id=came.id,

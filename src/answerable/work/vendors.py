@@ -13,6 +13,7 @@ from answerable.app import Answerable
 from answerable.app.vendors import Reported, take, unread, whose
 from answerable.config import WebhookTable
 from answerable.edge import parse_time
+from answerable.errors import BadInput
 from answerable.ports.unknown import NotKnown
 from answerable.ports.vendor import VendorCases
 from answerable.store.protocol import Claimed
@@ -35,13 +36,20 @@ def fetch(answerable: Answerable, claimed: Claimed, vendors: Mapping[str, Vendor
     """Read one announced notice and take it; return whether that is done."""
     body = claimed.outgoing.body
     vendor = vendors.get(body["vendor"])
-    found = vendor.cases.fetch(body["reference"]) if vendor else NotKnown("it is configured no more")
-    if vendor is None or isinstance(found, NotKnown):
-        reason = found.reason if isinstance(found, NotKnown) else ""
-        _log.warning("notice %s of %s cannot be read yet: %s", body["notice"], body["vendor"], reason)
-        if claimed.attempts == UNREAD_AT:
-            unread(answerable.acts, vendor=body["vendor"], notice=body["notice"])
-        return False
+    why = "it is configured no more" if vendor is None else _take(answerable, body, vendor)
+    if why is None:
+        return True
+    _log.warning("notice %s of %s is not known yet: %s", body["notice"], body["vendor"], why)
+    if claimed.attempts == UNREAD_AT:
+        unread(answerable.acts, vendor=body["vendor"], notice=body["notice"])
+    return False
+
+
+def _take(answerable: Answerable, body: Mapping[str, str], vendor: Vendor) -> str | None:
+    """Read a notice and take it; return why that cannot be, None where it is done."""
+    found = vendor.cases.fetch(body["reference"])
+    if isinstance(found, NotKnown):
+        return found.reason
     came = Reported(
         vendor=body["vendor"],
         id=f"{body['kind']}:{body['reference']}",
@@ -50,7 +58,10 @@ def fetch(answerable: Answerable, claimed: Claimed, vendors: Mapping[str, Vendor
         reason=found.reason,
         at=parse_time(body["seen"]),
     )
-    account = whose(answerable.intake, vendor.table, came.identifier)
-    with answerable.acts.store.batch():
-        take(answerable.intake, vendor.table, came, account)
-    return True
+    try:
+        account = whose(answerable.intake, vendor.table, came.identifier)
+        with answerable.acts.store.batch():
+            take(answerable.intake, vendor.table, came, account)
+    except BadInput as error:
+        return f"what it names is no account: {error}"
+    return None
