@@ -6,9 +6,12 @@ Law: no byte of a name is out before it is known whether it is one; who asks for
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from answerable.gateway import shields
 from answerable.gateway.bodies import read_members
@@ -23,6 +26,7 @@ from tests.gateway.world import HEADER, World, held, until
 
 MARA = frozenset({Shield("person_a", seal_name(GATE_KEY, "Mara Weiss"))})
 CALL = {"type": "function", "name": "mail", "function": {"name": "mail"}}
+PARTS = ("Mara", "Weiss", "Weiss, M", "ara", " ", " ", "\n", ", ", "é", '"', "\\", "x", "mara weis", "s", "Mara\nWeiss")
 PATHS = {
     "chat": "/v1/chat/completions", "responses": "/v1/responses", "messages": "/v1/messages",
     "completions": "/v1/completions",
@@ -108,6 +112,30 @@ def test_what_is_handed_to_a_tool_is_looked_at_as_well(talk: str, frees_words: b
     whole = SPEAKING[PATHS[talk]]("m1", 1, "mail").whole(handing)
     with pytest.raises(Named):
         a_hold(frees_words=frees_words).whole(json.dumps(whole).encode())
+
+
+@given(
+    talk=st.sampled_from(sorted(PATHS)),
+    words=st.lists(st.sampled_from(PARTS), max_size=12),
+    cuts=st.lists(st.integers(0, 80), max_size=6),
+    is_handed=st.booleans(),
+)
+def test_a_stream_is_cut_where_its_whole_text_holds_a_name(
+    talk: str, words: list[str], cuts: list[int], is_handed: bool
+) -> None:
+    """Wherever its pieces begin; else every byte of it comes out."""
+    text = "".join(words)
+    tool = "mail" if is_handed and talk != "completions" else None
+    told = json.dumps({"text": text}, ensure_ascii=len(cuts) % 2 == 0) if tool else text
+    edges = sorted({0, *(cut for cut in cuts if cut < len(told)), len(told)})
+    pieces = [told[begin:end] for begin, end in pairwise(edges)]
+    stream, is_named = written(talk, pieces, tool), Names(GATE_KEY, MARA).find(text)
+    out = handed(stream, a_hold())
+    assert out.endswith(b"CUT") == is_named
+    if is_named:
+        assert b"Mara Weiss" not in out
+    else:
+        assert out == stream
 
 
 def test_texts_of_several_answers_do_not_mix() -> None:
