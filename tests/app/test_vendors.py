@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from answerable.app import AccountIn, Announced, Identifier, IdentifierKind, Intake, Reported, read_event
 from answerable.app.identifying import account_text
@@ -203,3 +206,19 @@ def test_an_identifier_that_the_directory_knows_is_its_accounts(tmp_path: Path, 
     assert whose(intake, OPENAI, "opaque-91").account == "user-7"
     assert whose(intake, OPENAI, "user-7").account == "user-7"
     assert whose(intake, OPENAI, "opaque-92").account == "opaque-92"
+
+
+KEYS = st.sampled_from(["id", "type", "data", "user", "why", "when", "created_at", "safety_identifier", "0"])
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS | st.text(max_size=5), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(event=st.dictionaries(KEYS, JSON, max_size=6))
+def test_whatever_a_vendor_sends_is_read_or_refused(event: dict[str, Any]) -> None:
+    """No event is a fault of ours: it is one of the three, or bad input."""
+    for table in (OPENAI, OTHER):
+        with suppress(BadInput):
+            assert isinstance(read_event(table, event, "wh_1"), Announced | Reported | None)
