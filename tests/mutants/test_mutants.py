@@ -11,7 +11,7 @@ from typing import NamedTuple
 import pytest
 
 from answerable.simulation import Law, LawBroken
-from tests.mutants import killers, plants
+from tests.mutants import killers, ordering, plants
 
 
 class Mutant(NamedTuple):
@@ -121,6 +121,19 @@ MUTANTS = {
         plants.silence_of_the_stores_is_consent, killers.the_stores_are_away_when_a_case_opens, Law.L14
     ),
     "every hold lapses": _mutant(plants.every_hold_lapses, killers.a_case_with_a_flag_grows_old, Law.L14),
+    "a letterhead is proof": _mutant(
+        ordering.a_letterhead_is_proof, ordering.an_order_and_an_event_that_nobody_calls_back, Law.L13
+    ),
+    "whoever answers the telephone verifies": _mutant(
+        ordering.whoever_answers_the_telephone_verifies, ordering.somebody_verifies_what_nobody_opened, Law.L6
+    ),
+    "two may overrule a court": _mutant(
+        ordering.two_may_overrule_a_court, ordering.two_want_to_go_below_an_order, Law.L4
+    ),
+    "three of four clauses": _mutant(ordering.three_of_four, ordering.an_order_comes_into_force, Law.L4),
+    "an ended order lets go": _mutant(ordering.an_ended_order_lets_go, ordering.an_order_ends, Law.L4),
+    "each attempt is told": _mutant(ordering.each_attempt_is_told, ordering.he_tries_for_three_days, Law.L12),
+    "the letter says how often": _mutant(ordering.the_letter_says_how_often, ordering.he_tries_for_three_days, Law.L12),
     "a draw from outside the mint": _mutant(
         plants.a_draw_from_outside_the_mint, killers.the_same_seed_runs_twice, Law.L16
     ),

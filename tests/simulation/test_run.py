@@ -42,6 +42,11 @@ def test_some_worlds_see_a_lift_through() -> None:
     assert any(simulate(seed, policy=STAFFED, days=90).tally.lifts for seed in range(1, 5))
 
 
+def test_some_worlds_tell_of_attempts() -> None:
+    """L12: an order comes into force, he tries, and she is told; the check has something to check."""
+    assert any(simulate(seed, policy=STAFFED, days=90).checks.get(Law.L12.value) for seed in (7, 6, 3, 4))
+
+
 @pytest.mark.parametrize("policy", ["startup", "platform"])
 def test_every_shipped_policy_keeps_them(policy: str) -> None:
     """The laws hold under each policy that is shipped."""

@@ -55,7 +55,7 @@ def _armed(checks: Checks, witness: Witness, fact: f.DefaultArmed, recorded: f.R
     checks.that(Law.L13, level <= ceiling, f"{fact.item} arms {level.word} on {grade(case).name} in {case.id}")
     if case.hazards <= set(CARE_HAZARDS):
         checks.that(Law.L13, level is Level.NONE, f"{fact.item} arms {level.word} where only care is allowed")
-    if level > Level.NONE and not case.signals and grade(case) < f.Grade.E2:
+    if level > Level.NONE and not (case.signals or case.claims) and grade(case) < f.Grade.E2:
         witness.effects.setdefault((recorded.act, case.id), recorded.at)
         _bounded(checks, witness, recorded.at)
 
@@ -64,7 +64,7 @@ def grade(case: SeenCase) -> f.Grade:
     """Return the most that a case's evidence can be worth (DESIGN section 5)."""
     signals = {name: one.fact for name, one in case.signals.items() if name not in case.refuted}
     notices = {name: one for name, one in case.notices.items() if name not in case.refuted}
-    if any(name not in case.refuted for name in case.acts):
+    if case.verified or any(name not in case.refuted for name in case.acts):
         return f.Grade.E3
     acts = any(fact.act and fact.identified for fact in signals.values())
     kinds = len({fact.kind for fact in signals.values()})

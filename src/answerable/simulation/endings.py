@@ -46,6 +46,7 @@ def check(world: World) -> None:
     house = world.house
     _answers(house)
     check_letters(house, world.mail.carried)
+    house.ordering.told(world.mail.told)
     check_tables(house)
     _ledger(house)
     _gates(house)

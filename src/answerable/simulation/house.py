@@ -24,6 +24,7 @@ from answerable.simulation.grounds import ORIGIN, Ground, InMemory
 from answerable.simulation.keeping import Keeping, Stores
 from answerable.simulation.laws import Checks, Law
 from answerable.simulation.notes import note
+from answerable.simulation.ordering import Ordering
 from answerable.simulation.parts import (
     Accounts,
     Ahead,
@@ -104,7 +105,7 @@ class House(_Seen):
         super().__init__()
         self.witness = Witness(self.checks, is_crossed=between is not None)
         self.disk, self.ground = Disk(), ground or InMemory()
-        self._between = between
+        self._between, self.ordering = between, Ordering(self.checks, self.witness)
         # What the witness reads with: it is in nobody's act, and sees what everybody has committed.
         self.store: Store = self.ground.open()
         self.mint = SeededMint(seed)
@@ -302,10 +303,12 @@ class House(_Seen):
             interlock.check(self.checks, self.witness, recorded, act, self.policies)
             bounds.check(self.checks, self.witness, recorded, self._holds)
             self.sourcing.check(recorded)
+            self.ordering.check(recorded)
             ahead = recorded.at - self.true.now
             note(self.witness, recorded, self.policies, true=self.true.elapsed, ahead=ahead)
             self._keeping.note(recorded)
             self.sourcing.note(recorded)
+            self.ordering.note(recorded)
             subject = getattr(recorded.fact, "subject", None)
             if subject is not None:
                 touched.setdefault(recorded.at, set()).update(self.witness.holder(subject))
@@ -313,6 +316,7 @@ class House(_Seen):
             interlock.owed(self.checks, self.witness, subjects, at)
             self._keeping.owed(subjects, at)
             self.sourcing.owed(subjects)
+            self.ordering.owed(subjects)
         if fresh:
             self._entries_follow(set().union(*touched.values()))
 

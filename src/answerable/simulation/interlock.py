@@ -14,7 +14,7 @@ from answerable.core.policy import Policy
 from answerable.simulation import protection
 from answerable.simulation.laws import Checks, Law
 from answerable.simulation.witness import EVERYTHING, SeenCase, SeenItem, SeenProposal, Witness
-from answerable_gate import Level, covers, join
+from answerable_gate import Level, Standing, covers, join
 
 HANDS = (f.TierLowered, f.LinkWithdrawn, f.EvidenceRefuted, f.CaseClosed)
 """What a lowering does besides lifting; none of it ever stands alone."""
@@ -60,7 +60,7 @@ def _decided(checks: Checks, witness: Witness, fact: f.DecisionTaken, act: Seque
     case = witness.cases[fact.case]
     held = join(*(one.standing for one in act if isinstance(one, f.MeasureSet) and one.case == fact.case))
     checks.that(Law.L3, witness.may_decide(fact.staff), f"{fact.staff} decided without being able to")
-    unread = {*case.signals, *case.notices, *case.dissents} - case.opened.get(fact.staff, set())
+    unread = case.items_to_read - case.opened.get(fact.staff, set())
     checks.that(Law.L6, not unread, f"{fact.staff} decided {case.id} without having opened {len(unread)} of its items")
     for item in fact.settles:
         seen = case.items.get(item)
@@ -69,6 +69,11 @@ def _decided(checks: Checks, witness: Witness, fact: f.DecisionTaken, act: Seque
 
 
 def _measured(checks: Checks, witness: Witness, fact: f.MeasureSet, act: Sequence[f.Fact]) -> None:
+    orders = {one.order for one in act if isinstance(one, f.OrderVerified) and one.case == fact.case}
+    if any(isinstance(one, f.ClauseExecuted) and (one.item, one.order in orders) == (fact.item, True) for one in act):
+        # By authority of the order, beside whatever else stands, and nothing is settled by it.
+        checks.that(Law.L13, fact.standing == Standing(Level.SUSPENDED), f"{fact.item} is not what an order blocks by")
+        return
     # What an automatic link shares counts as it would count for this account: at most guarded (L2).
     weighing = protection.weighing(witness, fact.subject, sealed=EVERYTHING)
     floor = join(*(standing for item, standing in weighing if not item.settled))
@@ -113,7 +118,7 @@ def _stepped(checks: Checks, witness: Witness, fact: f.DefaultStepped, at: datet
     kept = covers(fact.standing, replace(before, level=Level(level)))
     checks.that(Law.L4, kept, f"{before.level.word} stepped down to {fact.standing.level.word}")
     others = list(witness.cases_of(witness.holder(fact.subject)))
-    harms_nobody = all(not one.notices and one.person == f.UNKNOWN for one in others)
+    harms_nobody = all(not (one.notices or one.claims) and one.person == f.UNKNOWN for one in others)
     checks.that(Law.L4, harms_nobody, f"{fact.lifts} stepped down with somebody to protect")
     checks.that(Law.L4, len(set(fact.signed_by)) == 2, f"{fact.signed_by} are not two signers")
 
@@ -180,7 +185,7 @@ def _last_grave(witness: Witness, case: SeenCase) -> datetime | None:
     for one in witness.cases_of(holder):
         times += [signal.at for signal in one.signals.values()]
         times += [notice.confirmed_at for notice in one.notices.values() if notice.confirmed_at]
-        times += [*one.adopted.values(), *one.undone.values()]
+        times += [*one.adopted.values(), *one.undone.values(), *one.verified.values()]
         times += [*one.dissents.values(), *(at for name, at in one.acts.items() if name not in one.refuted)]
     return max(times, default=None)
 
@@ -188,7 +193,7 @@ def _last_grave(witness: Witness, case: SeenCase) -> datetime | None:
 def _may_waive(witness: Witness, case: SeenCase) -> bool:
     others = list(witness.cases_of(witness.holder(case.subject)))
     machines_only = all(item.is_default for item in case.items.values())
-    harms_nobody = all(not one.notices and one.person == f.UNKNOWN for one in others)
+    harms_nobody = all(not (one.notices or one.claims) and one.person == f.UNKNOWN for one in others)
     return case.tier is not f.Tier.CRITICAL and machines_only and harms_nobody
 
 
@@ -212,7 +217,7 @@ def _counted(item: SeenItem, at: datetime) -> bool:
 
 def _has_opened(witness: Witness, case: SeenCase, staff: str) -> bool:
     for one in witness.cases_of(witness.holder(case.subject)):
-        if not {*one.signals, *one.notices, *one.dissents} <= one.opened.get(staff, set()):
+        if not one.items_to_read <= one.opened.get(staff, set()):
             return False
     return True
 
@@ -229,7 +234,7 @@ def _is_mild(case: SeenCase) -> bool:
     mild = all(item.standing.level <= Level.WATCH for item in case.items.values() if item.is_live)
     claims = not case.signals and not case.acts and not any(one.confirmed_at for one in case.notices.values())
     flags = not case.notices and case.tier is f.Tier.CONCERN and case.person == f.UNKNOWN and not case.acts
-    return mild and (claims or flags)
+    return mild and not case.verified and (claims or flags)
 
 
 def owed(checks: Checks, witness: Witness, subjects: set[str], at: datetime) -> None:

@@ -97,7 +97,7 @@ def _evidence(
         witness.views[fact.case, fact.staff] += 1
     elif isinstance(fact, f.NoticeAnswered | f.AnswerLapsed):
         witness.owed.discard(fact.notice)
-    if isinstance(fact, f.NoticeReceived | f.SignalRaised | f.MeasureAdopted | f.AdoptionUndone):
+    if isinstance(fact, _OWING):
         decide = min(max(p.tiers[case.tier].decide, p.tiers[case.tier].decide_at_night) for p in versions)
         by = recorded.at + decide
         case.owes_by = by if case.owes_by is None else min(case.owes_by, by)
@@ -237,6 +237,25 @@ def _switched_on(case: SeenCase, fact: f.AdoptionUndone, recorded: f.Recorded) -
     case.undone |= dict.fromkeys(fact.items, recorded.at)
 
 
+def _reported(case: SeenCase, fact: f.OutsideEventReported, _: f.Recorded) -> None:
+    case.claims[fact.event] = None
+    case.barred |= set(fact.barred)
+
+
+def _event_verified(case: SeenCase, fact: f.OutsideEventVerified, recorded: f.Recorded) -> None:
+    case.claims[fact.event] = recorded.at
+
+
+def _ordered(case: SeenCase, fact: f.OrderReceived, _: f.Recorded) -> None:
+    case.claims[fact.order] = None
+    case.orders.add(fact.order)
+    case.barred |= set(fact.barred)
+
+
+def _order_verified(case: SeenCase, fact: f.OrderVerified, recorded: f.Recorded) -> None:
+    case.claims[fact.order] = recorded.at
+
+
 def _proposed(case: SeenCase, fact: f.LoweringProposed, _: f.Recorded) -> None:
     case.proposals[fact.proposal] = SeenProposal(fact=fact)
 
@@ -266,6 +285,11 @@ def _closed(case: SeenCase, _fact: f.CaseClosed, _: f.Recorded) -> None:
     case.decide_due.clear()
 
 
+_OWING = (
+    f.NoticeReceived, f.SignalRaised, f.MeasureAdopted, f.AdoptionUndone, f.OrderReceived, f.OrderVerified,
+    f.OutsideEventVerified,
+)  # fmt: skip
+"""After each of these a person owes a decision."""
 _SYSTEM: dict[type, Callable[[Witness, Any, f.Recorded], None]] = {
     f.PolicyAdopted: _adopted,
     f.StaffEnrolled: _enrolled,
@@ -296,6 +320,10 @@ _CASE: dict[type, Callable[[SeenCase, Any, f.Recorded], None]] = {
     f.MeasureSet: _measure,
     f.MeasureAdopted: _switched_off,
     f.AdoptionUndone: _switched_on,
+    f.OutsideEventReported: _reported,
+    f.OutsideEventVerified: _event_verified,
+    f.OrderReceived: _ordered,
+    f.OrderVerified: _order_verified,
     f.LoweringProposed: _proposed,
     f.CountersignerDrawn: _drawn,
     f.MeasureLifted: _lifted,

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from answerable.ports.history import Message, Speaker
 from answerable.ports.notifier import Delivery, DeliveryState, Letter
 from answerable.simulation.house import Program
+from answerable.simulation.ordering import TOLD
 from answerable.simulation.people import Population
 
 DAY = timedelta(days=1)
@@ -25,6 +26,7 @@ class Mail:
         self.is_down = False
         self.carried: Counter[str] = Counter()
         self.pages: Counter[str] = Counter()
+        self.told: list[Letter] = []
 
     def send(self, letter: Letter) -> Delivery:
         """Carry a letter, or say that it is not known whether it was carried."""
@@ -33,6 +35,8 @@ class Mail:
         self.carried[letter.id] += 1
         if letter.channel == "pager" and self.carried[letter.id] == 1:
             self.pages[letter.subject.removeprefix("Answerable: ")] += 1
+        if letter.channel == "reporter" and letter.subject == TOLD:
+            self.told.append(letter)
         return Delivery(letter=letter.id, state=DeliveryState.ACCEPTED)
 
 

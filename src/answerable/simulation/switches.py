@@ -94,7 +94,7 @@ def ask_for_support(house: House, user: User, action: DeskAction) -> None:
     checked = house.act(f"{action} {user.account}", lambda: house.app.check_for_desk(came, whose))
     if checked is None:
         return
-    told = [one for one in cases if one.signals or one.adopted or one.acts or one.deciders]
+    told = [one for one in cases if one.signals or one.adopted or one.acts or one.deciders or one.verified]
     held = any(one.is_open for one in told)
     house.checks.that(Law.L4, not (held and checked.allowed), f"support may {action} for {user.account}, who is held")
     confirmed = any(notice.confirmed_at for one in cases for notice in one.notices.values())

@@ -109,6 +109,18 @@ class SeenCase:
     deciders: set[str] = field(default_factory=set)
     adopted: dict[str, datetime] = field(default_factory=dict)
     undone: dict[str, datetime] = field(default_factory=dict)
+    claims: dict[str, datetime | None] = field(default_factory=dict)
+    orders: set[str] = field(default_factory=set)
+
+    @property
+    def items_to_read(self) -> set[str]:
+        """What whoever decides or signs must have opened."""
+        return {*self.signals, *self.notices, *self.dissents, *self.claims}
+
+    @property
+    def verified(self) -> dict[str, datetime]:
+        """When each event and order was called back, without what two people found void."""
+        return {name: at for name, at in self.claims.items() if at is not None and name not in self.refuted}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -240,6 +252,7 @@ class Witness:
         for case in self.cases_of(holder):
             found |= {*case.signals, *case.dissents, *(f"act {one}" for one in case.acts)}
             found |= {*(f"adopted {one}" for one in case.adopted), *(f"undone {one}" for one in case.undone)}
+            found |= {*case.claims, *(f"verified {one}" for one in case.verified)}
             for name, notice in case.notices.items():
                 found |= {name} if notice.fact.repeats is None else set()
                 found |= {f"confirmed {name}"} if notice.confirmed_at else set()

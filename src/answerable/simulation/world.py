@@ -23,6 +23,7 @@ from answerable.simulation.grounds import Ground
 from answerable.simulation.groups import Groups
 from answerable.simulation.house import House
 from answerable.simulation.laws import Law
+from answerable.simulation.ordering import Courts
 from answerable.simulation.outside import History, Mail
 from answerable.simulation.people import Notice, Size, User, named, population, staff, words
 from answerable.simulation.sourcing import SMALL_BOUND, Noise
@@ -71,6 +72,7 @@ class World:
         self.faults, self.groups = Faults(self, Chance(seed, 4)), Groups(self, Chance(seed, 7))
         self.evasion, self.noise = Evasion(self, Chance(seed, 8)), Noise(self, Chance(seed, 9))
         self.tenancy = Tenancy(self, Chance(seed, 10))
+        self.courts = Courts(self, Chance(seed, 11))
         self._desks: list[Desk] = []
         self._seed, self._then = seed, then
 
@@ -111,6 +113,7 @@ class World:
         self.evasion.begin()
         self.noise.begin()
         self.tenancy.begin()
+        self.courts.begin()
         self.crossing.begin(self)
         if (then := self._then) is not None:
             self.after(30 * DAY, lambda: self._adopt(then))
