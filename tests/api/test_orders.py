@@ -9,9 +9,12 @@ from typing import Any
 
 import pytest
 
+from answerable.edge import SystemClock, rfc3339
 from tests.running import House, until
 
-CALLED = {"number": "+1 415 551 4000", "found": "official_register", "called": "2026-01-01T00:00:00.000000Z"}
+CALLED = {
+    "number": "+1 415 551 4000", "found": "official_register", "called": rfc3339(SystemClock().now()),
+}  # fmt: skip
 
 
 def order(key: str, user: str, **more: Any) -> dict[str, Any]:

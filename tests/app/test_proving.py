@@ -8,18 +8,19 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from answerable.app import proving
+from answerable.app import Identifier, IdentifierKind, proving
 from answerable.core.facts import Clause, ClauseExecuted, ItemId, NoticeId, OrderId, Refused, SubjectId
 from answerable.errors import BadInput
 from answerable.ledger.proofs import read_receipt
 from answerable.ledger.verify import VerifierKey, parse_vkey
 from tests.scenarios.story import FIRST_REVIEWER, PERSON_EMAIL, PERSON_NAME, SUBJECT, Story, case_of
-from tests.scenarios.test_orders import a_paper, an_order, asks, call, verify
+from tests.scenarios.test_orders import EMAIL, PHONE, a_paper, an_order, asks, call, verify
 
 
 @pytest.fixture
@@ -107,6 +108,20 @@ def test_before_the_call_and_after_the_end(story: Story) -> None:
     late = proving.prove(story.answerable.acts, case_of(taken), OrderId(taken.id))
     assert not isinstance(late, Refused)
     assert late["summary"]["ended"] is not None
+
+
+def test_what_is_kept_only_when_the_account_is_found_is_shown(story: Story) -> None:
+    """L9: the clause is in force from the call on; the hold it names is the one that was ordered later."""
+    came = replace(a_paper(story), subject=(Identifier(IdentifierKind.EMAIL, EMAIL),))
+    taken = story.answerable.orders.receive(came)
+    story.sync()
+    assert verify(story, taken) is None
+    story.see_account("cv-late", email=EMAIL, phone=PHONE)
+    proof = proving.prove(story.answerable.acts, case_of(taken), OrderId(taken.id))
+    assert not isinstance(proof, Refused)
+    assert proving.check(written(proof), keys(story)) == proof
+    (preserve,) = [one for one in proof["summary"]["clauses"] if one["clause"] == "preserve"]
+    assert preserve["hold"] is not None
 
 
 def test_what_cannot_be_proved_yet_is_not(story: Story) -> None:

@@ -239,6 +239,11 @@ def test_who_must_call_and_which_number() -> None:
     assert refusal(verify_event(world, case, event)) == "not_opened"
     world.view(case)
     assert refusal(verify_event(world, case, event, number=ON_IT)) == "same_number"
+    early = orders.CallBack(
+        found=Found.SWITCHBOARD, hashed=INDEPENDENT, number=TEXT, commit="00", called=world.now - timedelta(minutes=6)
+    )
+    verb = lambda journal: orders.verify_event(journal, case.id, event, early, staff=RITA)  # noqa: E731
+    assert refusal(world.act(verb, RITA)) == "called_before"
     assert verify_event(world, case, event) is None
     assert refusal(verify_event(world, case, event)) == "already_settled"
 
@@ -354,7 +359,7 @@ def test_preserve_waits_for_an_account_that_nobody_found_yet() -> None:
     case, order = in_force(world, Clause.PRESERVE, subject=SECOND)
     assert case.orders[order].executed[Clause.PRESERVE].hold is None
     world.see(SECOND)
-    assert [fact.case for fact in world.said(HoldOrdered)] == [case.id]
+    assert [(fact.case, fact.about) for fact in world.said(HoldOrdered)] == [(case.id, None), (case.id, order)]
 
 
 def test_an_order_reopens_a_closed_case() -> None:

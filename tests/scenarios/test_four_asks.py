@@ -30,6 +30,9 @@ def test_the_four_asks_are_executed_and_shown_within_the_hour(tmp_path: Path) ->
         assert house.now - BEGINS < timedelta(hours=1)
         _shown(house, case, order, refused)
         _told_once_a_day(house)
+        house.processes.stop()
+        status, said = house.command("check", "--config", str(house.config))
+        assert (status, "FAILED" in said) == (0, False), said
     finally:
         house.processes.stop()
 

@@ -134,6 +134,9 @@ def summary(kept: Sequence[Recorded]) -> dict[str, Any]:
             case f.ClauseExecuted() as fact:
                 done: dict[str, Any] = {"executed": at, "item": fact.item, "hold": fact.hold, "confirmed": []}
                 clauses[fact.clause.value] |= done
+            case f.HoldOrdered() as fact:
+                # Of an account that nobody had found yet it is ordered later than the clause was put in force.
+                clauses[f.Clause.PRESERVE.value]["hold"] = fact.hold
             case f.MeasureConfirmed() as fact:
                 _confirmed(clauses, "item", fact.item, {"gate": fact.gate, "at": at})
             case f.HoldConfirmed() as fact:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from answerable.core import holds, openings, signals
 from answerable.core.cases import Subject
 from answerable.core.facts import (
+    Clause,
     EntitlementRaiseRefused,
     LinkConfirmed,
     LinkId,
@@ -27,6 +28,8 @@ def see(journal: Journal, subject: SubjectId, *, commit: str, found: bool, alias
         for case in known.cases.values():
             if case.is_open:
                 holds.order(journal, case)
+                for order in case.binding(Clause.PRESERVE):
+                    holds.order(journal, case, about=order.fact.order)
 
 
 def _look_back(journal: Journal, account: Subject) -> None:

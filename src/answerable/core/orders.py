@@ -49,6 +49,8 @@ from answerable_gate import Level, Standing
 
 SCOPE = "account, by order"
 DAY = timedelta(days=1)
+MINUTES_MAX = timedelta(minutes=5)
+"""By so much the time that somebody wrote down for a call may be off."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,8 +253,9 @@ def end(journal: Journal, case_id: CaseId, order_id: OrderId, call: CallBack, *,
         return refused
     if order not in case.binding():
         return Refused("not_in_force", "This order is not in force.")
-    if call.hashed in order.fact.numbers:
-        return _SAME_NUMBER
+    no_call = _no_call(order, call)
+    if no_call is not None:
+        return no_call
     journal.write(
         OrderEnded(
             subject=case.subject,
@@ -285,7 +288,17 @@ def _unfit(
         return refused
     if claim.verified_at is not None or name in case.refuted:
         return Refused("already_settled", "This was called back already, or found void.")
-    return _SAME_NUMBER if call.hashed in claim.fact.numbers else None
+    return _no_call(claim, call)
+
+
+def _no_call(claim: Event | Order, call: CallBack) -> Refused | None:
+    """Refuse a call that was made before the message came, or under a number that stands in it."""
+    if call.called < claim.at - MINUTES_MAX:
+        return Refused("called_before", "This call was made before the message came in. Call about this one.")
+    if call.hashed in claim.fact.numbers:
+        said = "This number stands in the message itself. Find the issuer's number independently, and call that."
+        return Refused("same_number", said)
+    return None
 
 
 def _unopened(journal: Journal, case: Case, name: str, staff: StaffId) -> Refused | None:
@@ -297,11 +310,6 @@ def _unopened(journal: Journal, case: Case, name: str, staff: StaffId) -> Refuse
     if name not in case.opened_by.get(staff, set()):
         return Refused("not_opened", "Open the case before you say what the call gave.")
     return None
-
-
-_SAME_NUMBER = Refused(
-    "same_number", "This number stands in the message itself. Find the issuer's number independently, and call that."
-)
 
 
 # --- who is told of attempts

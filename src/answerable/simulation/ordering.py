@@ -213,7 +213,7 @@ class Courts:
                 continue
             staff = f.StaffId("lead-1" if careful else "reviewer-1")
             number = IN_THE_REGISTER if careful else ON_IT
-            call = CallIn(number=number, found=f.Found.OFFICIAL_REGISTER, called=house.now - timedelta(hours=1))
+            call = CallIn(number=number, found=f.Found.OFFICIAL_REGISTER, called=house.now)
             if self._chance.happens(0.9):
                 house.view(case, staff)
             app = house.app.orders
@@ -231,7 +231,7 @@ class Courts:
             return
         seen, name = self._chance.pick(orders)
         case, lead = f.CaseId(seen.id), f.StaffId("lead-1")
-        call = CallIn(number=IN_THE_REGISTER, found=f.Found.OWN_DIRECTORY, called=house.now - timedelta(hours=1))
+        call = CallIn(number=IN_THE_REGISTER, found=f.Found.OWN_DIRECTORY, called=house.now)
         house.view(case, lead)
         house.act("order ends", lambda: house.app.orders.end(case, f.OrderId(name), call, staff=lead))
 
