@@ -11,13 +11,14 @@ from answerable.core import identities, links, standing
 from answerable.core.facts import (
     EntitlementRaiseRefused,
     LinkId,
+    LookBackResult,
     LoweringKind,
     SubjectId,
     SubjectSeen,
 )
 from answerable.core.journal import Plan
 from answerable.core.links import Match
-from answerable_gate import Entry, Frozen
+from answerable_gate import Entry, Frozen, Level
 from tests.core.builders import CARL, HER, RITA, SECOND, START, SUBJECT, World, a_world, refusal
 
 
@@ -125,3 +126,19 @@ def test_a_notice_alone_freezes_nothing_that_he_could_feel() -> None:
     world.with_flag()
     assert refusal(rise()) == "case_open"
     assert told().frozen == Frozen(models=("small",), tools=("web",))
+
+
+def test_a_case_that_was_closed_and_is_reopened_by_a_notice_freezes_nothing() -> None:
+    """Closing decided nothing against him; a plan refused from then on would tell of the second notice (L11)."""
+    world = a_world().with_notice()
+    case = world.case()
+    world.look_back(case, next(iter(case.notices)), LookBackResult.NOTHING)
+    world.answer_all()
+    assert world.close(case) is None
+    world.fast_forward(days=40)
+    world.with_notice()
+    assert case.is_open and case.rests_on_claims
+    plan = Plan(("large",), None)
+    assert world.act(lambda journal: identities.raise_entitlement(journal, SUBJECT, plan), "billing") is None
+    assert world.decide(case, Level.WATCH) is None
+    assert not case.rests_on_claims

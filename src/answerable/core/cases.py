@@ -223,7 +223,8 @@ class Case:
     def rests_on_claims(self) -> bool:
         """Tell whether nothing but unverified notices speaks in it: what rests on them stays unnoticeable (L11)."""
         confirmed = any(notice.confirmed_at for notice in self.notices.values())
-        said = self.signals or self.acts_recorded or self.decisions or self.adopted
+        # Closing it decided nothing against him: a later notice speaks as alone as the first.
+        said = self.signals or self.acts_recorded or any(not held.is_default for held in self.held.values())
         return not said and not confirmed and not self.verified
 
     @property

@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from answerable.app import AccountState, DeskIn, StateIn, Taken
-from answerable.core.facts import DecisionTaken, DeskAction, Hazard
+from answerable.core.facts import DeskAction, Hazard
 from answerable.simulation.chance import Chance
 from answerable.simulation.house import House
 from answerable.simulation.laws import Law
@@ -98,10 +98,6 @@ def ask_for_support(house: House, user: User, action: DeskAction) -> None:
     held = any(one.is_open for one in said)
     house.checks.that(Law.L4, not (held and checked.allowed), f"support may {action} for {user.account}, who is held")
     confirmed = any(notice.confirmed_at for one in cases for notice in one.notices.values())
-    claims = bool(cases) and not said and not confirmed and not _is_decided(house, {one.id for one in cases})
+    decided = any(not item.is_default for one in cases for item in one.items.values())
+    claims = bool(cases) and not said and not confirmed and not decided
     house.checks.that(Law.L13, checked.allowed or not claims, f"a notice alone is told of by {action} {user.account}")
-
-
-def _is_decided(house: House, cases: set[str]) -> bool:
-    """Tell whether a person has ever decided in one of some cases, if only by closing it."""
-    return any(isinstance(one.fact, DecisionTaken) and one.fact.case in cases for one in house.facts)
