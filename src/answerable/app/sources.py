@@ -87,7 +87,7 @@ def listed(acts: Acts) -> dict[str, list[dict[str, Any]]]:
     with acts.store.act() as tx:
         roster = tx.roster()
     return {
-        "floods": [{"source": source, "since": since} for source, since in sorted(roster.floods.items())],
+        "floods": [{"source": source, "said": at} for source, at in sorted(roster.floods.items())],
         "recalls": [_recall(roster, recall) for recall in roster.recalls],
     }
 

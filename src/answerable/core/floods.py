@@ -22,13 +22,13 @@ CONFIRMED = "source_confirmed"
 
 
 def note(journal: Journal, source: str, *, count: int, bound: int) -> None:
-    """Record that a source has spoken more often in this hour than it ever learned to, once.
+    """Record that a source has spoken more often in this hour than it ever learned to; once in each hour that it does.
 
-    What a person confirmed in this hour is no flood again before the next.
+    Somebody is paged each time. What a person confirmed in this hour is no flood again before the next.
     """
     hour = journal.now.replace(minute=0, second=0, microsecond=0)
-    confirmed = journal.roster.confirmed.get(source)
-    if count > bound and source not in journal.roster.floods and (confirmed is None or confirmed < hour):
+    said = (journal.roster.floods.get(source), journal.roster.confirmed.get(source))
+    if count > bound and all(at is None or at < hour for at in said):
         journal.write(SourceFlooded(source=source, bound=bound))
 
 

@@ -126,9 +126,11 @@ def release(journal: Journal, recall: RecallId, *, staff: StaffId) -> Tier | Ref
         return Refused("second_person_needed", "Both have to sign it first.")
     if not all(journal.roster.may_decide(person) for person, _ in known.signed):
         return Refused("signer_unfit", "One of the two may sign no more: propose it anew.")
+    if known.released is Tier.CRITICAL:
+        return Refused("already_released", "This recall has let everything go that rests on it.")
     cooled = max(at for _, at in known.signed) + journal.policy.lowering.cooling_off[Tier.CRITICAL]
     tier = Tier.CRITICAL if journal.now >= cooled else Tier.SERIOUS
-    if known.released is not None and known.released <= tier:
+    if known.released is tier:
         return Refused("cooling_off", f"Cases of tier 1 can be let go from {cooled:%Y-%m-%d %H:%M} UTC on.")
     signed_by = tuple(person for person, _ in known.signed)
     recalled = SourceRecalled(

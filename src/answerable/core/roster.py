@@ -52,7 +52,7 @@ class Roster:
     """The people, policy versions and sources that the system stream has named so far; owned by its fold.
 
     `since` is when a person could first decide; leaving and coming back does not make anybody new. `floods` are the
-    sources that flood and since when, `confirmed` is when a person last found that a source means what it says.
+    sources that flood and when that was last said, `confirmed` when a person last found that one means what it says.
     `lost` are spans of gates that fell silent.
     """
 
