@@ -10,7 +10,7 @@ import pytest
 
 from answerable.core.facts import ActorId, CaseId, LookBackResult, SubjectId
 from answerable.errors import Conflict, NotFound
-from answerable.store.protocol import Alias, Exchange, Store
+from answerable.store.protocol import Alias, Exchange, Span, Store
 from answerable.vault.texts import AuthorKey, SealedText
 from tests.core.builders import ALMA, BELA, HER, RITA, SECOND, STAFFED, START, SUBJECT
 from tests.storage.worlds import THIRD, a_stored_world, assert_sound, undone
@@ -262,6 +262,52 @@ def test_what_a_gate_could_count_is_kept_beside_the_row_and_what_it_could_not_st
     assert store.unsealed(10) == {SUBJECT: rows}
     store.assign_block(SUBJECT, [one.id for one in rows], "root")
     assert store.pending_blocks() == {"root": rows}
+
+
+def _spans(*numbers: int, subject: SubjectId = SUBJECT) -> list[Span]:
+    return [
+        Span(
+            id=f"sp_{subject}_{number}",
+            subject=subject,
+            at=START + timedelta(minutes=number),
+            until=START + timedelta(days=number),
+            kind="threat",
+            text=SealedText(
+                token=f"text_{number}", case=subject, author=subject, slot="span", wrapped_key=b"k\0", nonce=b"n",
+                ciphertext=b"c\xff", commit="00",
+            ),
+        )
+        for number in numbers
+    ]  # fmt: skip
+
+
+def test_spans_are_kept_once_and_read_the_latest_last(store: Store) -> None:
+    """Whole, by subject; of too many the latest; a second reading changes nothing."""
+    kept = _spans(1, 2, 3)
+    assert store.put_spans(kept[::-1]) == 3
+    assert store.put_spans([*kept, *_spans(1, subject=SECOND)]) == 1
+    assert store.put_spans([replace(one, kind="other") for one in kept]) == 0
+    assert store.put_spans([]) == 0
+    assert store.spans(SUBJECT, 10) == kept
+    assert store.spans(SUBJECT, 2) == kept[1:]
+    assert store.spans(THIRD, 10) == []
+
+
+def test_spans_whose_time_is_over_are_found_and_erased_or_kept_longer(store: Store) -> None:
+    """Each account on its own; keeping only ever makes it longer."""
+    store.put_spans([*_spans(1, 2, 9), *_spans(1, subject=SECOND), *_spans(8, subject=THIRD)])
+    now = START + timedelta(days=2)
+    assert sorted(store.spans_over(now, 10)) == sorted([SUBJECT, SECOND])
+    assert len(store.spans_over(now, 1)) == 1
+    store.keep_spans(SECOND, START + timedelta(days=5))
+    assert store.spans_over(now, 10) == [SUBJECT]
+    assert store.drop_spans(SUBJECT, now) == 2
+    assert store.drop_spans(SUBJECT, now) == 0
+    assert [one.id for one in store.spans(SUBJECT, 10)] == [f"sp_{SUBJECT}_9"]
+    store.keep_spans(SUBJECT, START)
+    assert store.spans(SUBJECT, 10) == _spans(9)
+    (one,) = _spans(1, subject=SECOND)
+    assert store.spans(SECOND, 10) == [replace(one, until=START + timedelta(days=5))]
 
 
 def test_an_exchange_goes_into_one_block_for_ever(store: Store) -> None:

@@ -121,8 +121,8 @@ def test_two_workers_end_it_once(tmp_path: Path) -> None:
 def hit(*, person: str | None = None, identified: bool = False, frames: frozenset[Frame] = frozenset()) -> Hit:
     """Return a hit."""
     return Hit(
-        kind=ActKind.THREAT, conversation="c", message="m", at=START, start=0, end=1, excerpt="x", frames=frames,
-        person=person, identified=identified,
+        kind=ActKind.THREAT, conversation="c", message="m", at=START, start=0, end=1, excerpt="x", span="x",
+        frames=frames, person=person, identified=identified,
     )
 
 

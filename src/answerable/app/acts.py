@@ -29,7 +29,7 @@ from answerable.edge import Clock, Mint
 from answerable.errors import NotFound
 from answerable.store.protocol import Store, Tx
 from answerable.vault.keys import Keyring
-from answerable.vault.texts import Erased, make_author_key, seal, unseal
+from answerable.vault.texts import Erased, SealedText, make_author_key, seal, unseal
 from answerable_gate import clock as time_rule
 
 BOUND_WINDOW = timedelta(hours=1)
@@ -59,20 +59,26 @@ class Act:
 
         The key is one per author in one subject's files: erasing him keeps what she wrote about him (DESIGN section 7).
         """
+        sealed = self.sealed(text, subject=subject, author=author, slot=slot)
+        self.tx.put_text(sealed)
+        return sealed.token, sealed.commit
+
+    def sealed(self, text: str | bytes, *, subject: str, author: str, slot: str) -> SealedText:
+        """Seal a text for whoever keeps it elsewhere; only its author's key is kept with the act."""
         key = self.tx.author_key(subject, author)
         if key is None:
             key = make_author_key(case=subject, author=author, keyring=self.keyring, mint=self.mint)
             self.tx.put_author_key(key)
         content = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
-        sealed = seal(content, author_key=key, slot=slot, keyring=self.keyring, mint=self.mint)
-        self.tx.put_text(sealed)
-        return sealed.token, sealed.commit
+        return seal(content, author_key=key, slot=slot, keyring=self.keyring, mint=self.mint)
 
     def open(self, token: str) -> bytes | None:
         """Return a sealed text, or None where it was erased or never kept."""
         sealed = self.tx.text(token)
-        if sealed is None:
-            return None
+        return None if sealed is None else self.unsealed(sealed)
+
+    def unsealed(self, sealed: SealedText) -> bytes | None:
+        """Return what a sealed text says, or None where it was erased."""
         opened = unseal(sealed, self.tx.author_key(sealed.case, sealed.author), self.keyring)
         return None if isinstance(opened, Erased) else opened
 

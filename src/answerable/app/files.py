@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
+from answerable.app import spans
 from answerable.app.acts import Act
 from answerable.core import evidence, exposure, holds, lowerings
 from answerable.core.cases import Case, Held, Hold, Notice, Proposal, Signal
@@ -14,6 +16,7 @@ from answerable.core.claims import Event, Order
 from answerable.core.deadlines import Deadline
 from answerable.core.facts import CaseId
 from answerable.core.standing import standing, yardstick
+from answerable.store.protocol import Span
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,8 +28,8 @@ class CaseFile:
     body: dict[str, Any]
 
 
-def read(act: Act, case_id: CaseId) -> CaseFile:
-    """Read a case within the act that recorded its opening."""
+def read(act: Act, case_id: CaseId, kept: Sequence[Span]) -> CaseFile:
+    """Read a case, with the sealed spans of its account, within the act that recorded its opening."""
     journal = act.journal
     case = journal.files.case(case_id)
     now_standing = standing(journal.files, case.subject, sealed=journal.sealed, now=act.now)
@@ -59,6 +62,7 @@ def read(act: Act, case_id: CaseId) -> CaseFile:
         ],
         "holds": [_hold(act, case, one) for one in case.holds.values()],
         "crossed_with": sorted({n.crossed_with for n in case.notices.values() if n.crossed_with}),
+        "spans": spans.shown(act, kept),
         "exposure_after_notice": _served(served),
         "exposure_since": [_since(act, case, one) for one in case.notices.values()],
         "linked_cases": sorted(one.id for one in journal.files.holder_cases(case.subject) if one.id != case.id),

@@ -83,6 +83,10 @@ class Index:
             return None
         return blind(IdentifierKind.HANDLE, f"conversation\n{conversation}", self.keyring)
 
+    def span(self, subject: SubjectId, conversation: str, message: str, start: int) -> str:
+        """Return the token of a place in a message: the same at every reading, and telling nothing of whose it is."""
+        return blind(IdentifierKind.HANDLE, f"span\n{subject}\n{conversation}\n{message}\n{start}", self.keyring)
+
 
 def account_of(directory: Directory | None, identifiers: Sequence[Identifier]) -> str | None:
     """Ask the operator's directory, outside any transaction, whose account these identifiers belong to."""

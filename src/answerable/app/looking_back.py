@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from answerable.app import identifying
+from answerable.app import identifying, spans
 from answerable.app.acts import Act, Acts
 from answerable.app.identifying import Index
 from answerable.app.intake import given_identifiers
@@ -72,8 +72,9 @@ def end(acts: Acts, index: Index, task: Asked, found: LookBack) -> Refused | Non
     """Record what a look-back gave; its hits become signals of the case, each with its words under seal."""
     with acts.open(AUTOMATIC, (task.subject,)) as act:
         case = act.journal.files.case(task.case)
+        kept = spans.sealed(act, index, task.subject, found.hits)
         hits = [_signal(act, index, case, hit) for hit in chosen(found.hits)]
-        return notices.end_look_back(
+        refused = notices.end_look_back(
             act.journal,
             task.case,
             task.notice,
@@ -82,6 +83,9 @@ def end(acts: Acts, index: Index, task: Asked, found: LookBack) -> Refused | Non
             messages=found.read,
             not_screened=found.not_screened,
         )
+    # Their key must stand first: sealed under one that was undone they could never be opened.
+    acts.store.put_spans(kept)
+    return refused
 
 
 def chosen(hits: Sequence[Hit]) -> list[Hit]:

@@ -6,7 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from answerable.app import briefs, exposures, helpdesk, holding, identifying, looking_back, sealing, shielding, vendors
+from answerable.app import (
+    briefs,
+    exposures,
+    helpdesk,
+    holding,
+    identifying,
+    looking_back,
+    sealing,
+    shielding,
+    spans,
+    vendors,
+)
 from answerable.app.acts import Act, Acts, settle
 from answerable.app.briefs import Brief
 from answerable.app.files import CaseFile, read
@@ -134,7 +145,10 @@ class Answerable:
         """Open a case file: the fact comes first, the content only with it (L6)."""
         with self.acts.on_case(case, staff) as act:
             refused = views.view(act.journal, case, staff=staff, purpose=purpose)
-            return refused if refused is not None else read(act, case)
+            if refused is not None:
+                return refused
+            subject = act.journal.files.case(case).subject
+            return read(act, case, self.acts.store.spans(subject, spans.SPANS_MAX))
 
     def decide(self, case: CaseId, wanted: MeasureIn, *, staff: StaffId) -> Refused | None:
         """Set a measure; its scope may reach the tenant whose end user the account is."""
@@ -322,6 +336,10 @@ class Answerable:
     def brief(self, case: CaseId, notice: NoticeId, *, text: str | None = None) -> Brief | None:
         """Return what a reporter may be told of a notice; `text` is the token of the answer in words."""
         return briefs.read(self.acts, case, notice, text)
+
+    def expire_spans(self) -> int:
+        """Erase spans whose time is over and that no case asks for; return of how many accounts some were looked at."""
+        return spans.expire(self.acts)
 
     def seal(self) -> Checkpointed | None:
         """Sign a checkpoint over everything recorded so far."""

@@ -110,6 +110,7 @@ def _bound_rows(policy: Policy) -> Iterator[Row]:
     yield "time for a look-back", policy.look_back_limit, Stricter.LESS
     yield "effects of notices in an hour, at least", policy.effects_floor, Stricter.MORE
     yield "signals of a source in an hour, at least", policy.source_floor, Stricter.MORE
+    yield "words around an act are kept for", policy.spans_kept, Stricter.NEITHER
     yield "effects of notices in an hour, times the median", policy.effects_factor, Stricter.MORE
 
 

@@ -46,6 +46,7 @@ COOLING_OFF_MIN = {
 }
 REDRAW_MIN = timedelta(hours=12)
 STEP_MIN = timedelta(days=14)
+SPANS_KEPT, SPANS_KEPT_MAX = "90d", timedelta(days=400)
 SOURCE_FLOOR, SOURCE_FLOOR_MIN = 100, 10
 CARE_HAZARDS = (Hazard.SELF_HARM, Hazard.CRISIS, Hazard.PSYCHOSIS)
 ACT_HAZARDS = (Hazard.STALKING, Hazard.THREAT, Hazard.INTIMATE_IMAGES, Hazard.IMPERSONATION, Hazard.MASS_CASUALTY)
@@ -94,6 +95,7 @@ class Policy:
     effects_floor: int
     effects_factor: int
     source_floor: int
+    spans_kept: timedelta
     close_sample: float
     night: tuple[int, int] | None
     gate: GatePolicy
@@ -247,6 +249,8 @@ def _gate_problems(policy: Policy) -> list[str]:
         found.append("words of care may not be empty")
     if policy.effects_floor < 20 or policy.effects_factor < 5:
         found.append("the hourly bound of automatic effects is at least max(20, 5 x the median)")
+    if not timedelta(days=1) <= policy.spans_kept <= SPANS_KEPT_MAX:
+        found.append(f"spans are kept for {policy.spans_kept}; from a day to {SPANS_KEPT_MAX.days} days are allowed")
     if policy.source_floor < SOURCE_FLOOR_MIN:
         found.append(f"a source may raise at least {SOURCE_FLOOR_MIN} signals in an hour before it counts as flooding")
     return found
@@ -356,6 +360,7 @@ def _policy(raw: Mapping[str, Any]) -> Policy:
         effects_floor=int(bounds["effects_floor"]),
         effects_factor=int(bounds["effects_factor"]),
         source_floor=int(bounds.get("source_floor", SOURCE_FLOOR)),
+        spans_kept=duration(raw.get("retention", {}).get("spans", SPANS_KEPT)),
         close_sample=float(review["close_sample"]),
         night=(int(night["from_hour"]), int(night["to_hour"])) if night else None,
         gate=_gate(raw["gate"]),

@@ -18,6 +18,7 @@ from answerable.screen.words import is_english
 
 TOGETHER_MESSAGES = 6  # of the subject's own, between an act and the name of the person
 HITS_MAX = 10_000
+SPAN_LETTERS = 300
 CONVERSATIONS_OPEN = 1024  # whose last messages are remembered; histories are told conversation by conversation
 
 
@@ -36,6 +37,7 @@ class Hit:
     start: int
     end: int
     excerpt: str = field(repr=False)
+    span: str = field(repr=False)
     frames: frozenset[Frame]
     person: str | None = None
     identified: bool = False
@@ -167,6 +169,7 @@ class _Reading:
             start=act.start,
             end=act.end,
             excerpt=message.text[act.start : act.end],
+            span=span_around(message.text, act.start, act.end),
             frames=accounted,
         )
         before = [match for number, match in conversation.named if number < conversation.number]
@@ -180,6 +183,12 @@ class _Reading:
     def _is_together(self, act: Act, match: Match, *, is_same: bool) -> bool:
         """Return whether an act and a name belong together: one message, or close by and done to nobody else."""
         return is_same or (act.is_directed and not self._known.is_somebody_else(act.target, match.person))
+
+
+def span_around(text: str, start: int, end: int) -> str:
+    """Return at most 300 letters of a message: the act, with as much before it as behind it."""
+    before = min(start, max(0, SPAN_LETTERS - (end - start)) // 2)
+    return text[start - before : start - before + SPAN_LETTERS]
 
 
 def _named(hit: Hit, match: Match) -> Hit:

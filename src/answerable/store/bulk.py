@@ -6,7 +6,7 @@ Law: a second delivery changes nothing, and a block once noted stays.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from threading import RLock
@@ -15,8 +15,10 @@ from typing import Any, Protocol
 from answerable.core.facts import SubjectId
 from answerable.errors import Conflict
 from answerable.store.opening import connect, known_faults
-from answerable.store.protocol import Beat, Exchange
+from answerable.store.protocol import Beat, Exchange, Span
 from answerable.store.rows import micros, moment
+from answerable.store.spans import Link as Lending
+from answerable.store.spans import Spans
 from answerable.store.sql_tx import Connection
 
 CHUNK = 500
@@ -35,16 +37,8 @@ UNSEALED = "SELECT * FROM exchange WHERE block IS NULL ORDER BY subject, at, id 
 PENDING = "SELECT * FROM exchange WHERE pending = 1 ORDER BY block, at, id"
 
 
-class Link(Protocol):
-    """A connection to where the bulk lies."""
-
-    def transaction(self) -> AbstractContextManager[Connection]:
-        """Open one transaction."""
-        ...
-
-    def reading(self) -> AbstractContextManager[Connection]:
-        """Lend the connection to read with."""
-        ...
+class Link(Lending, Protocol):
+    """A connection to where the bulk lies, of its own."""
 
     def close(self) -> None:
         """Close the connection."""
@@ -90,6 +84,7 @@ class Bulk:
     def __init__(self, link: Link) -> None:
         """Take a connection of its own."""
         self._link = link
+        self.spans = Spans(link)
 
     def put(self, exchanges: Sequence[Exchange]) -> int:
         """Keep exchange rows; return how many were new."""
@@ -190,6 +185,26 @@ class WithBulk:
     def block_sealed(self, root: str) -> None:
         """Mark a block whose fact stands in the record."""
         self._bulk.block_sealed(root)
+
+    def put_spans(self, spans: Sequence[Span]) -> int:
+        """Keep sealed spans in the bulk; return how many were new."""
+        return self._bulk.spans.put(spans)
+
+    def spans(self, subject: SubjectId, limit: int) -> list[Span]:
+        """Return a subject's sealed spans, the latest last."""
+        return self._bulk.spans.of(subject, limit)
+
+    def spans_over(self, now: datetime, limit: int) -> list[SubjectId]:
+        """Return subjects with spans whose time is over, each once."""
+        return self._bulk.spans.over(now, limit)
+
+    def keep_spans(self, subject: SubjectId, until: datetime) -> None:
+        """Keep all of a subject's spans at least until then."""
+        self._bulk.spans.keep(subject, until)
+
+    def drop_spans(self, subject: SubjectId, now: datetime) -> int:
+        """Erase a subject's spans whose time is over; return how many those were."""
+        return self._bulk.spans.drop(subject, now)
 
     def beat(self, beats: Sequence[Beat]) -> None:
         """Keep signs of life, the later of two under one name."""

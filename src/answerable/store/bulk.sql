@@ -18,6 +18,15 @@ CREATE INDEX exchange_pending ON exchange (block, at, id) WHERE pending = 1;
 -- What more a gate could count of an exchange; no row where it could count nothing.
 CREATE TABLE handed (id TEXT PRIMARY KEY, documents INTEGER, mentions INTEGER) STRICT, WITHOUT ROWID;
 
+-- A few words around an act, sealed, for a case to open; erased when their time is over and no case asks for them.
+CREATE TABLE span (
+  id TEXT PRIMARY KEY, subject TEXT NOT NULL, at INTEGER NOT NULL, until INTEGER NOT NULL, kind TEXT NOT NULL,
+  token TEXT NOT NULL, author TEXT NOT NULL, slot TEXT NOT NULL, wrapped_key BLOB NOT NULL, nonce BLOB NOT NULL,
+  ciphertext BLOB NOT NULL, commitment TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX span_of_subject ON span (subject, at, id);
+CREATE INDEX span_until ON span (until);
+
 -- The last sign of life of each gate, process, sweep and check.
 CREATE TABLE beat (
   kind TEXT NOT NULL, name TEXT NOT NULL, at INTEGER NOT NULL, note TEXT NOT NULL, PRIMARY KEY (kind, name)

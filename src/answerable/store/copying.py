@@ -36,11 +36,12 @@ COPIED = {
     "gate_alias": ("subject", "alias"),
     "exchange": ("id",),
     "handed": ("id",),
+    "span": ("id",),
 }
 """What is copied as it lies, with its keys: the order of the columns is the same everywhere."""
 MADE = {"case_row": ("case_id",), "look_back": ("case_id", "notice"), "effect": ("act", "case_id")}
 """What is made from the facts again."""
-ROWS_AT_ONCE = {"blob": 8, "text": 200}
+ROWS_AT_ONCE = {"blob": 8, "text": 200, "span": 200}
 
 
 @dataclass(frozen=True, slots=True)

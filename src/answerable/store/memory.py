@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 
 from answerable.core.facts import ActorId, CaseId, SubjectId
@@ -15,7 +16,7 @@ from answerable.ledger.tree import CompactRange
 from answerable.ledger.verify import leaf_hash
 from answerable.store.folds import Folds, Rows
 from answerable.store.memory_tx import MemoryTx, Reading, State
-from answerable.store.protocol import Beat, CaseRow, Checkpointed, Claimed, Exchange
+from answerable.store.protocol import Beat, CaseRow, Checkpointed, Claimed, Exchange, Span
 from answerable.store.record import Record
 from answerable.store.rows import HASH_BYTES, Table, case_tuple, in_order, inner_place, micros, place
 
@@ -211,6 +212,38 @@ class MemoryStore(Record):
         """Mark a block whose fact stands in the record."""
         with self._writing:
             self._state.sealed.add(root)
+
+    def put_spans(self, spans: Sequence[Span]) -> int:
+        """Keep sealed spans; return how many were new."""
+        with self._writing:
+            new = {one.id: one for one in spans if one.id not in self._state.spans}
+            self._state.spans.update(new)
+        return len(new)
+
+    def spans(self, subject: SubjectId, limit: int) -> list[Span]:
+        """Return a subject's sealed spans, the latest last."""
+        with self._writing:
+            found = [one for one in self._state.spans.values() if one.subject == subject]
+        return sorted(found, key=lambda one: (one.at, one.id))[-limit:]
+
+    def spans_over(self, now: datetime, limit: int) -> list[SubjectId]:
+        """Return subjects with spans whose time is over, each once."""
+        with self._writing:
+            return list(dict.fromkeys(one.subject for one in self._state.spans.values() if one.until <= now))[:limit]
+
+    def keep_spans(self, subject: SubjectId, until: datetime) -> None:
+        """Keep all of a subject's spans at least until then."""
+        with self._writing:
+            for one in self.spans(subject, len(self._state.spans)):
+                self._state.spans[one.id] = replace(one, until=max(one.until, until))
+
+    def drop_spans(self, subject: SubjectId, now: datetime) -> int:
+        """Erase a subject's spans whose time is over; return how many those were."""
+        with self._writing:
+            over = [one.id for one in self._state.spans.values() if one.subject == subject and one.until <= now]
+            for one in over:
+                del self._state.spans[one]
+        return len(over)
 
     # --- processes ---
 

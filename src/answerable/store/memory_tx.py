@@ -16,7 +16,7 @@ from answerable.errors import Conflict, TooLarge
 from answerable.ledger.tree import CompactRange
 from answerable.store.act import Act
 from answerable.store.folds import Folds, Row
-from answerable.store.protocol import Alias, Beat, CaseRow, Checkpointed, Exchange, Outgoing
+from answerable.store.protocol import Alias, Beat, CaseRow, Checkpointed, Exchange, Outgoing, Span
 from answerable.store.rows import Delta, Leaf
 from answerable.vault.texts import AuthorKey, SealedText
 from answerable_gate.entry import ALIASES_MAX
@@ -58,6 +58,7 @@ class State:
     exchanges: dict[str, Exchange] = field(default_factory=dict)
     blocks: dict[str, str] = field(default_factory=dict)
     sealed: set[str] = field(default_factory=set)
+    spans: dict[str, Span] = field(default_factory=dict)
     beats: dict[tuple[str, str], Beat] = field(default_factory=dict)
     undo: list[tuple[Any, Any, Any]] = field(default_factory=list)
 

@@ -119,6 +119,15 @@ CREATE INDEX exchange_pending ON exchange (block, at, id) WHERE pending = 1;
 -- What more a gate could count of an exchange; no row where it could count nothing.
 CREATE TABLE handed (id text COLLATE "C" PRIMARY KEY, documents bigint, mentions bigint);
 
+-- A few words around an act, sealed, for a case to open; erased when their time is over and no case asks for them.
+CREATE TABLE span (
+  id text COLLATE "C" PRIMARY KEY, subject text COLLATE "C" NOT NULL, at bigint NOT NULL, until bigint NOT NULL,
+  kind text NOT NULL, token text NOT NULL, author text NOT NULL, slot text NOT NULL, wrapped_key bytea NOT NULL,
+  nonce bytea NOT NULL, ciphertext bytea NOT NULL, commitment text NOT NULL
+);
+CREATE INDEX span_of_subject ON span (subject, at, id);
+CREATE INDEX span_until ON span (until);
+
 -- The last sign of life of each gate, process, sweep and check.
 CREATE TABLE beat (
   kind text COLLATE "C" NOT NULL, name text COLLATE "C" NOT NULL, at bigint NOT NULL, note text NOT NULL,

@@ -14,8 +14,13 @@ from typing import Protocol
 from answerable.core.cases import Files
 from answerable.core.facts import ActorId, CaseId, PersonId, Recorded, StreamId, SubjectId
 from answerable.core.roster import Roster
+from answerable.store.protocol_bulk import Beat, Bulk, Exchange, Span
 from answerable.vault.texts import AuthorKey, SealedText
 from answerable_gate import Entry, Release, Withheld
+
+__all__ = [
+    "Alias", "Beat", "CaseRow", "Checkpointed", "Claimed", "Exchange", "FeedLine", "Outgoing", "Span", "Store", "Tx",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,41 +95,6 @@ class FeedLine:
     seq: int
     entry: Entry | Withheld
     releases: tuple[Release, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Exchange:
-    """One exchange as the gateway saw it; `id` is deterministic, so that a second delivery changes nothing.
-
-    `answer` is allow, limit or refuse; `level` the standing by which it was judged; `digest` the SHA-256 of what was
-    served; `complete` is false where the client left or the stream was cut. `documents` are files and images that went
-    in or out, `mentions` how often a shielded name stood in what was served; None where the gate could not know (L10).
-    """
-
-    id: str
-    subject: SubjectId
-    at: datetime
-    gate: str
-    conversation: str | None
-    model: str | None
-    answer: str
-    level: int
-    standing: int
-    tokens: int
-    digest: str
-    complete: bool
-    documents: int | None = None
-    mentions: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Beat:
-    """A sign of life, the last of its name: a gate's contact, a process, a sweep or a check that came to its end."""
-
-    kind: str
-    name: str
-    at: datetime
-    note: str = ""
 
 
 class Tx(Protocol):
@@ -228,7 +198,7 @@ class Tx(Protocol):
         ...
 
 
-class Store(Protocol):
+class Store(Bulk, Protocol):
     """A record with its bulk rows."""
 
     @property
@@ -299,14 +269,6 @@ class Store(Protocol):
         """
         ...
 
-    def beat(self, beats: Sequence[Beat]) -> None:
-        """Keep signs of life, the later of two under one name."""
-        ...
-
-    def beats(self, kind: str) -> list[Beat]:
-        """Return the signs of life of a kind, by name."""
-        ...
-
     def size(self) -> int:
         """Return how many entries are in the tree."""
         ...
@@ -355,33 +317,6 @@ class Store(Protocol):
 
     def wait_for_change(self, since: int, timeout_s: float) -> bool:
         """Wait until the feed's head has passed `since`, in this process or another; False on time-out."""
-        ...
-
-    def put_exchanges(self, exchanges: Sequence[Exchange]) -> int:
-        """Keep exchange rows in the bulk; return how many were new."""
-        ...
-
-    def exchanges(self, subject: SubjectId, *, since: datetime | None = None) -> Iterator[Exchange]:
-        """Yield a subject's exchanges in order of time."""
-        ...
-
-    def unsealed(self, limit: int) -> dict[SubjectId, list[Exchange]]:
-        """Return exchanges not yet in a sealed block, by subject, in order of time."""
-        ...
-
-    def assign_block(self, subject: SubjectId, ids: Sequence[str], root: str) -> None:
-        """Assign exchanges to a block that is about to be sealed; an exchange belongs to one block for ever.
-
-        All or none: raise `Conflict` unless each is there, the subject's, and free. The root is over all of them.
-        """
-        ...
-
-    def pending_blocks(self) -> dict[str, list[Exchange]]:
-        """Return blocks assigned and not yet marked as sealed, by root, their exchanges in order of time."""
-        ...
-
-    def block_sealed(self, root: str) -> None:
-        """Mark a block whose fact stands in the record."""
         ...
 
     def tables(self) -> dict[str, list[tuple[object, ...]]]:

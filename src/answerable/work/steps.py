@@ -16,7 +16,7 @@ from answerable.work.signs import note_sweep
 from answerable.work.ticker import BATCH, sweep
 from answerable.work.vendors import Vendor
 
-SWEEP_S, LOOK_S, SEND_S, SEAL_S = 0.5, 0.3, 0.5, 0.25
+SWEEP_S, LOOK_S, SEND_S, SEAL_S, SPANS_S = 0.5, 0.3, 0.5, 0.25, 60.0
 NOTE_S = 1.0
 """Between two notes of a sweep: each is a write that waits for the disk."""
 
@@ -26,7 +26,7 @@ def steps(
     vendors: Mapping[str, Vendor] | None = None,
 ) -> list[Step]:  # fmt: skip
     """Return everything that `work` does, each step with its own verbs for its own thread."""
-    ticking, looking, sending, sealing = answerable(), answerable(), answerable(), answerable()
+    ticking, looking, sending, sealing, spanning = (answerable() for _ in range(5))
     carriers, sealer = (notifier, LogNotifier()), Sealer(sealing)
 
     noted_at = -NOTE_S
@@ -57,4 +57,5 @@ def steps(
         Step("look-back", lambda: leads("look-back") and look(looking, history) == AT_ONCE, LOOK_S),
         Step("outbox", lambda: deliver(sending, carriers, preserve, vendors) > 0, SEND_S),
         Step("exposure", seal_all, SEAL_S),
+        Step("spans", lambda: leads("spans") and spanning.expire_spans() > 0, SPANS_S),
     ]
