@@ -5,19 +5,35 @@ Law: a count is the record's and not a process's, and a recall reaches every cas
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from answerable.app import SignalIn, sources
+from answerable.app import AccountIn, SignalIn, sources, tenants
 from answerable.app.rates import Rates
-from answerable.core.facts import Hazard, RecallId, Refused, SourceFlooded, SourceRecalled, StaffId, Tier
+from answerable.core import floods
+from answerable.core.facts import (
+    Hazard,
+    Named,
+    Party,
+    RecallId,
+    Refused,
+    SignalRaised,
+    SourceFlooded,
+    SourceRecalled,
+    StaffId,
+    Tier,
+)
 from answerable.core.recalls import Said
 from answerable.errors import BadInput
+from answerable.ports.signer import LocalSigner
 from answerable.work.ticker import sweep
 from answerable_gate import Level
+from tests.app.kept import begin
 from tests.scenarios.story import FIRST_REVIEWER, START, Story, case_of
+from tests.work.memory import InMemory
 
 
 @pytest.fixture
@@ -149,3 +165,43 @@ def test_a_recall_needs_a_reason_and_a_span(house: Story) -> None:
     nothing = sources.propose(acts, sources.RecallIn(said=said, reason="So."), staff=FIRST_REVIEWER)
     assert isinstance(nothing, Refused)
     assert isinstance(sources.sign(acts, RecallId("rc_none"), staff=StaffId("lead-1")), Refused)
+
+
+def test_a_record_with_recalls_and_tenants_is_verified(tmp_path: Path) -> None:
+    """The check of a record finds each of these facts, its page and its text where they should be."""
+    house, kept = begin(tmp_path)
+    answerable, acts = house.answerable, house.answerable.acts
+    answerable.see_account(AccountIn(account="acme", identifiers=(), party=Party.ORGANISATION))
+    for number, user in enumerate(("acme", "acme/u-1", "user-1")):
+        house.flag(str(number), user)
+    rates = Rates()
+    with acts.open("classifier-1") as act:
+        floods.note(act.journal, "classifier-1", count=101, bound=100)
+        rates.note(act, "classifier-1")
+    (asked,) = tenants.listed(acts, answerable.intake, "acme")
+    assert tenants.answer(acts, answerable.intake, "acme", asked.reference, Named.END_USER, "u-2") is None
+    house.clock.advance(timedelta(minutes=1))
+    found = sources.propose(acts, sources.RecallIn(said=_all(house), reason="Wrong."), staff=StaffId("lead-1"))
+    assert isinstance(found, sources.Proposed), found
+    for person in (StaffId("lead-1"), found.drawn):
+        for case in found.sample:
+            answerable.view_case(case, staff=person, purpose="review")
+        assert sources.sign(acts, found.recall, staff=person) is None
+    assert sources.release(acts, found.recall, staff=StaffId("lead-1")) is Tier.SERIOUS
+    sweep(answerable)
+    answerable.seal()
+    assert isinstance(answerable.signer, LocalSigner)
+    signed = answerable.signer.signed_last()
+    house.store.close()
+    checked = replace(kept, trusted=replace(kept.trusted, signed=signed)).check()
+    assert (checked.verdict, checked.findings) == ("VERIFIED", ())
+
+
+def _all(house: InMemory) -> Said:
+    (one,) = {
+        (fact.source, fact.model, fact.version)
+        for fact in (recorded.fact for recorded in house.store.all_recorded())
+        if isinstance(fact, SignalRaised) and not fact.source.startswith("tenant:")
+    }
+    now = house.clock.now()
+    return Said(source=one[0], model=one[1], version=one[2], since=now - timedelta(days=1), until=now)
