@@ -126,8 +126,12 @@ def test_keys_are_a_line_each() -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["sk-1 user a", NOUGHT, NOUGHT + " user", NOUGHT + " admin a", f"{NOUGHT} user a\n{NOUGHT} user b"]
-)
+    "line",
+    [
+        "sk-1 user a", NOUGHT, NOUGHT + " user", NOUGHT + " admin a", f"{NOUGHT} user a\n{NOUGHT} user b",
+        NOUGHT + " tenant a/b",
+    ],
+)  # fmt: skip
 def test_a_line_that_is_none_is_named(line: str) -> None:
     """A gateway with half of its keys does not start."""
     with pytest.raises(ValueError, match=r"line [12]"):

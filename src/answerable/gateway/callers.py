@@ -49,6 +49,8 @@ def read_keys(text: str) -> dict[bytes, Key]:
         written, kind, name = (*line.split(maxsplit=2), "", "")[:3]
         if not _HASH.fullmatch(written) or kind not in ("user", "tenant") or not 0 < len(name) <= IDENTITY_LENGTH_MAX:
             raise ValueError(f"line {number} is not a hash, 'user' or 'tenant', and a name")
+        if kind == "tenant" and "/" in name:  # else one tenant's end user could be named as another's
+            raise ValueError(f"line {number} has a tenant with '/' in its name")
         digest = bytes.fromhex(written)
         if digest in keys:
             raise ValueError(f"line {number} has a key that is there already")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import Literal
+from urllib.parse import unquote_to_bytes
 
 from answerable_gate import Limit, Verdict, carrying
 from answerable_gate.carrying import ALL, Carried
@@ -159,21 +160,38 @@ _ID = "[A-Za-z0-9._:-]+"
 # A dot segment could lead out of the upstream's own prefix once somebody resolves it.
 _DOTS = re.compile(rb"(?i)/(\.|%2e){1,2}(/|%2f|\\|%5c|$)|\\|%5c|%2f\.|%2f%2e")
 
+# What ends a path for some servers, or a part of it for others.
+_CUTS = re.compile(rb"[;#][^/]*")
+_SLASHES = re.compile(rb"/{2,}")
+
 _Pattern = tuple[str, re.Pattern[bytes], Route]
 
 
 def route_of(method: str, path: bytes) -> Route | None:
-    """Give the route of a request, None where the gateway has none."""
+    """Give the route of a request, None where the gateway has none, or only another spelling of one."""
     if (found := _EXACT.get((method, path))) is not None:
         return found
     if not path.startswith(PREFIX) or not path.isascii() or _DOTS.search(path):
         return None
     method = "GET" if method == "HEAD" else method
+    if (route := _known(method, path)) is not None:
+        return route
+    # Under another spelling the upstream may well read it as a known one, and nothing would be carried.
+    if _known(method, _plain(path)) is not None:
+        return None
+    return MESSAGES_OTHER if path.split(b"/", 3)[2] == b"messages" else OTHER
+
+
+def _known(method: str, path: bytes) -> Route | None:
     kind = path.split(b"/", 3)[2]
-    for asked, pattern, route in _BY_KIND.get(kind, ()):
-        if asked == method and pattern.fullmatch(path):
-            return route
-    return MESSAGES_OTHER if kind == b"messages" else OTHER
+    fits = (route for asked, pattern, route in _BY_KIND.get(kind, ()) if asked == method and pattern.fullmatch(path))
+    return next(fits, None)
+
+
+def _plain(path: bytes) -> bytes:
+    """Spell a path as lenient servers read it; only to be compared."""
+    read = _CUTS.sub(b"", unquote_to_bytes(path)).lower()
+    return PREFIX + _SLASHES.sub(b"/", read).strip(b"/ \t").removeprefix(b"v1/")
 
 
 def _by_kind() -> dict[bytes, tuple[_Pattern, ...]]:
