@@ -49,6 +49,7 @@ def turn(*parts: Any) -> list:
         ("background", True, NO_MEMORY, False),
         ("prompt", {"id": "pmpt_1"}, GUARDED, True),
         ("prompt", {"id": "pmpt_1"}, verdict(models=("m1",)), True),
+        ("prompt", {"id": "pmpt_1", "variables": {"a": {"type": "input_file"}}}, NO_DOCUMENTS, True),
         ("prompt", {"id": "pmpt_1"}, CARE, False),
         ("input", [{"type": "item_reference", "id": "msg_1"}], NO_MEMORY, True),
         ("input", [{"type": "item_reference", "id": "msg_1"}], NO_DOCUMENTS, False),

@@ -161,6 +161,20 @@ def test_what_is_said_back_is_not_an_answer() -> None:
         a_hold().whole(json.dumps(kept).encode())
 
 
+@pytest.mark.parametrize(
+    "handing",
+    [
+        {"prompt": "Mara Weiss"}, {"user": {"id": "Mara Weiss"}}, {"Mara Weiss": True},
+        {"to": [{"role": "user", "content": "Mara Weiss"}]},
+    ],
+)  # fmt: skip
+def test_a_tool_s_arguments_are_the_model_s_words_whatever_their_keys_are_called(handing: Any) -> None:
+    """They come as an object, in which nothing is said back."""
+    for item in ({"type": "tool_use", "input": handing}, {"type": "tool_search_call", "arguments": handing}):
+        with pytest.raises(Named):
+            a_hold(frees_words=True).whole(json.dumps({"role": "assistant", "content": [item]}).encode())
+
+
 def test_what_is_not_json_is_looked_at_as_it_is() -> None:
     """A text, an event of another form, half an event at the end."""
     for body in (b"Mara Weiss", b'{"a": "Mara\\nWeiss'):

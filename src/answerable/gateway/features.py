@@ -39,8 +39,8 @@ def withheld_in(talk: Talk, members: Members, verdict: Verdict) -> str | None:
         withheld.add(BACKGROUND)
     if Limit.NO_MEMORY in limits:
         withheld.update(written.recalling)
-    # A prompt that the upstream keeps brings tools and a model that nobody here has seen.
-    if verdict.tools is not None or verdict.models is not None:
+    # A prompt that the upstream keeps brings tools, a model and files that nobody here has seen.
+    if verdict.tools is not None or verdict.models is not None or Limit.NO_DOCUMENTS in limits:
         withheld.update(written.unseen)
     found = next((key for key in asked if key in withheld), None)
     if found is not None or written.turns not in members:

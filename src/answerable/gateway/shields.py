@@ -189,6 +189,10 @@ def _texts(data: bytes) -> Iterator[Said]:
             yield Said(path if _goes_on(path) else None, one, is_argument)
         elif isinstance(one, list):
             waiting.extend((_at(path, number, inner), inner) for number, inner in reversed(list(enumerate(one))))
+        elif isinstance(one, dict) and not _ARGUMENTS.isdisjoint(path):
+            # Whatever its keys are called, and the keys themselves, the model wrote them all.
+            yield from (Said(None, key, is_argument=True) for key in one)
+            waiting.extend(((*path, key), one[key]) for key in reversed(one))
         elif isinstance(one, dict) and not _is_asker(one.get("role")):
             place = (*path, *(one[key] for key in _PLACES if isinstance(one.get(key), int)))
             waiting.extend(((*place, key), one[key]) for key in reversed(one) if key not in _ECHOED)
