@@ -317,6 +317,33 @@ def test_the_sample_is_drawn_and_bounded() -> None:
     assert case.is_open
 
 
+def test_who_proposes_again_gets_the_same_second_person_and_the_same_sample() -> None:
+    """Until whoever was drawn has had the policy's time; a person who has left is followed at once."""
+    world = a_world()
+    world.flag(ONE)
+    world.fast_forward(minutes=1)
+    ids = [CaseId(f"ca_{number}") for number in range(100)]
+
+    def again(number: int, staff: StaffId = RITA) -> tuple[StaffId, tuple[CaseId, ...]]:
+        what, recall = said(world), RecallId(f"rc_{number}")
+        found = world.act(
+            lambda journal: recalls.propose(journal, what, ids, staff=staff, recall=recall, reason=TEXT), staff
+        )
+        assert isinstance(found, RecallProposed)
+        return found.drawn, found.sample
+
+    first = again(0)
+    assert {again(number) for number in range(1, 20)} == {first}
+    world.leave(first[0])
+    assert again(20)[0] != first[0]
+    assert again(20)[1] == first[1]
+    later = set()
+    for number in range(21, 31):
+        world.fast_forward(hours=25)
+        later.add(again(number)[1])
+    assert len(later) == 10
+
+
 def test_a_flooded_case_is_let_go_in_several_entries(monkeypatch: pytest.MonkeyPatch) -> None:
     """An entry has 16 KiB; every item of the case is named in one of them."""
     monkeypatch.setattr(recalls, "LIFTS_MAX", 1)

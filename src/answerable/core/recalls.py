@@ -55,19 +55,37 @@ def propose(
         return Refused("bad_input", "A recall is of a span that is over.")
     if not matching:
         return Refused("not_found", "No case rests on that alone.")
-    second = _draw(journal, said, staff, recall)
+    before = _before(journal, said, staff)
+    seed = before[0].fact.recall if before else recall
+    second = _draw(journal, said, staff, seed, drawn=before[-1].fact.drawn if before else None)
     if second is None:
         return Refused("no_second_person", "Nobody else on the roster may sign; ask your partner.")
     fact = RecallProposed(
         recall=recall, source=said.source, model=said.model, version=said.version, since=said.since,
-        until=said.until, staff=staff, drawn=second, sample=_sample(recall, matching), reason=reason,
+        until=said.until, staff=staff, drawn=second, sample=_sample(seed, matching), reason=reason,
     )  # fmt: skip
     journal.write(fact)
     return fact
 
 
-def _draw(journal: Journal, said: Said, first: StaffId, recall: RecallId) -> StaffId | None:
-    """Draw the second person, as for any lowering: whom neither of the two can choose."""
+def _before(journal: Journal, said: Said, staff: StaffId) -> list[Recall]:
+    """Return what this person proposed of the same version shortly before, the oldest first.
+
+    Who could propose until a friend is drawn, or until the sample is harmless, would choose both (F1).
+    """
+    again = journal.policy.lowering.redraw_after
+    version = (said.source, said.model, said.version)
+    return [
+        one
+        for one in journal.roster.recalls.values()
+        if one.fact.staff == staff
+        and (one.fact.source, one.fact.model, one.fact.version) == version
+        and journal.now - one.at < again
+    ]
+
+
+def _draw(journal: Journal, said: Said, first: StaffId, seed: RecallId, *, drawn: StaffId | None) -> StaffId | None:
+    """Draw the second person, as for any lowering: whom neither of the two can choose; `drawn` before stays."""
     able = [
         person
         for person in journal.roster.deciders()
@@ -75,11 +93,13 @@ def _draw(journal: Journal, said: Said, first: StaffId, recall: RecallId) -> Sta
         and journal.roster.since[person] <= said.until
         and not journal.roster.are_in_one_line(first, person)
     ]
-    return able[int.from_bytes(hashlib.sha256(recall.encode()).digest()[:8], "big") % len(able)] if able else None
+    if drawn in able:
+        return drawn
+    return able[int.from_bytes(hashlib.sha256(seed.encode()).digest()[:8], "big") % len(able)] if able else None
 
 
-def _sample(recall: RecallId, matching: Iterable[CaseId]) -> tuple[CaseId, ...]:
-    by_draw = sorted(matching, key=lambda case: hashlib.sha256(f"{recall} {case}".encode()).digest())
+def _sample(seed: RecallId, matching: Iterable[CaseId]) -> tuple[CaseId, ...]:
+    by_draw = sorted(matching, key=lambda case: hashlib.sha256(f"{seed} {case}".encode()).digest())
     return tuple(sorted(by_draw[:SAMPLE]))
 
 
