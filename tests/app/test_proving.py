@@ -14,12 +14,23 @@ from typing import Any
 
 import pytest
 
-from answerable.app import Identifier, IdentifierKind, proving
-from answerable.core.facts import Clause, ClauseExecuted, ItemId, NoticeId, OrderId, Refused, SubjectId
+from answerable.app import Identifier, IdentifierKind, ProposalIn, proving
+from answerable.core.facts import (
+    CaseId,
+    Clause,
+    ClauseExecuted,
+    ItemId,
+    LoweringKind,
+    NoticeId,
+    OrderId,
+    Refused,
+    SubjectId,
+)
 from answerable.errors import BadInput
 from answerable.ledger.proofs import read_receipt
 from answerable.ledger.verify import VerifierKey, parse_vkey
-from tests.scenarios.story import FIRST_REVIEWER, PERSON_EMAIL, PERSON_NAME, SUBJECT, Story, case_of
+from answerable_gate import Level, Standing
+from tests.scenarios.story import EVERYBODY, FIRST_REVIEWER, PERSON_EMAIL, PERSON_NAME, SUBJECT, Story, case_of
 from tests.scenarios.test_orders import EMAIL, PHONE, a_paper, an_order, asks, call, verify
 
 
@@ -122,6 +133,36 @@ def test_what_is_kept_only_when_the_account_is_found_is_shown(story: Story) -> N
     assert proving.check(written(proof), keys(story)) == proof
     (preserve,) = [one for one in proof["summary"]["clauses"] if one["clause"] == "preserve"]
     assert preserve["hold"] is not None
+
+
+@pytest.mark.parametrize("is_void", [False, True])
+def test_what_was_taken_away_again_is_shown(story: Story, is_void: bool) -> None:
+    """A court reads when the measure was lifted, and that it is void where two people found it so."""
+    case, order = an_order_in_force(story)
+    if is_void:
+        _by_two(story, case, ProposalIn(kind=LoweringKind.REFUTE, reason="The court denies it.", evidence=order))
+    else:
+        assert story.answerable.orders.end(case, order, call(story), staff=FIRST_REVIEWER) is None
+    _by_two(story, case, ProposalIn(kind=LoweringKind.LIFT, reason="It is over.", to=Standing(Level.PAUSED)))
+    story.sync()
+    proof = proving.prove(story.answerable.acts, case, order)
+    assert not isinstance(proof, Refused)
+    assert proving.check(written(proof), keys(story)) == proof
+    lifted = {one["clause"] for one in proof["summary"]["clauses"] if "lifted" in one}
+    assert (lifted, proof["summary"]["void"] is not None) == ({"block"}, is_void)
+    page = proving.render(proof)
+    assert ("lifted" in page, "void" in page) == (True, is_void)
+
+
+def _by_two(story: Story, case: CaseId, wanted: ProposalIn) -> None:
+    """Propose something, have it signed on all there is, wait, and carry it out."""
+    story.opens(case, *EVERYBODY)
+    story.answers_everything(case)
+    proposal = story.answerable.propose(case, wanted, staff=FIRST_REVIEWER)
+    assert not isinstance(proposal, Refused), proposal
+    assert story.answerable.countersign(case, proposal, staff=story._drawn(case, proposal)) is None
+    story.fast_forward(hours=73)
+    assert story.lifts(case, proposal) is None
 
 
 def test_what_cannot_be_proved_yet_is_not(story: Story) -> None:

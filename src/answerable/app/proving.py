@@ -72,7 +72,10 @@ def _stream(
 
 
 def _of(order: OrderId, recorded: Sequence[Recorded]) -> list[Recorded]:
-    """Return the entries that show what was done for an order: its own, and those of the measure and the hold."""
+    """Return the entries that show what was done for an order: its own, and those of the measure and the hold.
+
+    What took any of it away again is among them: a proof that leaves that out would say that it is in force.
+    """
     facts = [one.fact for one in recorded]
     items = {fact.item for fact in facts if isinstance(fact, f.ClauseExecuted) and fact.order == order}
     holds = {fact.hold for fact in facts if isinstance(fact, f.HoldOrdered) and fact.about == order}
@@ -83,6 +86,10 @@ def _of(order: OrderId, recorded: Sequence[Recorded]) -> list[Recorded]:
                 return fact.order == order
             case f.MeasureSet() | f.MeasureConfirmed():
                 return fact.item in items
+            case f.MeasureLifted():
+                return not items.isdisjoint(fact.lifts)
+            case f.EvidenceRefuted():
+                return fact.evidence == order
             case f.HoldOrdered() | f.HoldConfirmed() | f.HoldUnconfirmed():
                 return fact.hold in holds
             case _:
@@ -114,9 +121,12 @@ def _receipt(store: Store, recorded: Recorded, newest: Checkpointed) -> bytes:
 # --- the fold --------------------------------------------------------------------------------------------------
 
 
+_OVER: dict[type, str] = {f.OrderEnded: "ended", f.EvidenceRefuted: "void"}
+
+
 def summary(kept: Sequence[Recorded]) -> dict[str, Any]:
     """Return what the entries of an order say, in their order; a clause without a time was not executed."""
-    found: dict[str, Any] = {"received": None, "verified": None, "attempts": None, "ended": None}
+    found: dict[str, Any] = dict.fromkeys(("received", "verified", "attempts", "ended", "void"))
     roles: dict[str, str] = {}
     clauses: dict[str, dict[str, Any]] = {}
     for one in kept:
@@ -143,8 +153,10 @@ def summary(kept: Sequence[Recorded]) -> dict[str, Any]:
                 _confirmed(clauses, "hold", fact.hold, {"stores": "the operator's", "at": at})
             case f.AttemptsRefused() as fact:
                 found["attempts"] = _more(found["attempts"], fact)
-            case f.OrderEnded():
-                found["ended"] = at
+            case f.OrderEnded() | f.EvidenceRefuted():
+                found[_OVER[type(one.fact)]] = at
+            case f.MeasureLifted() as fact:
+                _lifted(clauses, fact, at)
             case _:
                 pass
     return {**found, "clauses": [clauses[name] for name in sorted(clauses)]}
@@ -165,6 +177,12 @@ def _confirmed(clauses: dict[str, dict[str, Any]], by: str, name: str, said: dic
     for clause in clauses.values():
         if clause.get(by) == name:
             clause["confirmed"].append(said)
+
+
+def _lifted(clauses: dict[str, dict[str, Any]], fact: f.MeasureLifted, at: str) -> None:
+    for clause in clauses.values():
+        if clause.get("item") in fact.lifts:
+            clause["lifted"] = at
 
 
 def _more(attempts: dict[str, Any] | None, fact: f.AttemptsRefused) -> dict[str, Any]:
@@ -188,7 +206,8 @@ def render(proof: dict[str, Any]) -> str:
     ]
     for clause in said["clauses"]:
         when = f"in force since {_time(clause['executed'])}" if clause["executed"] else "not executed"
-        lines.append(f"  {clause['clause']:<15} {when}")
+        until = f", lifted {_time(clause['lifted'])}" if "lifted" in clause else ""
+        lines.append(f"  {clause['clause']:<15} {when}{until}")
         for one in clause.get("confirmed", ()):
             who = one.get("gate", "the operator's stores")
             lines.append(f"  {'':<15} confirmed {_time(one['at'])} by {who}")
@@ -198,6 +217,7 @@ def render(proof: dict[str, Any]) -> str:
     lines += [
         f"attempts  {told}",
         f"ended     {_time(said['ended']) if said['ended'] else 'no'}",
+        *([f"void      {_time(said['void'])}, as two people found"] if said["void"] else []),
         f"{len(proof['entries'])} entries of the ledger prove this; `answerable order check` checks them.",
     ]
     return "\n".join(lines) + "\n"
