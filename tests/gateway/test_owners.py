@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from answerable.errors import NotFound
 from answerable.gateway import later, owners
+from answerable.gateway.callers import Callers, Key
 from answerable.gateway.owners import Made, Owners, made_by
 from answerable.gateway.stand_in import StandIn
 from answerable_gate import Level, Limit
@@ -175,6 +177,24 @@ def test_what_runs_on_is_ended_within_a_second(level: Level, path: str, body: by
         await until(lambda: logged(caplog, "run_ended"))
 
     assert len([path for path in paths(run(story)) if path.endswith("/cancel")]) == 1
+
+
+def test_what_is_decided_of_a_tenant_ends_its_end_users_runs() -> None:
+    """As it cuts their streams; what another tenant's run goes on."""
+    keys = {hashlib.sha256(f"sk-{name}".encode()).digest(): Key("tenant", name) for name in ("acme", "other")}
+    callers = Callers(header=b"x-answerable-user", keys=keys)
+
+    async def story(world: World) -> None:
+        for name in ("other", "acme"):
+            named = {"Authorization": f"Bearer sk-{name}", "OpenAI-Safety-Identifier": "u-7"}
+            got = await world.send(BACKGROUND, None, path="/v1/responses", headers=named)
+            mine = json.loads(got.body)["id"]
+        await world.hold(held(Level.PAUSED, subject="acme"), subject="acme")
+        async with asyncio.timeout(1):
+            await until(lambda: f"/v1/responses/{mine}/cancel" in paths(world))
+
+    world = World(changes={"callers": callers})
+    assert len([path for path in paths(run(story, world)) if path.endswith("/cancel")]) == 1
 
 
 def test_below_guarded_runs_go_on() -> None:

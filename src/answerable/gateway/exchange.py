@@ -251,7 +251,7 @@ def _learn(desk: Desk, asked: Asked, said: bytes) -> bool:
     desk.owners.bind(made.id, identity)
     if made.goes_on and (ending := MAKING[asked.path]) is not None:
         target = ending % quote(made.id, safe="").encode()
-        desk.later.add(Run(made.id, identity, target, asked.headers, asked.route.api))
+        desk.later.add(Run(made.id, identity, target, asked.headers, asked.route.api, asked.request.tenant))
     return True
 
 

@@ -27,13 +27,14 @@ _KEPT = CREDENTIALS | {b"anthropic-version"}
 
 @dataclass(slots=True)
 class Run:
-    """One run; `headers` are what the model was asked with."""
+    """One run; `headers` are what the model was asked with, `tenant` is whose end user had it begun."""
 
     id: str
     identity: str
     target: bytes
     headers: Headers
     api: Api
+    tenant: str | None = None
     tries: int = 0
 
 
@@ -45,7 +46,7 @@ class Later:
         self._gate = gate
         self._clock = clock
         self._upstream = upstream
-        self._runs: OrderedDict[str, tuple[bytes, Run]] = OrderedDict()
+        self._runs: OrderedDict[str, tuple[tuple[bytes, ...], Run]] = OrderedDict()
         self._due: dict[str, Run] = {}
         self._is_due = asyncio.Event()
 
@@ -54,17 +55,18 @@ class Later:
         if run.id in self._runs:
             return
         run.headers = [(name, value) for name, value in run.headers if name in _KEPT]
-        alias = self._gate.watch(run.identity)
-        self._runs[run.id] = (alias, run)
+        # What people decide of a tenant ends what its end users have running.
+        aliases = tuple([self._gate.watch(name) for name in (run.identity, run.tenant) if name])
+        self._runs[run.id] = (aliases, run)
         if len(self._runs) > RUNS_MAX:
             self._forget(next(iter(self._runs)))
-        self.rise((alias,))
+        self.rise(aliases)
 
     def rise(self, aliases: Iterable[bytes]) -> None:
         """Judge anew the runs of those whose standing rose, and have ended what may not go on."""
         risen = set(aliases)
-        for alias, run in tuple(self._runs.values()):
-            if alias in risen and self._may_not_go_on(alias, run):
+        for watched, run in tuple(self._runs.values()):
+            if not risen.isdisjoint(watched) and self._may_not_go_on(watched[0], run):
                 self._due[run.id] = run
                 self._forget(run.id)
         if self._due:
@@ -82,13 +84,14 @@ class Later:
 
     def _may_not_go_on(self, alias: bytes, run: Run) -> bool:
         wall, monotonic = self._clock.now(), self._clock.monotonic()
-        request = Request(identity=run.identity, model=None, tools=None)
+        request = Request(identity=run.identity, model=None, tools=None, tenant=run.tenant)
         verdict = self._gate.check(request, wall=wall, monotonic=monotonic, alias=alias)
         return verdict.answer == "refuse" or verdict.level >= Level.GUARDED
 
     def _forget(self, run_id: str) -> None:
-        alias, _ = self._runs.pop(run_id)
-        self._gate.unwatch(alias)
+        watched, _ = self._runs.pop(run_id)
+        for alias in watched:
+            self._gate.unwatch(alias)
 
     async def _end(self, run: Run) -> None:
         run.tries += 1
