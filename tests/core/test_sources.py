@@ -129,6 +129,15 @@ def test_what_two_people_made_less_urgent_a_late_confirmation_leaves() -> None:
     assert (case.tier, closed.tier, closed.is_open) == (Tier.SERIOUS, Tier.CONCERN, False)
 
 
+def test_what_two_people_found_untrue_speaks_of_nobody_in_a_flood() -> None:
+    """A flag that was refuted is nothing else that is known of the account (L13); found by a random world."""
+    world = flood(a_world())
+    case = grave(world)
+    world.lower(case, LoweringKind.REFUTE, evidence=next(iter(case.signals)))
+    assert grave(world) is case
+    assert (case.tier, world.level(ONE)) == (Tier.CONCERN, Level.NONE)
+
+
 # --- recalls
 
 

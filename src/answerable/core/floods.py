@@ -33,11 +33,14 @@ def note(journal: Journal, source: str, *, count: int, bound: int) -> None:
 
 
 def holds_back(journal: Journal, subject: SubjectId, source: str) -> bool:
-    """Tell whether a signal raises nobody for now: its source floods, and nothing else speaks of the account."""
+    """Tell whether a signal raises nobody for now: its source floods, and nothing else speaks of the account.
+
+    A signal that two people found untrue speaks of nobody any more.
+    """
     if source not in journal.roster.floods:
         return False
     return all(
-        set(case.evidence) <= _waiting(journal, case)
+        set(case.evidence) - (case.refuted & case.signals.keys()) <= _waiting(journal, case)
         and not (case.decisions or case.adopted or case.acts_recorded)
         for case in journal.files.holder_cases(subject)
     )

@@ -94,7 +94,8 @@ class Sourcing:
     def _is_alone(self, fact: f.SignalRaised) -> bool:
         cases = list(self._witness.cases_of(self._witness.holder(fact.subject)))
         return all(
-            not self._is_peoples(case) and set(case.signals) - {fact.signal} <= self._waiting.keys() for case in cases
+            not self._is_peoples(case) and set(case.signals) - {fact.signal} - case.refuted <= self._waiting.keys()
+            for case in cases
         )
 
     def owed(self, subjects: set[str]) -> None:
