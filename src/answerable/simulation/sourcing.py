@@ -101,10 +101,15 @@ class Sourcing:
     def owed(self, subjects: set[str]) -> None:
         """Check, after an act, that nobody is raised by a flood alone (L13)."""
         for case in self._witness.cases_of(subjects):
-            if case.signals and not self._is_peoples(case) and case.signals.keys() <= self._waiting.keys():
+            # A notice about a linked account speaks of this one as well.
+            others = self._witness.cases_of(self._witness.holder(case.subject))
+            if case.signals and all(self._only_waits(one) for one in others):
                 level = max((one.standing.level for one in case.items.values() if one.is_live), default=Level.NONE)
                 mild = case.tier is f.Tier.CONCERN and level <= Level.WATCH
                 self._checks.that(Law.L13, mild, f"a flood alone made {case.id} tier {case.tier} and {level.word}")
+
+    def _only_waits(self, case: SeenCase) -> bool:
+        return not self._is_peoples(case) and case.signals.keys() <= self._waiting.keys()
 
     def _is_peoples(self, case: SeenCase) -> bool:
         """Tell whether people have a part in a case: by what they said of it, or by what they did."""
