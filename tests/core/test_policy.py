@@ -241,3 +241,13 @@ def test_the_gravest_and_the_referral_and_the_bound() -> None:
     assert asks_for_referral(STAFFED, STALKING)
     assert not asks_for_referral(STAFFED, frozenset({Hazard.OTHER, Hazard.CRISIS}))
     assert (STAFFED.effects_bound(1), STAFFED.effects_bound(9)) == (20, 45)
+
+
+def test_words_around_an_act_are_kept_from_a_day_to_four_hundred() -> None:
+    """Ninety where a policy says nothing; outside the bounds it does not load."""
+    assert STAFFED.spans_kept == timedelta(days=90)
+    for days in (1, 400):
+        assert problems(replace(STAFFED, spans_kept=timedelta(days=days))) == ()
+    for kept in (timedelta(hours=23), timedelta(days=401)):
+        (problem,) = problems(replace(STAFFED, spans_kept=kept))
+        assert "from a day to 400 days" in problem
