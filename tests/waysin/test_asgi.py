@@ -7,6 +7,7 @@ import hashlib
 import itertools
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from typing import Any, Literal
 
 from aiohttp import ClientPayloadError, ClientSession
@@ -167,6 +168,32 @@ def test_a_measure_ends_what_runs() -> None:
     assert (stream["complete"], stream["answer"]) == (False, "allow")
     assert {row["complete"] for row in rows.values()} == {False}
     assert len(rows) == 3
+
+
+def test_an_application_below_a_prefix_is_judged_as_well() -> None:
+    """Mounted below another, or with a server that was told of the prefix: the path has it before its own."""
+
+    async def story(house: House) -> None:
+        await house.pause()
+        await until(lambda: house.client.check(user="subject_a").answer == "refuse")
+        for root in ("/api", "/api/"):
+            sent: list[Any] = []
+            scope = {
+                "type": "http", "method": "GET", "path": "/api/chat/say", "root_path": root, "query_string": b"",
+                "headers": [(HEADER.lower().encode(), b"subject_a")],
+            }  # fmt: skip
+            await house.app(scope, _nothing_more, partial(_keep, sent))
+            assert sent[0]["status"] == 403
+
+    run(story)
+
+
+async def _nothing_more() -> dict[str, Any]:
+    return await asyncio.sleep(60, {})
+
+
+async def _keep(sent: list[Any], message: Any) -> None:
+    sent.append(message)
 
 
 def test_an_identity_that_stands_twice_is_none() -> None:

@@ -57,10 +57,16 @@ class GateMiddleware:
         """Serve one connection, or the server's start and stop."""
         if scope["type"] == "lifespan" and not self._client.is_started:
             await self._live(scope, receive, send)
-        elif scope["type"] == "lifespan" or not scope["path"].startswith(self._paths):
+        elif scope["type"] == "lifespan" or not self._takes(scope):
             await self._app(scope, receive, send)
         else:
             await self._judge(scope, receive, _Reply(scope, send))
+
+    def _takes(self, scope: Scope) -> bool:
+        # Where the application is mounted below another, or told of a prefix, its paths may come with that before them.
+        path: str = scope["path"]
+        root: str = scope.get("root_path", "").rstrip("/")
+        return path.startswith(self._paths) or path.removeprefix(root).startswith(self._paths)
 
     async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def end(message: Message) -> None:
