@@ -162,3 +162,10 @@ def test_what_leads_back_or_runs_unseen_is_withheld(part: str, value: object) ->
     stored: dict[str, Any] = {"input": "Hi"}
     carry(RESPONSES, stored, GUARDED, POLICY)
     assert stored["store"] is False
+
+
+def test_a_kept_prompt_may_bring_files() -> None:
+    """Where documents alone are withheld, and tools and models are as they were."""
+    asked = {"input": "Hi", "prompt": {"id": "pmpt_1", "variables": {"a": {"type": "input_file"}}}}
+    no_documents = verdict_of(Standing(Level.WATCH, limits=frozenset({Limit.NO_DOCUMENTS})))
+    assert withheld_in(RESPONSES, asked, no_documents) == "prompt"

@@ -93,7 +93,7 @@ def withheld_in(talk: Talk, data: Mapping[str, Any], verdict: Verdict) -> str | 
         withheld.append("background")
     if verdict.models is not None:
         withheld += _OTHER_MODELS
-    if verdict.models is not None or verdict.tools is not None:
+    if verdict.models is not None or verdict.tools is not None or Limit.NO_DOCUMENTS in verdict.limits:
         withheld += talk.unseen
     if Limit.NO_MEMORY in verdict.limits:
         withheld += talk.recalling
