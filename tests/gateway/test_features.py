@@ -62,6 +62,23 @@ def test_a_part_of_a_response_is_withheld(key: str, value: Any, ruling: Verdict,
 
 
 @pytest.mark.parametrize(
+    ("tool", "is_withheld"),
+    [
+        ({"type": "file_search", "vector_store_ids": ["vs_1"]}, True),
+        ({"type": "code_interpreter", "container": {"type": "auto", "file_ids": ["file-1"]}}, True),
+        ({"type": "code_interpreter", "container": {"type": "auto"}}, False),
+        ({"type": "function", "name": "f", "parameters": {"properties": {"file_ids": {"type": "array"}}}}, False),
+        ("file_search", False),
+    ],
+)
+def test_files_that_a_tool_is_handed_are_withheld(tool: Any, is_withheld: bool) -> None:
+    """Of a tool that stays: one off the list goes, and its files with it."""
+    assert found("responses", NO_DOCUMENTS, tools=[tool]) == ("tools" if is_withheld else None)
+    assert found("responses", GUARDED, tools=[tool]) is None
+    assert found("responses", CARE, tools=[tool]) is None
+
+
+@pytest.mark.parametrize(
     ("talk", "key", "part"),
     [
         ("chat", "messages", {"type": "image_url", "image_url": {"url": "data:x"}}),

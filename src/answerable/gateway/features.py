@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from answerable.errors import BadInput
 from answerable.gateway.bodies import Member, Members
 from answerable.gateway.routes import Talk
-from answerable.gateway.talks import WRITTEN
+from answerable.gateway.talks import TOOLS, WRITTEN
 from answerable_gate import Level, Limit, Verdict
 
 BACKGROUND = "background"
@@ -21,6 +21,9 @@ _FILE_TYPES = frozenset((
     "container_upload", "document", "file", "image", "image_file", "image_url", "input_file", "input_image",
 ))  # fmt: skip
 _FILE_KEYS = frozenset(("attachments", "file", "file_data", "file_id", "file_ids", "file_url", "image_url"))
+_TOOL_FILES = frozenset(("file_ids", "vector_store_ids"))
+# Tools that the caller runs: what their schemas call their members is no file.
+_CALLERS = ("function", "custom")
 _KEPT_TYPES = frozenset(("item_reference",))
 
 _Pairs = list[tuple[str, object]]
@@ -43,6 +46,8 @@ def withheld_in(talk: Talk, members: Members, verdict: Verdict) -> str | None:
     if verdict.tools is not None or verdict.models is not None or Limit.NO_DOCUMENTS in limits:
         withheld.update(written.unseen)
     found = next((key for key in asked if key in withheld), None)
+    if found is None and Limit.NO_DOCUMENTS in limits and _bring_files(members, verdict):
+        return TOOLS
     if found is not None or written.turns not in members:
         return found
     types = (_FILE_TYPES if Limit.NO_DOCUMENTS in limits else frozenset()) | (
@@ -50,6 +55,18 @@ def withheld_in(talk: Talk, members: Members, verdict: Verdict) -> str | None:
     )
     keys = _FILE_KEYS if Limit.NO_DOCUMENTS in limits else frozenset[str]()
     return written.turns if types and _has(_read(written.turns, members[written.turns]), types, keys) else None
+
+
+def _bring_files(members: Members, verdict: Verdict) -> bool:
+    """Say whether a tool of the upstream's own, which stays on the list, is handed files."""
+    tools = _read(TOOLS, members[TOOLS]) if TOOLS in members else None
+    listed = [tool for tool in tools if isinstance(tool, _Object)] if isinstance(tools, list) else []
+    for tool in listed:
+        kinds = [value for key, value in tool if key.casefold() == "type" and value not in _CALLERS]
+        stays = verdict.tools is None or any(kind in verdict.tools for kind in kinds)
+        if kinds and stays and _has([tool], frozenset(), _TOOL_FILES):
+            return True
+    return False
 
 
 def _read(key: str, member: Member) -> object:
