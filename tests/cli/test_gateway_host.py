@@ -70,7 +70,7 @@ def test_a_host_knows_callers_as_its_house_does(silent: House, tmp_path: Path) -
     callers = callers_of(host, SystemClock())
     assert callers.tokens is not None
     assert callers.keys == {bytes(32): Key("tenant", "tenant_1")}
-    assert not callers.trusts_body
+    assert (callers.trusts_body, callers.trusts_header) == (False, False)
     (home / "callers").write_text("sk-1 user a\n")
     with pytest.raises(ConfigError, match="keys_file"):
         callers_of(load_host(home / "answerable.toml"), SystemClock())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -61,19 +62,34 @@ BODY = b'{"user":"said_in_body"}'
         ([TENANT_KEY, SAFETY], BODY, "tenant_2/said_in_body"),
         ([TENANT_KEY, SAFETY], None, "tenant_2/said_in_header"),
         ([TENANT_KEY], b"{}", "tenant_2"),
-        ([SAFETY], BODY, "said_in_body"),
-        ([SAFETY], b"{}", "said_in_header"),
+        ([SAFETY], BODY, None),
+        ([SAFETY], b"{}", None),
         ([], b"{}", None),
         ([(b"authorization", b"")], b"{}", None),
     ],
 )
 def test_the_first_source_that_is_there_holds(headers: Any, body: bytes | None, identity: str | None) -> None:
-    """Header, token, key, body, safety identifier, nobody."""
+    """Header, token, key; body and safety identifier below a tenant alone, for who leaves his key out is nobody."""
     if headers == [(b"authorization", b"")]:
         with pytest.raises(NotAuthenticated):
             who(BOTH, *headers, body=body)
         return
     assert who(BOTH, *headers, body=body) == identity
+
+
+def test_a_header_counts_only_where_a_front_server_writes_it() -> None:
+    """Beside a credential of the caller's own, and alone."""
+    callers = replace(BOTH, trusts_header=False)
+    assert who(callers, USER_KEY, (HEADER, b"another")) == "account_1"
+    assert who(callers, (HEADER, b"another"), body=BODY) is None
+    assert callers.ours[0] == HEADER
+
+
+def test_without_credentials_the_request_says_for_whom_it_is() -> None:
+    """The body first, then the safety identifier."""
+    callers = Callers(header=HEADER)
+    assert who(callers, SAFETY, body=BODY) == "said_in_body"
+    assert who(callers, SAFETY, body=b"{}") == "said_in_header"
 
 
 def test_what_callers_write_counts_only_where_it_is_trusted() -> None:
@@ -93,7 +109,7 @@ def test_what_callers_write_counts_only_where_it_is_trusted() -> None:
         ([TOKEN, TOKEN], BadInput),
         ([USER_KEY, TENANT_KEY], BadInput),
         ([(HEADER, b"front"), (HEADER, b"front")], BadInput),
-        ([SAFETY, SAFETY], BadInput),
+        ([TENANT_KEY, SAFETY, SAFETY], BadInput),
         ([TENANT_KEY, (b"openai-safety-identifier", b"x" * 1020)], BadInput),
     ],
 )

@@ -120,7 +120,14 @@ def callers_of(config: Config | GatewayHost, clock: Clock) -> Callers:
         token_header=identity.token_header.encode("ascii"),
         keys={} if identity.keys_file is None else _known_keys(identity.keys_file),
         trusts_body=identity.trust_body,
+        trusts_header=_trusts_header(identity),
     )
+
+
+def _trusts_header(identity: Identity) -> bool:
+    """Where callers bring credentials of their own, they may reach the gateway themselves, and write any header."""
+    has_credentials = identity.jwks is not None or identity.keys_file is not None
+    return not has_credentials if identity.trust_header is None else identity.trust_header
 
 
 def _tokens(identity: Identity, clock: Clock) -> Tokens:

@@ -109,6 +109,7 @@ class Identity(Table, frozen=True, kw_only=True):
     token_header: Annotated[str, Meta(pattern=r"^[a-z0-9-]{1,64}\Z")] = "authorization"  # noqa: S105 - a header's name
     keys_file: Path | None = None
     trust_body: bool = True
+    trust_header: bool | None = None
     name_to_model: bool = False
 
 

@@ -74,6 +74,7 @@ class Callers:
     token_header: bytes = AUTHORIZATION
     keys: Mapping[bytes, Key] = field(default_factory=dict)
     trusts_body: bool = True
+    trusts_header: bool = True
 
     @property
     def ours(self) -> tuple[bytes, ...]:
@@ -82,7 +83,7 @@ class Callers:
 
     async def named(self, headers: Headers, *, now: datetime) -> Caller:
         """Read the headers; raise BadInput where they are doubtful, NotAuthenticated where a credential is wrong."""
-        identity = identity_in(headers, self.header)
+        identity = identity_in(headers, self.header) if self.trusts_header else None
         if identity is not None:
             return Caller(identity)
         if self.tokens is not None:
@@ -100,8 +101,10 @@ class Callers:
         """Give the identity at last: what is settled, else what the request itself says, below its tenant."""
         if caller.identity is not None:
             return caller.identity
-        told = identity_of(members, api) if self.trusts_body and members is not None else None
-        if told is None and self.trusts_body:
+        # Else leaving the credential out would make of a caller whomever he names.
+        is_heard = self.trusts_body and (caller.tenant is not None or (self.tokens is None and not self.keys))
+        told = identity_of(members, api) if is_heard and members is not None else None
+        if told is None and is_heard:
             told = identity_in(headers, SAFETY_IDENTIFIER)
         if caller.tenant is None:
             return told
