@@ -53,9 +53,9 @@ class Play(Stage):
             happens()
             self.wait(microseconds=1)
 
-    def flags(self, name: str, user: str) -> Taken | None:
-        """Raise a flag of a name of its own, which may meet somebody."""
-        return self.house.act(f"flag {name}", lambda: self.house.app.raise_signal(_flag(name, user)))
+    def flags(self, name: str, user: str, source: str = "c") -> Taken | None:
+        """Raise a flag of a name of its own, which may meet somebody; who counts the same source waits for it."""
+        return self.house.act(f"flag {name}", lambda: self.house.app.raise_signal(_flag(name, user, source)))
 
     def hears(self) -> None:
         """Let the gate hear everything from a server that is in no act."""
@@ -69,7 +69,7 @@ def the_later_one_is_sealed_first(play: Play) -> None:
     """A flag has its number; another comes, is committed and sealed; then the first is committed."""
 
     def other() -> None:
-        play.flags("other", "v")
+        play.flags("other", "v", source="d")
         play.house.seal()
 
     play.meanwhile("INSERT INTO case_row", other)
@@ -83,7 +83,7 @@ def the_gate_hears_of_the_later_one_first(play: Play) -> None:
     """A flag is about to be committed; another is, and who reads the feed hears of it; then silence until it is due."""
 
     def other() -> None:
-        play.flags("other", "v")
+        play.flags("other", "v", source="d")
         play.hears()
 
     play.meanwhile("COMMIT", other)
@@ -194,7 +194,7 @@ def somebody_writes_while_a_batch_is_on_its_way(play: Play) -> None:
     """A server takes two flags in one transaction; before the second, a fast server writes to that one's subject."""
     for user in ("u", "v"):
         play.flag(user)
-    server, came = play.house.server, [_flag(f"one {user}", user) for user in ("u", "v")]
+    server, came = play.house.server, [_flag(f"one {user}", user, "c") for user in ("u", "v")]
 
     def together() -> None:
         with server.store.batch():
@@ -210,13 +210,13 @@ def somebody_writes_while_a_batch_is_on_its_way(play: Play) -> None:
 def _fast(play: Play, user: str) -> None:
     (free,) = play.house.free()[:1]
     free.clock.offset += timedelta(hours=2)
-    play.house.act("fast", lambda: free.app.raise_signal(_flag(f"fast {user}", user)))
+    play.house.act("fast", lambda: free.app.raise_signal(_flag(f"fast {user}", user, "c")))
     free.clock.offset -= timedelta(hours=2)
 
 
-def _flag(name: str, user: str) -> SignalIn:
+def _flag(name: str, user: str, source: str) -> SignalIn:
     return SignalIn(
-        id=name, source="c", model="m", version="1", label="x", hazard=f.Hazard.STALKING, user=user,
+        id=name, source=source, model="m", version="1", label="x", hazard=f.Hazard.STALKING, user=user,
         kind=f.SignalKind.TRAJECTORY,
     )  # fmt: skip
 

@@ -5,6 +5,7 @@ Law: with every worker dead, late or cut off the gates go on, other writers go o
 
 from __future__ import annotations
 
+import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -122,6 +123,7 @@ def test_a_worker_cut_off_costs_nobody_protection(ground: Ground, line: Line, ho
         line.mend()
         until(lambda: len(fell(house)) == DUES, "the worker came back by itself and wrote down what was due")
         assert set(fell(house).values()) == {1}
+        worker.end(signal.SIGTERM)  # it goes on writing: holds that nobody confirmed, letters
         assert_sound(house.store)
     finally:
         worker.end()
@@ -145,6 +147,8 @@ def test_two_workers_of_whom_one_is_cut_off_write_each_thing_once(ground: Ground
             line.mend()
         assert set(fell(house).values()) == {1} and len(fell(house)) == DUES
         assert first.status is None and second.status is None
+        first.end(signal.SIGTERM)
+        second.end(signal.SIGTERM)
         assert_sound(house.store)
     finally:
         first.end()
