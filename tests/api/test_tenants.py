@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from answerable.config import token_hash
-from tests.running import House, serving
+from tests.running import House, serving, until
 
 TENANT = """
 [[operators]]
@@ -90,7 +90,7 @@ def test_only_a_decision_that_says_so_reaches_the_tenant(tenants: House) -> None
     tenants.view(case, "lead-1")
     decision = {"level": "paused", "reason": "As I read it.", "proportionality": "Nothing milder would do."}
     assert tenants.act(case, "decisions", decision, "lead-1").status == 201
-    assert len(_measured(tenants)) == 1
+    until(lambda: len(_measured(tenants)) == 1, "the feed has the measure of the end user alone")
     tenants.flag("t6", user="acme")
     wider = tenants.act(case, "decisions", decision | {"scope": "api_key"}, "lead-1")
     assert (wider.status, wider.code) == (409, "bad_input")
@@ -99,7 +99,7 @@ def test_only_a_decision_that_says_so_reaches_the_tenant(tenants: House) -> None
     theirs = next(word for word in unread.json["detail"].split() if word.startswith("case_"))
     assert tenants.view(theirs.rstrip(","), "lead-1").status == 201
     assert tenants.act(case, "decisions", decision | {"scope": "organisation"}, "lead-1").status == 201
-    assert len(_measured(tenants)) == 2
+    until(lambda: len(_measured(tenants)) == 2, "the feed has the measure of the organisation")
 
 
 def _measured(house: House) -> set[str]:
