@@ -155,6 +155,15 @@ def test_an_act_on_somebody_else_is_not_with_her() -> None:
     assert _look("I will kill Tom if Mara Ellison calls.").result is LookBackResult.FOUND
 
 
+def test_an_act_on_an_address_is_done_to_whose_it_is() -> None:
+    """Hers is hers, however she is named else; another's is another's, as another name would be (L13)."""
+    assert _look("I will kill mara.ellison@example.org tonight").result is LookBackResult.FOUND
+    assert _look("Mara Ellison called.", "I will kill mara.ellison@example.org").hits[0].identified
+    assert _look("Mara Ellison called.", "I will kill @mara_e").hits[0].person is None
+    for other in ("tom@example.org", "+1 202 555 0147", "https://instagram.com/tom"):
+        assert _look("Mara Ellison called.", f"I will kill {other}").result is LookBackResult.NOTHING, other
+
+
 def test_a_weapon_needs_her_in_the_same_message() -> None:
     """An act that is done to nobody in the sentence is not tied to a name further off."""
     assert _look("Mara Ellison called.", "I bought a rifle.").result is LookBackResult.NOTHING

@@ -43,7 +43,7 @@ def _repeats(tree: Any) -> Iterator[int]:
     for operation, argument in tree:
         if operation in {constants.MAX_REPEAT, constants.MIN_REPEAT, constants.POSSESSIVE_REPEAT}:
             yield argument[1]
-        for part in argument if isinstance(argument, tuple | list) else ():
+        for part in argument if isinstance(argument, tuple | list) else (argument,):
             if isinstance(part, parser.SubPattern):
                 yield from _repeats(part)
             elif isinstance(part, list):

@@ -116,9 +116,13 @@ class Known:
         return self._any_token.sub(lambda found: found[0][0].upper() + found[0][1:], text)
 
     def is_somebody_else(self, target: str, person: str) -> bool:
-        """Return whether the one an act names is, by name, not this person."""
+        """Return whether the one an act names, by name or by an address, is not this person."""
         words = set(re.findall(r"[\w]+", fold(target).text.casefold()))
-        return target[:1].isupper() and words.isdisjoint(self._tokens.get(person, frozenset()))
+        if not words.isdisjoint(self._tokens.get(person, frozenset())):
+            return False
+        addresses = list(_mentions(fold(target), _EXACT))
+        is_address = any(person in self._whose(one) for one in addresses)
+        return (target[:1].isupper() or bool(addresses)) and not is_address
 
     def _learn(self, person: str, identifier: Identifier) -> None:
         spelled = normalise(identifier)
