@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import http.client
 import json
-import socket
 import threading
 import time
 from urllib.parse import urlsplit
 
 import pytest
 
+from tests.addresses import free_port
 from tests.cli.test_serve import answered
 from tests.running import PATIENCE_S, House, until
 
@@ -45,13 +45,6 @@ class Client(threading.Thread):
             finally:
                 connection.close()
             self.sent += 1
-
-
-def free_port() -> int:
-    """Return a port that is free at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.mark.long

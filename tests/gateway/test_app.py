@@ -377,7 +377,8 @@ def test_a_lowering_without_proof_is_refused_and_told(caplog: Any) -> None:
 
     async def story(world: World) -> None:
         await world.hold(held(Level.PAUSED))
-        await world.hold(version=2)
+        await world.store.send(an_entry(version=2))
+        await until(lambda: logged(caplog, "not_lowered"))
         assert (await world.chat()).status == 403
 
     run(story)

@@ -15,8 +15,11 @@ import pytest
 
 from answerable.gateway import build
 from answerable_gate import Level, withheld_line
-from tests.gate.build import a_policy, a_withheld, an_entry
-from tests.gateway.world import Store, World, closed_port, follow_log, held, logged, served, until
+from answerable_gate.io.proofs import snapshot_key, unsealer
+from answerable_gate.snapshot import place
+from tests.addresses import closed_port
+from tests.gate.build import GATE_KEY, a_policy, a_withheld, an_entry
+from tests.gateway.world import Store, World, follow_log, held, logged, served, until
 
 
 def run(story: Any, world: World, *, contact: bool = True) -> World:
@@ -75,7 +78,8 @@ def test_beyond_the_lease_each_rule_holds_and_the_known_keep_theirs(
         assert (await world.chat("somebody else")).status == 200
 
     run(story, World(store=store))
-    assert [len(logged(caplog, kind)) for kind in ("in_contact", "out_of_contact")] == [2, 1]
+    found, lost = (len(logged(caplog, kind)) for kind in ("in_contact", "out_of_contact"))
+    assert found == lost + 1 >= 2, "each is told once; on a busy machine a lease of a second may pass once more"
 
 
 def test_a_looser_entry_without_proof_is_refused_and_stays_in_the_status() -> None:
@@ -83,9 +87,10 @@ def test_a_looser_entry_without_proof_is_refused_and_stays_in_the_status() -> No
 
     async def story(world: World) -> None:
         await world.hold(held(Level.PAUSED))
-        await world.hold(version=2)
+        await world.store.send(an_entry(version=2))
+        await until(lambda: _count(world, "lowering_refused", 1))
         told = await health(world)
-        assert (told["in_force"], told["lowering_refused"]) == (True, 1)
+        assert told["in_force"]
         assert all(isinstance(value, bool | int) or key == "contact" for key, value in told.items())
         assert (await world.chat()).status == 403
         await world.store.send(an_entry(version=3), world.store.log.lift("item_a"))
@@ -128,13 +133,14 @@ def test_what_the_store_cannot_read_is_not_silently_absent(rule: Any, chat: int,
 def test_a_restart_with_the_store_away_keeps_what_was_due(rule: Any, tmp_path: Path) -> None:
     """Refused stays refused, what was armed falls due, the unknown get `on_stale`: cold is who has no snapshot."""
     path = tmp_path / "gates.snapshot"
+    unseal = unsealer(snapshot_key(GATE_KEY))
     policy = a_policy(on_stale=rule, on_cold_start="refuse", on_no_identity="allow")
     wanted = 503 if rule == "refuse" else 200
 
     async def story(world: World) -> None:
         await world.hold(held(Level.PAUSED))
         await world.store.send(an_entry(held(Level.PAUSED, due_in=2, subject="subject_b"), subject="subject_b"))
-        await until(path.exists)
+        await until(lambda: path.exists() and place(path.read_bytes(), unseal, world.store.log.pinned) == 2)
         world.store.down = True
 
         async def then() -> None:
@@ -143,7 +149,6 @@ def test_a_restart_with_the_store_away_keeps_what_was_due(rule: Any, tmp_path: P
             assert (await world.chat("somebody else")).status == wanted
             await until(lambda: _refused(world, "subject_b"))
 
-        await asyncio.sleep(1.2)
         async with restarted(world, snapshot=path):
             await then()
         async with restarted(world, snapshot=path):

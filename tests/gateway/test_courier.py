@@ -8,7 +8,7 @@ from typing import Any
 from aiohttp import ClientSession, web
 
 from answerable.gateway.courier import LINES_AT_ONCE, Courier
-from tests.gateway.world import closed_port
+from tests.addresses import closed_port
 
 
 class Desk:

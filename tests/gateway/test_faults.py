@@ -13,9 +13,10 @@ import pytest
 
 from answerable.gateway.stand_in import StandIn
 from answerable_gate import Level
+from tests.addresses import closed_port
 from tests.gate.build import a_policy
 from tests.gateway.test_app import run
-from tests.gateway.world import HEADER, Answered, Store, World, closed_port, held, until
+from tests.gateway.world import HEADER, Answered, Store, World, held, until
 
 LEVELS = {"allow": Level.WATCH, "guarded": Level.GUARDED, "paused": Level.PAUSED}
 KNOWN = {"allow": 200, "guarded": 200, "paused": 403}
@@ -117,7 +118,9 @@ def test_a_client_that_leaves_is_recorded_as_gone(standing: str, is_stream: bool
         body = asked(is_stream=is_stream)
         head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\n{HEADER}: subject_a\r\n"
         writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
-        if is_stream or standing == "paused":
+        if is_stream and standing != "paused":
+            await reader.readuntil(b"data: ")
+        elif standing == "paused":
             assert await reader.readline()
         else:
             await until(lambda: world.upstream.served)

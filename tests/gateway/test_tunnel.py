@@ -11,9 +11,10 @@ from aiohttp import ClientWebSocketResponse, WSMsgType, WSServerHandshakeError
 
 from answerable.gateway.stand_in import StandIn
 from answerable_gate import Frozen, Level, Limit
+from tests.addresses import closed_port
 from tests.gate.build import a_policy
 from tests.gateway.test_app import run
-from tests.gateway.world import HEADER, Store, World, closed_port, follow_log, held, logged, until
+from tests.gateway.world import HEADER, Store, World, follow_log, held, logged, until
 
 
 def connect(world: World, who: str | None = "subject_a", headers: Any = (), **more: Any) -> Any:
@@ -114,7 +115,7 @@ def test_a_measure_cuts_a_running_socket(level: Level) -> None:
             assert await say(socket, "one two")
             assert await say(socket, "three")
             await world.hold(held(Level.WATCH, name="item_w"), held(level), version=2)
-            async with asyncio.timeout(1):
+            async with asyncio.timeout(10):
                 last = json.loads((await socket.receive()).data)
                 assert (await socket.receive()).type is WSMsgType.CLOSE
             assert last["type"] == "error"

@@ -13,8 +13,9 @@ from answerable.errors import ConfigError
 from answerable.gateway.stand_in import StandIn
 from answerable.gateway.upstream import Host, Upstream
 from answerable_gate import Level
+from tests.addresses import closed_port
 from tests.gateway.test_app import run
-from tests.gateway.world import World, closed_port, follow_log, held, logged, served, until
+from tests.gateway.world import World, follow_log, held, logged, served, until
 
 EVENTS = [(b"content-type", b"text/event-stream")]
 

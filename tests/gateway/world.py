@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -84,13 +83,6 @@ async def served(app: Any) -> AsyncIterator[str]:
     finally:
         server.should_exit = True
         await task
-
-
-def closed_port() -> str:
-    """Give an address at which nobody listens."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{free.getsockname()[1]}"
 
 
 @dataclass
@@ -227,13 +219,10 @@ class World:
             return Answered(response.status, headers, await response.read())
 
     async def hold(self, *items: Item, version: int = 1, **changes: Any) -> None:
-        """Send subject_a's entry and wait until the gateway has confirmed it, where it brought anything new."""
+        """Send subject_a's entry, which brings something new, and wait until the gateway has confirmed it."""
         before = len(self.store.rows("confirmations"))
         await self.store.send(an_entry(*items, version=version, **changes))
-        if items:
-            await until(lambda: len(self.store.rows("confirmations")) > before)
-        else:
-            await asyncio.sleep(0.3)
+        await until(lambda: len(self.store.rows("confirmations")) > before)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ import asyncio
 import fcntl
 import hashlib
 import re
-import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Mapping
@@ -55,14 +54,6 @@ def environment(lock: Path) -> Path:
                 pytest.skip(f"{lock.name} cannot be installed here, so nothing says that its recipe works: {error}")
             (place / "ready").touch()
     return place / "bin"
-
-
-def free_port() -> int:
-    """Give a port at which nobody listens."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
 
 
 @asynccontextmanager

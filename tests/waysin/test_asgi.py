@@ -13,7 +13,7 @@ from typing import Any, Literal
 from aiohttp import ClientPayloadError, ClientSession
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient
@@ -46,29 +46,35 @@ async def outside(request: Request) -> Response:
     return PlainTextResponse("verdict" if "answerable" in request.scope else "none")
 
 
-async def events(_: Request) -> Response:
+async def for_ever(asked: HTTPConnection) -> None:
+    """Note that somebody is being answered, and leave it at that."""
+    asked.app.state.begun += 1
+    await asyncio.sleep(60)
+
+
+async def events(request: Request) -> Response:
     """Stream events for ever, the last of them never whole."""
 
     async def pieces() -> AsyncIterator[bytes]:
         yield b"data: one\n\n"
         yield b"data: tw"
-        await asyncio.sleep(60)
+        await for_ever(request)
 
     return StreamingResponse(pieces(), media_type="text/event-stream")
 
 
-async def slow(_: Request) -> Response:
+async def slow(request: Request) -> Response:
     """Think for ever."""
-    await asyncio.sleep(60)
+    await for_ever(request)
     return PlainTextResponse("never")
 
 
-async def sized(_: Request) -> Response:
+async def sized(request: Request) -> Response:
     """Promise a length and give half of it."""
 
     async def pieces() -> AsyncIterator[bytes]:
         yield b"half"
-        await asyncio.sleep(60)
+        await for_ever(request)
 
     return StreamingResponse(pieces(), headers={"content-length": "8"})
 
@@ -77,7 +83,7 @@ async def talk(socket: WebSocket) -> None:
     """Talk for ever."""
     await socket.accept()
     await socket.send_text("hello")
-    await asyncio.sleep(60)
+    await for_ever(socket)
 
 
 class House:
@@ -92,6 +98,7 @@ class House:
         self.app = Starlette(
             routes=[*routes, Route("/appeal", outside), WebSocketRoute("/chat/talk", talk)], middleware=[gate]
         )
+        self.app.state.begun = 0
         self.base = ""
         self.session: ClientSession
 
@@ -152,7 +159,7 @@ def test_a_measure_ends_what_runs() -> None:
 
     async def story(house: House) -> None:
         running = [asyncio.create_task(house.get(path)) for path in ("/chat/events", "/chat/slow", "/chat/sized")]
-        await asyncio.sleep(0.3)
+        await until(lambda: house.app.state.begun == len(running))
         await house.pause()
         found: list[Any] = await asyncio.gather(*running, return_exceptions=True)
         (status, body), slow_answer, cut = found
@@ -244,7 +251,7 @@ def test_a_web_socket_is_judged_and_ended() -> None:
 
     async def story(house: House) -> None:
         running = asyncio.create_task(socket(house))
-        await asyncio.sleep(0.1)
+        await until(lambda: house.app.state.begun == 1)
         await house.pause()
         closed = {"type": "websocket.close", "code": 1008}
         assert [message["type"] for message in await running] == ["websocket.accept", "websocket.send", closed["type"]]

@@ -13,8 +13,9 @@ import pytest
 
 from answerable.gateway.stand_in import StandIn
 from answerable_gate import Level, Limit
-from tests.gateway.world import HEADER, World, closed_port, held, served
-from tests.waysin.recipes import changed, free_port, program, recipe, silent
+from tests.addresses import closed_port, free_port
+from tests.gateway.world import HEADER, World, held, served
+from tests.waysin.recipes import changed, program, recipe, silent
 from tests.waysin.test_checks import HASH, SECRET
 from tests.waysin.test_nginx import ask
 

@@ -18,8 +18,9 @@ from joserfc import jwk, jwt
 
 from answerable.gateway.stand_in import StandIn
 from answerable_gate import Level, Limit
-from tests.gateway.world import HEADER, World, closed_port, held, served
-from tests.waysin.recipes import changed, environment, free_port, program, recipe, silent
+from tests.addresses import closed_port, free_port
+from tests.gateway.world import HEADER, World, held, served
+from tests.waysin.recipes import changed, environment, program, recipe, silent
 from tests.waysin.test_checks import HASH, SECRET
 
 pytestmark = pytest.mark.long

@@ -16,10 +16,11 @@ from aiohttp import ClientSession, ClientTimeout
 
 from answerable.gateway.stand_in import StandIn
 from answerable_gate import Level, Limit
+from tests.addresses import closed_port, free_port
 from tests.gate.build import GATE_KEY, an_entry
-from tests.gateway.world import TOKEN, Store, World, closed_port, held, served, until
+from tests.gateway.world import TOKEN, Store, World, held, served, until
 from tests.sources import ROOT
-from tests.waysin.recipes import changed, environment, free_port, program, recipe, silent
+from tests.waysin.recipes import changed, environment, program, recipe, silent
 from tests.waysin.test_checks import HASH, SECRET
 
 pytestmark = pytest.mark.long

@@ -20,8 +20,9 @@ from answerable_gate.io.loop import AsyncGateClient
 from answerable_gate.io.rows import Judged, Queue, Rows
 from answerable_gate.io.threads import GateClient
 from answerable_gate.io.under_way import FORGOTTEN_S, UnderWay
+from tests.addresses import closed_port
 from tests.gate.build import GATE_KEY, START, a_policy, an_entry
-from tests.gateway.world import TOKEN, Store, closed_port, held, until
+from tests.gateway.world import TOKEN, Store, held, until
 
 Story = Callable[[Store, Settings], Coroutine[Any, Any, None]]
 

