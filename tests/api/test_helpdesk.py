@@ -22,7 +22,8 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         found.tokens["desk-1"] = "desk"
         known = [{"account": name, "emails": [address]} for name, address in EMAILS.items()]
         twins = [{"account": f"twin-{number}", "emails": ["twins@example.net"]} for number in (1, 2)]
-        accounts = "".join(json.dumps(one) + "\n" for one in (*known, *twins))
+        theirs = [{"account": name, "emails": [f"{name[5:]}@example.net"]} for name in ("acme/u-1", "acme/u-2")]
+        accounts = "".join(json.dumps(one) + "\n" for one in (*known, *twins, *theirs))
         (found.home / "ports" / "accounts.jsonl").write_text(accounts)
         found.flag("desk-flag", user="user-held")
         found.warn("desk-warn", user="user-warned")
@@ -77,6 +78,23 @@ def test_anybody_elses_may_be_done(house: House) -> None:
 def test_whom_nobody_can_tell_is_for_a_person(house: House, whose: dict[str, Any]) -> None:
     """Not found, or several: never allowed for what was not checked (L10)."""
     assert ask(house, **whose).json == {"allowed": False, "route": {"to": "person", "reference": None}}
+
+
+def test_whoever_is_below_a_held_tenant_goes_to_its_case(house: House) -> None:
+    """Seen before or never, by name or by address; a flag about the tenant's own traffic holds nobody it named (L2)."""
+    told = {"account": "acme", "party": "organisation"}
+    assert house.call("POST", "/v1/accounts", told, who="billing-1").status == 201
+    case = house.flag("desk-acme", user="acme").json["case"]
+    assert house.call("POST", "/v1/accounts", {"account": "acme/u-1"}, who="billing-1").status == 201
+    below = ({"account": "acme/u-1"}, {"account": "acme/u-2"}, {"identifiers": email("u-2@example.net")})
+    assert [ask(house, **whose).json for whose in below] == [{"allowed": True}] * 3
+    house.view(case, "lead-1")
+    decision = {"level": "paused", "reason": "As I read it.", "proportionality": "Nothing milder would do."}
+    assert house.act(case, "decisions", decision, "lead-1").status == 201
+    said = [ask(house, **whose).json for whose in below]
+    assert said == [ask(house, account="acme").json] * 3
+    assert (said[0]["allowed"], said[0]["route"]["to"]) == (False, "case")
+    assert ask(house, account="user-free").json == {"allowed": True}
 
 
 def test_a_directory_that_cannot_be_read_clears_nobody(house: House) -> None:

@@ -64,3 +64,28 @@ def test_a_closed_case_counts_as_long_as_it_holds_something() -> None:
     world = a_world().with_flag().answer_all()
     world.close(world.case())
     assert asked(world, SUBJECT) is None
+
+
+TENANT, USER = SubjectId("su_acme"), SubjectId("su_acme_user")
+
+
+def test_what_people_set_for_a_tenant_covers_everybody_below_it() -> None:
+    """As at the gate; and what was lifted covers nobody any more."""
+    world = a_world().see(USER).with_flag(TENANT)
+    case = world.case()
+    world.decide(case, Level.SUSPENDED)
+    assert world.act(lambda journal: helpdesk.check(journal, [USER], DeskAction.UNBAN, tenants=[TENANT])) == TENANT
+    assert world.said(HelpdeskRefused) == [HelpdeskRefused(subject=TENANT, action=DeskAction.UNBAN)]
+    assert asked(world, USER) is None
+    for level in (Level.PAUSED, Level.GUARDED, Level.WATCH, Level.NONE):
+        world.fast_forward(days=8).lower(case, LoweringKind.LIFT, to=at(level))
+        held = world.act(lambda journal: helpdesk.check(journal, [USER], DeskAction.UNBAN, tenants=[TENANT]))
+        assert held == (None if level is Level.NONE else TENANT), level
+
+
+def test_what_came_by_itself_for_a_tenant_covers_nobody_below_it() -> None:
+    """A flag about traffic without an end user arms a default for that traffic: its named end users go on (L2)."""
+    world = a_world().see(USER).with_flag(TENANT).fast_forward(days=8)
+    assert world.level(TENANT) is not Level.NONE
+    assert world.act(lambda journal: helpdesk.check(journal, [USER], DeskAction.UNBAN, tenants=[TENANT])) is None
+    assert asked(world, TENANT) == TENANT

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from answerable.app.acts import Acts
-from answerable.app.identifying import Index
+from answerable.app.identifying import Index, find_tenant
 from answerable.core import helpdesk
 from answerable.core.facts import DeskAction, SubjectId
 from answerable.ports.directory import Directory, OneAccount, SeveralAccounts
@@ -64,9 +64,10 @@ def check(acts: Acts, index: Index, came: DeskIn, found: Found) -> Checked:
     """Answer whether it may be done; a refusal on account of a case is kept."""
     with acts.store.act() as tx:
         subjects = _subjects(tx, index, came, found.accounts)
-        if subjects:
-            with acts.within(tx, came.source, subjects) as act:
-                held = helpdesk.check(act.journal, subjects, came.action)
+        tenants = _tenants(tx, index, subjects, found.accounts)
+        if subjects or tenants:
+            with acts.within(tx, came.source, (*subjects, *tenants)) as act:
+                held = helpdesk.check(act.journal, subjects, came.action, tenants=tenants)
                 if held is not None:
                     return Checked(allowed=False, reference=held)
     return Checked(allowed=found.is_certain)
@@ -76,3 +77,11 @@ def _subjects(tx: Tx, index: Index, came: DeskIn, accounts: Sequence[str]) -> li
     given = [[Identifier(IdentifierKind.ACCOUNT, name)] for name in accounts]
     known = [index.subject(tx, one) for one in (*given, list(came.identifiers)) if one]
     return sorted({one for one in known if one is not None})
+
+
+def _tenants(tx: Tx, index: Index, subjects: Sequence[SubjectId], accounts: Sequence[str]) -> list[SubjectId]:
+    """Return the tenants that the accounts are below, by what is known of them and by their names alone."""
+    files = tx.files(subjects)
+    above = [files.subject(one).tenant for one in subjects]
+    named = [find_tenant(tx, index, one.partition("/")[0]) for one in accounts if "/" in one]
+    return sorted({one for one in (*above, *named) if one is not None})
