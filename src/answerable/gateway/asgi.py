@@ -26,17 +26,25 @@ class ClientGone(AnswerableError):
 
 async def read_body(receive: Receive, limit: int) -> bytes:
     """Read a whole body; raise TooLarge beyond `limit` bytes, ClientGone where the client leaves."""
+    body, is_whole = await begin_body(receive, limit)
+    if not is_whole or len(body) > limit:
+        raise TooLarge(f"The request is larger than {limit} bytes.")
+    return body
+
+
+async def begin_body(receive: Receive, limit: int) -> tuple[bytes, bool]:
+    """Read a body until it ends or has more than `limit` bytes, and say whether that is all of it."""
     message = await next_part(receive)
     body: bytes = message.get("body", b"")
     if not message.get("more_body", False):  # nearly every request of a conversation comes in one piece
-        return _within(body, limit)
+        return body, True
     parts = [body]
     size = len(body)
     while message.get("more_body", False) and size <= limit:
         message = await next_part(receive)
         parts.append(message.get("body", b""))
         size += len(parts[-1])
-    return _within(b"".join(parts), limit)
+    return b"".join(parts), not message.get("more_body", False)
 
 
 async def next_part(receive: Receive) -> Message:
@@ -52,9 +60,3 @@ async def respond(send: Send, status: int, headers: Headers, body: bytes) -> Non
     sized = [*headers, (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": sized})
     await send({"type": "http.response.body", "body": body})
-
-
-def _within(body: bytes, limit: int) -> bytes:
-    if len(body) > limit:
-        raise TooLarge(f"The request is larger than {limit} bytes.")
-    return body

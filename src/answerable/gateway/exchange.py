@@ -14,16 +14,16 @@ from urllib.parse import quote
 from answerable.edge import Clock
 from answerable.errors import AnswerableError, BadInput, TooLarge
 from answerable.gateway.answers import Answer, fault, not_here, refusal, shielded, withheld
-from answerable.gateway.asgi import ClientGone, Headers, Receive, Scope, next_part, read_body
+from answerable.gateway.asgi import ClientGone, Headers, Receive, Scope, begin_body, next_part, read_body
 from answerable.gateway.bodies import Members, read_members, text_of
 from answerable.gateway.callers import Callers
 from answerable.gateway.documents import handed_in, handed_out
 from answerable.gateway.edits import carry, identified, tools_of
 from answerable.gateway.features import withheld_in
-from answerable.gateway.headers import CONVERSATION, NOT_IN_FORCE
+from answerable.gateway.headers import CONVERSATION, NOT_IN_FORCE, kind_of
 from answerable.gateway.help_seeking import asked_by_user, seeks_help
 from answerable.gateway.later import Later, Run
-from answerable.gateway.owners import MAKING, Owners, made_by
+from answerable.gateway.owners import MAKING, TOGETHER_BYTES, Owners, made_by, makes
 from answerable.gateway.recorder import Handed, Judged, Recorder, report
 from answerable.gateway.reply import Reply
 from answerable.gateway.routes import COMPLETIONS, Route, is_closed, uncarried
@@ -44,6 +44,7 @@ class NotReadable(AnswerableError):
 class Asked(NamedTuple):
     """What came in: where to, for whom, and what; `members` where the body had to be read to know for whom.
 
+    `body` is all of it; None where it passes in pieces, of which `begun` is the first.
     A tuple and no dataclass, because one is made for each exchange.
     """
 
@@ -55,6 +56,7 @@ class Asked(NamedTuple):
     request: Request
     body: bytes | None = None
     members: Members | None = None
+    begun: bytes = b""
 
     @property
     def path(self) -> bytes:
@@ -135,9 +137,10 @@ async def _read(desk: Desk, route: Route, scope: Scope, receive: Receive) -> Ask
     named = dict(headers)
     method = scope["method"]
     if not route.reads_body:
-        return Asked(route, method, target, headers, named, desk.callers.asks(caller, headers, None, route.api))
-    if named.get(b"content-encoding", b"identity") != b"identity":
-        raise NotReadable
+        request = desk.callers.asks(caller, headers, None, route.api)
+        body, begun = await _begin(receive, headers, desk.body_bytes)
+        return Asked(route, method, target, headers, named, request, body, begun=begun)
+    _raise_if_packed(headers)
     if int(named.get(b"content-length", b"0")) > desk.body_bytes:
         raise TooLarge(f"The request is larger than {desk.body_bytes} bytes.")
     body = await read_body(receive, desk.body_bytes)
@@ -149,8 +152,24 @@ async def _read(desk: Desk, route: Route, scope: Scope, receive: Receive) -> Ask
     return Asked(route, method, target, headers, named, request, body, members)
 
 
+async def _begin(receive: Receive, headers: Headers, limit: int) -> tuple[bytes | None, bytes]:
+    """Read a body for the ids in it alone: all of it, or how it begins where it is a form or beyond the limit."""
+    body, is_whole = await begin_body(receive, 0 if b"multipart/" in kind_of(headers) else limit)
+    if body:
+        _raise_if_packed(headers)
+    return (body, b"") if is_whole else (None, body)
+
+
+def _raise_if_packed(headers: Headers) -> None:
+    if any(name == b"content-encoding" and value != b"identity" for name, value in headers):
+        raise NotReadable
+
+
 def _owned(desk: Desk, asked: Asked) -> Asked:
-    identity = desk.owners.judged_as(asked.request.identity, asked.path, asked.body)
+    if not desk.owners:
+        return asked
+    kind = kind_of(asked.headers)
+    identity = desk.owners.judged_as(asked.request.identity, asked.target, asked.body, kind)
     if identity == asked.request.identity:
         return asked
     return asked._replace(request=replace(asked.request, identity=identity))
@@ -226,17 +245,17 @@ async def _pass(desk: Desk, asked: Asked, verdict: Verdict, running: Running, re
     if verdict.answer == "limit" and (missing := uncarried(asked.route, verdict)):
         report("not_in_force", {"route": asked.route.name, "not_carried": missing, "reference": verdict.reason_ref})
         extra.append((NOT_IN_FORCE, ", ".join(missing).encode()))
-    makes = asked.method == "POST" and asked.path in MAKING and asked.request.identity is not None
+    is_made = asked.method == "POST" and makes(asked.path) and asked.request.identity is not None
     response = await desk.upstream.ask(
         asked.method,
         asked.target,
         asked.headers,
-        _identified(desk, asked, running, await _body(desk, asked, verdict, running)),
+        _identified(desk, asked, running, _body(desk, asked, verdict, running)),
         drop=desk.callers.ours,
-        plain=asked.route.reads_body or asked.route.talk is not None or makes,
+        plain=asked.route.reads_body or asked.route.talk is not None or is_made,
         api=asked.route.api,
     )
-    if makes and response.status < 300:
+    if is_made and response.status < 300:
         reply.learn = lambda said: _learn(desk, asked, said)
     try:
         await give_back(response, reply, extra)
@@ -255,17 +274,11 @@ def _learn(desk: Desk, asked: Asked, said: bytes) -> bool:
     return True
 
 
-async def _body(desk: Desk, asked: Asked, verdict: Verdict, running: Running) -> Sent:
+def _body(desk: Desk, asked: Asked, verdict: Verdict, running: Running) -> Sent:
     if verdict.answer == "limit" and asked.members is not None and asked.route.talk is not None:
         languages = asked.named.get(b"accept-language", b"").decode("latin-1")
         return carry(asked.route.talk, asked.members, verdict, desk.gate.policy, languages)
-    if asked.body is not None:
-        return asked.body
-    first = await next_part(running.receive)
-    if first.get("more_body", False):
-        return _parts(first.get("body", b""), running)
-    running.body_is_read = True
-    return first.get("body") or None
+    return _parts(desk, asked, running) if asked.body is None else asked.body or None
 
 
 def _identified(desk: Desk, asked: Asked, running: Running, body: Sent) -> Sent:
@@ -276,14 +289,20 @@ def _identified(desk: Desk, asked: Asked, running: Running, body: Sent) -> Sent:
     return identified(body, running.alias.hex(), asked.route.api)
 
 
-async def _parts(first: bytes, running: Running) -> AsyncIterator[bytes]:
-    yield first
-    while True:
+async def _parts(desk: Desk, asked: Asked, running: Running) -> AsyncIterator[bytes]:
+    """Pass a body in pieces, each looked through before; what may be the half of an id waits for the next."""
+    identity, kind = asked.request.identity, kind_of(asked.headers)
+    held, more = asked.begun, True
+    while more:
         message = await next_part(running.receive)
-        yield message.get("body", b"")
-        if not message.get("more_body", False):
-            running.body_is_read = True
-            return
+        held += message.get("body", b"")
+        more = message.get("more_body", False)
+        desk.owners.look(identity, held, kind)
+        passed = max(0, len(held) - TOGETHER_BYTES) if more else len(held)
+        if passed:
+            yield held[:passed]
+        held = held[passed:]
+    running.body_is_read = True
 
 
 async def _stop(asked: Asked, judged: Judged, end: End, reply: Reply) -> Judged:

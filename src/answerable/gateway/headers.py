@@ -67,6 +67,11 @@ def conversation_of(named: bytes | None) -> str | None:
     return found if _VISIBLE.fullmatch(found) else None
 
 
+def kind_of(headers: Headers) -> bytes:
+    """Give the type of a body in small letters, all of them where there is more than one."""
+    return b",".join([value for key, value in headers if key == b"content-type"]).lower()
+
+
 def requested(headers: Headers, drop: Collection[bytes]) -> list[tuple[str, str]]:
     """Give a request's headers as they are passed on, without `drop`."""
     gone = _hops(headers)

@@ -5,10 +5,9 @@ Law: an id that is known is judged as its maker's; one that is not is judged as 
 
 from __future__ import annotations
 
-import json
 import re
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
@@ -28,16 +27,29 @@ MAKING: dict[bytes, bytes | None] = {
     b"/conversations": None,
     b"/files": None,
     b"/threads": None,
+    b"/threads/runs": None,
     b"/uploads": None,
 }
-# Every id of these APIs: letters, a dash or underscore, and more. A text that is no id is not in the table.
-_IDS = re.compile(rb'"([a-z]+[-_][A-Za-z0-9_-]{4,120})"')
+_COMPLETES = re.compile(rb"/uploads/[^/]+/complete")
+
+# An id is the whole of a text, under whatever key: what is no id is not in the table. Nothing but the opening quote is
+# consumed, so that quotes need not be paired.
+_TEXTS = re.compile(rb'"(?=([^"\\\x00-\x20]{1,128})")')
+# In a form it is the whole of a part, behind the empty line that ends the part's head.
+_PARTS = re.compile(rb"\n\r?\n(?=([^\x00-\x20]{1,128})(?:\r?\n|\Z))")
+_BETWEEN = re.compile(rb"[/?&=,;+ ]")
+# Letters of ids as JSON may write them; whoever answers reads them all the same.
+_ESCAPED = re.compile(rb"\\u00(2[dDeE]|3[0-9aA]|4[1-9a-fA-F]|5[0-9aAfF]|6[1-9a-fA-F]|7[0-9aA])")
+# What of a body must be seen together: the longest id, each letter escaped, in UTF-32.
+TOGETHER_BYTES = ID_LENGTH_MAX * 6 * 4 + 64
 
 
 class _Object(Struct):
     id: str | None = None
     background: bool | None = None
     response: _Object | None = None
+    file: _Object | None = None
+    thread_id: str | None = None
 
 
 _object = msgspec.json.Decoder(_Object)
@@ -66,16 +78,33 @@ class Owners:
         if len(self._owners) > OWNED_MAX:
             self._owners.popitem(last=False)
 
-    def judged_as(self, identity: str | None, path: bytes, body: bytes | None) -> str | None:
-        """Give as whom a request is judged that uses ids; raise NotFound where one of them is another's."""
+    def judged_as(self, identity: str | None, target: bytes, body: bytes | None, kind: bytes = b"") -> str | None:
+        """Give as whom a request is judged that uses ids; raise NotFound where one of them is another's.
+
+        `target` is its path and query, `kind` the type of its body.
+        """
         if not self._owners:
             return identity
-        owners = {self._owners[used] for used in _used(path, body) if used in self._owners}
+        owners = self._makers((*_in_target(target), *_in_body(body or b"", kind)))
         if not owners:
             return identity
         if len(owners) > 1 or (identity is not None and identity not in owners):
             raise NotFound
         return owners.pop()
+
+    def look(self, identity: str | None, piece: bytes, kind: bytes) -> None:
+        """Look through a piece of a body; raise NotFound where an id in it is not this account's."""
+        if self._owners and not self._makers(_in_body(piece, kind)) <= {identity}:
+            raise NotFound
+
+    def _makers(self, used: Iterable[bytes]) -> set[str]:
+        owners = self._owners
+        return {owners[one] for one in used if one in owners}
+
+
+def makes(path: bytes) -> bool:
+    """Say whether a POST to a path below /v1 makes something that belongs to an account."""
+    return path in MAKING or _COMPLETES.fullmatch(path) is not None
 
 
 def made_by(path: bytes, said: bytes) -> Made | None:
@@ -84,21 +113,27 @@ def made_by(path: bytes, said: bytes) -> Made | None:
         told = _object.decode(said)
     except (DecodeError, ValidationError, UnicodeDecodeError, RecursionError):
         return None
-    made = told.response or told
-    if not made.id or len(made.id) > ID_LENGTH_MAX:
+    made = told.file or told.response or told
+    its = told.thread_id or made.id
+    if not its or len(its) > ID_LENGTH_MAX:
         return None
-    return Made(made.id, MAKING.get(path) is not None and (path != b"/responses" or made.background is True))
+    return Made(its, MAKING.get(path) is not None and (path != b"/responses" or made.background is True))
 
 
-def _used(path: bytes, body: bytes | None) -> Iterator[bytes]:
-    yield from unquote_to_bytes(path).split(b"/")
-    if body is not None:
-        yield from _IDS.findall(_plain(body) if b"\\u00" in body else body)
+def _in_target(target: bytes) -> list[bytes]:
+    return _BETWEEN.split(unquote_to_bytes(target))
 
 
-def _plain(body: bytes) -> bytes:
-    # An id may be written with escapes; whoever answers reads it all the same.
-    try:
-        return json.dumps(json.loads(body)).encode()
-    except (ValueError, RecursionError):
-        return body
+def _in_body(body: bytes, kind: bytes) -> Iterator[bytes]:
+    # In UTF-16 and UTF-32 every letter of an id has zeros beside it; no id has one.
+    plain = body.replace(b"\0", b"") if b"\0" in body else body
+    if b"\\u00" in plain:
+        plain = _ESCAPED.sub(_letter, plain)
+    yield from _TEXTS.findall(plain)
+    yield from _PARTS.findall(plain)
+    if b"urlencoded" in kind:
+        yield from _in_target(plain)
+
+
+def _letter(found: re.Match[bytes]) -> bytes:
+    return bytes.fromhex(found[1].decode())

@@ -119,7 +119,7 @@ class Upstream:
         except (ServerTimeoutError, TimeoutError) as error:
             raise UpstreamSlow from error
         except (ClientError, InvalidURL, OSError, UnicodeDecodeError) as error:
-            raise UpstreamDown from error
+            raise _broken(error) from error
 
     def has_key(self, target: bytes) -> bool:
         """Say whether the operator's own key replaces the caller's."""
@@ -170,9 +170,15 @@ async def give_back(response: ClientResponse, reply: Reply, extra: Headers) -> N
         except (ServerTimeoutError, TimeoutError) as error:
             raise UpstreamSlow from error
         except (ClientError, OSError) as error:
-            raise UpstreamDown from error
+            raise _broken(error) from error
         is_last = content.at_eof()
         await reply.part(chunk, is_last=is_last)
+
+
+def _broken(error: Exception) -> AnswerableError:
+    # Where a body that passes in pieces was broken off on this side, the client of the next connection says so here.
+    cause = error.__cause__
+    return cause if isinstance(cause, AnswerableError) else UpstreamDown()
 
 
 def _rewritten(body: Sent, headers: Headers, plain: bool) -> set[bytes]:
