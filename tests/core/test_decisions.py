@@ -128,6 +128,23 @@ def test_a_decision_keeps_the_limits_that_stand() -> None:
     assert len(world.standing().shields) == 1
 
 
+def test_a_decision_takes_over_no_shield_of_another_account() -> None:
+    """L11: it stands over the link, and goes with it."""
+    world = a_world().with_flag(SECOND).with_flag(SUBJECT)
+    mine = next(case for case in world.files.cases() if case.subject == SUBJECT)
+    other = next(case for case in world.files.cases() if case.subject == SECOND)
+    world.link("phone", "card")
+    world.view(other)
+    shield = frozenset({Shield(HER, ("her",))})
+    wanted = decisions.Wanted(
+        level=Level.GUARDED, limits=frozenset(), shields=shield, scope="chat", proportionality=None, reason=TEXT
+    )
+    assert world.act(lambda journal: decisions.decide(journal, other.id, wanted, staff=RITA), RITA) is None
+    assert world.decide(mine, Level.GUARDED) is None
+    assert world.standing().shields == shield
+    assert [fact.standing.shields for fact in world.said(MeasureSet)] == [shield, frozenset()]
+
+
 def test_who_may_not_decide() -> None:
     """Not sales, not a stranger, not one who left; who is barred finds no case at all."""
     world = a_world().with_notice(barred=(LEON,)).leave(RENE)

@@ -14,6 +14,7 @@ from answerable.core.facts import (
     CaseOpened,
     DeadlineKind,
     DeadlineMissed,
+    MeasureSet,
     Named,
     Party,
     PartyKnown,
@@ -25,7 +26,7 @@ from answerable.core.facts import (
     Tier,
 )
 from answerable.core.links import Match
-from answerable_gate import Level
+from answerable_gate import Level, Shield
 from tests.core.builders import HER, RITA, START, TEXT, World, a_world, refusal
 
 TENANT, USER, OTHER = SubjectId("su_acme"), SubjectId("su_acme_user"), SubjectId("su_other_user")
@@ -78,13 +79,14 @@ def test_what_is_in_force_for_an_end_user_is_not_for_the_tenant() -> None:
     assert len(world.said(TenantAsked)) == 0
 
 
-def decide(world: World, subject: SubjectId, scope: str) -> Refused | None:
+def decide(world: World, subject: SubjectId, scope: str, *shields: Shield) -> Refused | None:
     """Decide with a scope, having read the case."""
     case = next(iter(world.files.subject(subject).cases.values()))
     world.view(case)
     wanted = decisions.Wanted(
-        level=Level.PAUSED, limits=frozenset(), shields=frozenset(), scope=scope, proportionality=TEXT, reason=TEXT
-    )
+        level=Level.PAUSED, limits=frozenset(), shields=frozenset(shields), scope=scope, proportionality=TEXT,
+        reason=TEXT,
+    )  # fmt: skip
     return world.act(lambda journal: decisions.decide(journal, case.id, wanted, staff=RITA), RITA)
 
 
@@ -100,6 +102,14 @@ def test_a_decision_that_says_so_reaches_the_tenant() -> None:
     world.flag(OTHER, HER)
     assert decide(world, OTHER, "organisation") is None
     assert len([fact for fact in world.said(CaseOpened) if fact.subject == TENANT]) == 1
+
+
+def test_a_decision_about_the_tenant_has_no_name_that_an_end_user_used() -> None:
+    """L11: the others of the tenant could find out by it of whom somebody wrote; the shield itself stands."""
+    world = a_house()
+    world.flag(USER, HER)
+    assert decide(world, USER, "organisation", Shield(HER, ("her",))) is None
+    assert [one.standing.shields for one in world.said(MeasureSet)] == [{Shield(HER, ())}, {Shield(HER, ("her",))}]
 
 
 def test_a_decision_reaches_no_tenant_of_another_kind() -> None:

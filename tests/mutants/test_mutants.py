@@ -11,7 +11,7 @@ from typing import NamedTuple
 import pytest
 
 from answerable.simulation import Law, LawBroken
-from tests.mutants import killers, ordering, plants
+from tests.mutants import killers, ordering, plants, shields
 
 
 class Mutant(NamedTuple):
@@ -134,6 +134,25 @@ MUTANTS = {
     "an ended order lets go": _mutant(ordering.an_ended_order_lets_go, ordering.an_order_ends, Law.L4),
     "each attempt is told": _mutant(ordering.each_attempt_is_told, ordering.he_tries_for_three_days, Law.L12),
     "the letter says how often": _mutant(ordering.the_letter_says_how_often, ordering.he_tries_for_three_days, Law.L12),
+    "a notice says whom to shield": _mutant(
+        shields.a_notice_says_whom_to_shield, shields.somebody_is_shielded_of_whom_he_wrote, Law.L11
+    ),
+    "the whole case is looked through": _mutant(
+        shields.the_whole_case_is_looked_through, shields.somebody_is_shielded_of_whom_he_wrote, Law.L11
+    ),
+    "a decision takes over what stands": _mutant(
+        shields.a_decision_takes_over_what_stands, shields.two_accounts_are_taken_apart_again, Law.L11
+    ),
+    "who is alike is judged alike": _mutant(
+        shields.who_is_alike_is_judged_alike, shields.two_are_shielded_of_whom_each_wrote, Law.L1, Law.L11
+    ),
+    "a shield is left at home": _mutant(
+        shields.a_shield_is_left_at_home, shields.somebody_is_shielded_of_whom_he_wrote, Law.L1, Law.L2
+    ),
+    "a gate keeps the level alone": _mutant(
+        shields.a_gate_keeps_the_level_alone, shields.somebody_is_shielded_of_whom_he_wrote, Law.L1
+    ),
+    "a shield is for ever": _mutant(shields.a_shield_is_for_ever, shields.a_shield_is_lifted, Law.L2),
     "a draw from outside the mint": _mutant(
         plants.a_draw_from_outside_the_mint, killers.the_same_seed_runs_twice, Law.L16
     ),

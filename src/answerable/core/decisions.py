@@ -49,7 +49,8 @@ class Wanted:
 def decide(journal: Journal, case_id: CaseId, wanted: Wanted, *, staff: StaffId) -> Refused | None:
     """Set a measure at or above the yardstick of the holder; below it, refuse and record the attempt.
 
-    Limits and shields that stand are kept: a decision adds to them, a lift takes them away.
+    Limits that stand are kept: a decision adds to them, a lift takes them away. Shields go on with their own measures:
+    over a link that is withdrawn later somebody else's would stay here, with names that this account never used (L11).
     """
     case = journal.files.case(case_id)
     refused = openings.may_act(journal, case, staff) or unfit(Standing(wanted.level, wanted.limits, wanted.shields))
@@ -69,10 +70,7 @@ def decide(journal: Journal, case_id: CaseId, wanted: Wanted, *, staff: StaffId)
     refused = _widen(journal, case, wanted, staff=staff) if wanted.scope in parties.WIDER else None
     if refused is not None:
         return refused
-    standing = Standing(wanted.level, wanted.limits | floor.limits, wanted.shields | floor.shields)
-    if unfit(standing) is not None:
-        # More shields stand than one item can carry; those of other measures go on with them.
-        standing = Standing(wanted.level, wanted.limits | floor.limits, wanted.shields)
+    standing = Standing(wanted.level, wanted.limits | floor.limits, wanted.shields)
     settles = tuple(held.item.id for held in case.live_defaults())
     take(journal, case, staff=staff, settles=settles, reason=wanted.reason)
     set_measure(journal, case, standing, staff=staff, scope=wanted.scope, proportionality=wanted.proportionality)
@@ -84,7 +82,9 @@ def _widen(journal: Journal, case: Case, wanted: Wanted, *, staff: StaffId) -> R
     there = parties.widened(journal, case, wanted.scope)
     if isinstance(there, Refused):
         return there
-    refused = decide(journal, there.id, replace(wanted, scope=WHOLE), staff=staff)
+    # The names are those that one end user used; for the others they would be somebody's who warned (L11).
+    shields = frozenset(replace(shield, terms=()) for shield in wanted.shields)
+    refused = decide(journal, there.id, replace(wanted, scope=WHOLE, shields=shields), staff=staff)
     return refused and Refused(refused.code, f"{refused.reason} This is about {there.id}, the tenant's own case.")
 
 

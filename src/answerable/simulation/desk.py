@@ -13,8 +13,8 @@ from answerable.app import CaseFile, MeasureIn, ProposalIn
 from answerable.core import facts as f
 from answerable.simulation.chance import Chance
 from answerable.simulation.house import House
-from answerable.simulation.people import Manner
-from answerable_gate import Level, Standing
+from answerable.simulation.people import HANDLE, Manner
+from answerable_gate import Level, Shield, Standing
 
 QUEUE = 12
 T = TypeVar("T")
@@ -107,8 +107,11 @@ class Desk:
                 seen = partial(app.answer_signal, case, name, staff=staff, outcome=outcome, text="Seen.")
                 self._do("answer", case, seen)
 
-    def _decide(self, case: f.CaseId, level: Level) -> None:
-        wanted = MeasureIn(level=level, reason="On what I read.", proportionality="Nothing less would do.")
+    def _decide(self, case: f.CaseId, level: Level, *names: str) -> None:
+        """Decide, and shield whoever is endangered: by these names, or by those that the notices gave."""
+        person = self._house.witness.cases[case].person
+        shields = frozenset[Shield]() if person == f.UNKNOWN else frozenset((Shield(person, names),))
+        wanted = MeasureIn(level=level, shields=shields, reason="On what I read.", proportionality="Nothing less.")
         self._do("decide", case, lambda: self._house.app.decide(case, wanted, staff=self._staff))
 
     def _sign_what_waits(self, case: f.CaseId, body: dict[str, Any]) -> bool:
@@ -162,12 +165,17 @@ class Desk:
         """Try one shortcut; the house refuses it, or the checks find that it worked."""
         attempts = (
             self._decide_lower, self._close_alone, self._lift_alone, self._sign_unseen, self._lift_early, self._retier,
-            self._waive, self._refute_alone, self._untie,
+            self._waive, self._refute_alone, self._untie, self._shield_all,
         )  # fmt: skip
         self._chance.pick(attempts)(case)
 
     def _decide_lower(self, case: f.CaseId) -> None:
         self._decide(case, Level(self._chance.below(3)))
+
+    def _shield_all(self, case: f.CaseId) -> None:
+        """Shield somebody by what her friends call her."""
+        self.view(case)
+        self._decide(case, Level.SUSPENDED, f"{HANDLE}.a")
 
     def _close_alone(self, case: f.CaseId) -> None:
         self.view(case)

@@ -6,6 +6,7 @@ Law: the check goes through all pairs, where the house writes as few links as it
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from itertools import combinations
@@ -50,7 +51,7 @@ class Evasion:
         if times > AGAIN_MAX:
             return
         account, email = f"{user.account}-again-{times}", f"again{times}.{user.email}"
-        other = User(account=account, email=email, harms=user.harms, hazard=user.hazard)
+        other = replace(user, account=account, email=email, subject=None)
         people.users.append(other)
         world.house.accounts.add(other.account, world.house.accounts.of(user.account), *named(other.email))
         own = Identifier(IdentifierKind.EMAIL, f"own.{user.account}@mail.example")

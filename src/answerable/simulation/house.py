@@ -36,6 +36,7 @@ from answerable.simulation.parts import (
     OwnClock,
     TrueTime,
 )
+from answerable.simulation.shielding import Shielding
 from answerable.simulation.sourcing import Sourcing
 from answerable.simulation.wires import Site
 from answerable.simulation.witness import Witness
@@ -117,7 +118,7 @@ class House(_Seen):
         self.accounts, self.stores = Accounts(), Stores()
         self._keeping, self.sourcing = Keeping(self.checks, self.stores), Sourcing(self)
         self.sites: list[Site] = []
-        self._ahead = Ahead(self.true)
+        self._ahead, self.shielding = Ahead(self.true), Shielding(self.checks, self.witness, self.keyring.gate)
         self.programs: list[Program] = []
         try:
             self.servers = [self.program(f"server-{number + 1}") for number in range(servers)]
@@ -353,6 +354,8 @@ class House(_Seen):
             fallen = {item.id for item in items if item.fell}
             known = frozenset(fallen | {f"{one}^guarded" for one in fallen})
             protection.check_entry(self.checks, self.witness, entry, sealed, now, known)
+            shields = (shield for item in entry.items for shield in item.standing.shields)
+            self.shielding.check(subject, shields, self.entries, sealed, where="the feed")
 
     # --- the gates
 
@@ -367,6 +370,7 @@ class House(_Seen):
                 self.witness, subject, self.sealed, self.true.elapsed, contact=site.contact, lowest=self._ahead.lowest
             )
             protection.check_verdict(self.checks, verdict, owed, where=f"{site.name} for {subject}")
+        self.shielding.check(subject, verdict.shields, self.entries, 0, where=site.name)
         held = site.gate.held(subject)
         if held is not None and held.entry.open:
             self._record(site, subject, model, verdict)

@@ -21,6 +21,7 @@ class Law(StrEnum):
     L7 = "L7 no state without a fact"
     L8 = "L8 the ledger only grows"
     L9 = "L9 decided, in force, confirmed"
+    L11 = "L11 the reporter is never revealed"
     L12 = "L12 a private person is told nothing written"
     L13 = "L13 evidence bounds automation"
     L14 = "L14 what is held is kept"

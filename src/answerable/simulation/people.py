@@ -36,7 +36,10 @@ class Colleague:
 
 @dataclass(slots=True, kw_only=True)
 class User:
-    """Somebody with an account; `harms` is whom, in truth, and by what."""
+    """Somebody with an account; `harms` is whom, in truth, and by what.
+
+    `writes` is how this person names them, `known_as` is what only they and their friends say.
+    """
 
     account: str
     email: str
@@ -45,6 +48,8 @@ class User:
     harms: str | None = None
     hazard: Hazard = Hazard.OTHER
     subject: str | None = None
+    writes: tuple[str, ...] = ()
+    known_as: tuple[Identifier, ...] = ()
 
     @property
     def is_dangerous(self) -> bool:
@@ -98,6 +103,8 @@ class Size:
     sweeps: timedelta = timedelta(minutes=110)
 
 
+HANDLE = "@at.home"
+"""What somebody in danger is called by friends alone."""
 HAZARDS = (Hazard.STALKING, Hazard.THREAT, Hazard.SELF_HARM, Hazard.MASS_CASUALTY, Hazard.IMPERSONATION, Hazard.CRISIS)
 
 
@@ -110,7 +117,13 @@ def population(quiet: int, dangerous: int, crossed: int) -> Population:
         hazard = HAZARDS[number % len(HAZARDS)]
         harmed = f"person{number}@mail.example"
         account, email = f"danger-{number}", f"danger{number}@mail.example"
-        people.users.append(User(account=account, email=email, harms=harmed, hazard=hazard))
+        letter = chr(ord("a") + number % 26)
+        names = (f"Ann{letter} Ex{letter}", f"Ann{letter} Later{letter}", f"{HANDLE}.{letter}")
+        writes = (harmed, names[0]) if number % 2 == 0 else (harmed,)
+        kinds = (IdentifierKind.NAME, IdentifierKind.NAME, IdentifierKind.HANDLE)
+        known_as = tuple(map(Identifier, kinds, names))
+        user = User(account=account, email=email, harms=harmed, hazard=hazard, writes=writes, known_as=known_as)
+        people.users.append(user)
     for number in range(crossed):
         pair = [User(account=f"crossed-{number}-{side}", email=f"crossed{number}{side}@mail.example") for side in "ab"]
         people.users += pair

@@ -86,6 +86,7 @@ class World:
         for user in self.people.users:
             plan = PortPlan(plan="paid", models=("large", "small"), tools=("search", "code"))
             self.house.accounts.add(user.account, plan, *named(user.email))
+            self.house.shielding.wrote(user.account, *user.writes[:1])  # what the history has
             self.after(self._users.span(timedelta(0), DAY), self.exchange(user))
             came = AccountIn(account=user.account, identifiers=named(user.email), verified_at=self.house.now)
             self.enter(user, came)
@@ -227,6 +228,8 @@ class World:
         about = self._comes.pick(self.people.dangerous if self._comes.happens(0.75) else self.people.harmless)
         hazard = about.hazard if about.is_dangerous else self._comes.pick(tuple(f.Hazard))
         kind = self._comes.pick((f.SignalKind.FLAG, f.SignalKind.FLAG, f.SignalKind.RULE, f.SignalKind.TRAJECTORY))
+        name = about.writes[len(self.given) % len(about.writes)] if about.writes else "nobody"
+        self.house.shielding.wrote(about.account, name)
         came = SignalIn(
             id=f"sig-{len(self.given)}",
             source="classifier-1",
@@ -237,7 +240,7 @@ class World:
             user=about.account,
             score=round(self._comes.between(0.5, 1.0), 3),
             person=named(about.harms) if about.harms and self._comes.happens(0.3) else (),
-            evidence="What was written.",
+            evidence=f"What was written of {name}.",
             kind=kind,
         )
         self.given.add(came.id)
@@ -284,7 +287,7 @@ class World:
             source="portal",
             text=wanted.text,
             subject=named(about.email) if self._comes.happens(0.4) else (account,),
-            reporter=named(reporter),
+            reporter=named(reporter) + (about.known_as if reporter == about.harms else ()),
             reporter_is_person=wanted.names_person,
             hazard=wanted.hazard,
             danger_now=wanted.danger_now,
