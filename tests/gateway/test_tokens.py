@@ -20,7 +20,7 @@ from answerable.gateway.callers import Callers
 from answerable.gateway.tokens import Issuer, KeysAway, SignedTokens
 from answerable_gate import Level
 from tests.gateway.test_app import run
-from tests.gateway.world import HEADER, World, follow_log, held, logged
+from tests.gateway.world import HEADER, World, follow_log, held, logged, until
 
 NOW = datetime(2026, 8, 1, tzinfo=UTC)
 KEY = ECKey.generate_key("P-256", {"kid": "k1", "use": "sig", "alg": "ES256"})
@@ -130,10 +130,13 @@ class SignIn:
 
     def __init__(self, *keys: ECKey) -> None:
         self.keys, self.status, self.asked = list(keys), 200, 0
+        self.goes_on = asyncio.Event()
+        self.goes_on.set()
 
     async def answer(self, _: web.Request) -> web.Response:
         """Give the keys."""
         self.asked += 1
+        await self.goes_on.wait()
         return web.json_response(KeySet([*self.keys]).as_dict(private=False), status=self.status)
 
     def during(self, story: Callable[[SignedTokens, Ticking], Awaitable[None]]) -> None:
@@ -189,12 +192,79 @@ def test_a_sign_in_that_is_away_locks_nobody_out_who_was_known(caplog: Any) -> N
         assert await signed.subject(token(), now=NOW) == "subject_a"
         sign_in.status, clock.at = 500, clock.at + 301
         assert await signed.subject(token(sub="b"), now=NOW) == "b"
+        with pytest.raises(KeysAway):
+            await signed.subject(token(OTHER, kid="k2"), now=NOW)
         sign_in.status, sign_in.keys, clock.at = 200, [OTHER], clock.at + 10
+        await signed.subject(token(sub="c"), now=NOW)
+        await until(lambda: not signed._is_away())
         with pytest.raises(NotAuthenticated):
-            await signed.subject(token(sub="c"), now=NOW)
+            await signed.subject(token(sub="d"), now=NOW)
 
     sign_in.during(story)
     assert len(logged(caplog, "keys_not_read")) == 2
+
+
+def test_a_sign_in_that_hangs_delays_nobody_whose_key_is_known(monkeypatch: Any) -> None:
+    """Who brings an unknown key waits a moment, once for all who come, and is told that the keys are away."""
+    monkeypatch.setattr(tokens, "WAIT_S", 0.05)
+    monkeypatch.setattr(tokens, "FETCH_S", 3600)
+    sign_in = SignIn(KEY)
+
+    async def story(signed: SignedTokens, clock: Ticking) -> None:
+        await signed.subject(token(), now=NOW)
+        sign_in.goes_on.clear()
+        newer = token(OTHER, kid="k2")
+        for step in (10, 0, 301, 0):
+            clock.at += step
+            before = sign_in.asked
+            async with asyncio.timeout(10):
+                with pytest.raises(KeysAway):
+                    await signed.subject(newer, now=NOW)
+                await asyncio.gather(*(signed.subject(token(sub=f"{n} {clock.at}"), now=NOW) for n in range(5)))
+            assert sign_in.asked <= before + 1
+        sign_in.keys = [KEY, OTHER]
+        sign_in.goes_on.set()
+        await until(lambda: not signed._is_away())
+        assert await signed.subject(newer, now=NOW) == "subject_a"
+
+    sign_in.during(story)
+    assert sign_in.asked == 3
+
+
+def test_whose_key_is_no_key_of_the_sign_in_is_refused_while_its_keys_are_fresh() -> None:
+    """At once, and without asking for each."""
+    sign_in = SignIn(KEY)
+
+    async def story(signed: SignedTokens, _: Ticking) -> None:
+        await signed.subject(token(), now=NOW)
+        sign_in.goes_on.clear()
+        for kid in range(20):
+            with pytest.raises(NotAuthenticated):
+                await signed.subject(token(OTHER, kid=f"forged {kid}"), now=NOW)
+
+    sign_in.during(story)
+    assert sign_in.asked == 1
+
+
+def test_before_there_are_keys_a_sign_in_that_hangs_is_a_503(monkeypatch: Any) -> None:
+    """Within the wait, with a time to come again; whoever the header names is served meanwhile."""
+    monkeypatch.setattr(tokens, "WAIT_S", 0.05)
+    monkeypatch.setattr(tokens, "FETCH_S", 3600)
+    sign_in = SignIn(KEY)
+    sign_in.goes_on.clear()
+
+    async def story(signed: SignedTokens, _: Ticking) -> None:
+        async def asks(world: World) -> None:
+            got = await world.chat(None, {"Authorization": f"Bearer {token()}"})
+            assert (got.status, got.code, got.headers["retry-after"]) == (503, "keys_away", "5")
+            assert (await world.chat("somebody")).status == 200
+
+        world = World(changes={"callers": Callers(header=HEADER.lower().encode(), tokens=signed)})
+        async with asyncio.timeout(20), world.running():
+            await asks(world)
+        sign_in.goes_on.set()
+
+    sign_in.during(story)
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"keys":[]}', '{"keys":[{"kty":"EC"}]}', "x" * 10])

@@ -1,6 +1,7 @@
 """Tokens of the operator's own sign-in: verified once, remembered until they expire, under keys that are fetched anew.
 
 Law: only the algorithms, the issuer and the audience that the operator named; a key that is not known verifies nothing.
+Keys are read beside the requests: a sign-in that hangs delays nobody whose key is known, and others by a second.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ REMEMBERED_FOR_S = 300.0
 KEYS_FOR_S = 300.0
 KEYS_AGAIN_S = 10.0
 FETCH_S = 5.0
+# How long requests wait for a reading, counted from its beginning.
+WAIT_S = 1.0
 FILE_BYTES_MAX = 1 << 20
 TOKEN_LENGTH_MAX = 16 * 1024
 
@@ -62,7 +65,8 @@ class SignedTokens:
         self._keys: KeySet | None = None
         self._keys_at = 0.0
         self._tried_at: float | None = None
-        self._reading = asyncio.Lock()
+        self._reading: asyncio.Task[bool] | None = None
+        self._patience: asyncio.Task[object] | None = None
         self._remembered: OrderedDict[bytes, tuple[str, datetime]] = OrderedDict()
 
     async def subject(self, token: str, *, now: datetime) -> str:
@@ -108,17 +112,31 @@ class SignedTokens:
         return decoded.claims
 
     async def _keyset(self, *, anew: bool = False) -> KeySet:
-        async with self._reading:  # who comes meanwhile gets what the first one read
-            at = self._monotonic()
-            is_old = self._keys is None or at - self._keys_at > KEYS_FOR_S
-            if (anew or is_old) and (self._tried_at is None or at - self._tried_at >= KEYS_AGAIN_S):
-                self._tried_at = at
-                await self._read(at)
-        if self._keys is None:
+        at = self._monotonic()
+        is_old = self._keys is None or at - self._keys_at > KEYS_FOR_S
+        must = anew or self._keys is None
+        if is_old or anew:
+            # With keys in hand nobody waits for a sign-in that failed last time; when it is back, that shows by itself.
+            waits = must or not self._is_away()
+            if self._tried_at is None or at - self._tried_at >= KEYS_AGAIN_S:
+                self._begin(at)
+            if waits and self._patience is not None:
+                await asyncio.shield(self._patience)
+        if self._keys is None or (anew and self._is_away()):
             raise KeysAway
         return self._keys
 
-    async def _read(self, at: float) -> None:
+    def _is_away(self) -> bool:
+        """Say whether the newest reading failed, or has not ended yet."""
+        return self._reading is not None and not (self._reading.done() and self._reading.result())
+
+    def _begin(self, at: float) -> None:
+        # One reading for all who come meanwhile, and one wait: who comes after it waits no more.
+        self._tried_at = at
+        self._reading = asyncio.create_task(self._read(at))
+        self._patience = asyncio.create_task(asyncio.wait((self._reading,), timeout=WAIT_S))
+
+    async def _read(self, at: float) -> bool:
         try:
             content = await _content(self._issuer.jwks)
             self._keys = KeySet.import_key_set(json.loads(content))
@@ -126,6 +144,8 @@ class SignedTokens:
         except (ClientError, OSError, TimeoutError, JoseError, ValueError, TypeError, KeyError) as error:
             # The keys that there were go on to hold: a sign-in that is away for a while locks nobody out.
             report("keys_not_read", {"error": repr(error)})
+            return False
+        return True
 
 
 async def _content(place: str) -> bytes:
