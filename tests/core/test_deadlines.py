@@ -25,6 +25,16 @@ def test_a_further_due_is_never_later_than_the_running_one(running: timedelta | 
         assert due == min(START + running, START + limit)
 
 
+@given(running=st.none() | st.timedeltas(-timedelta(days=3), timedelta(days=30)), limit=SPANS, waited=SPANS)
+def test_what_was_announced_before_has_its_limit_from_then_on(
+    running: timedelta | None, limit: timedelta, waited: timedelta
+) -> None:
+    """However long reading it took: never later than without the wait, and at once where the limit is over (L3)."""
+    before = None if running is None else START + running
+    due = further_due(before, now=START, limit=limit, since=START - waited)
+    assert due == max(START, min(START - waited + limit, further_due(before, now=START, limit=limit)))
+
+
 @given(limit=SPANS, rung=st.integers(1, 200))
 def test_a_rung_is_reached_when_it_is_due_and_not_a_moment_sooner(limit: timedelta, rung: int) -> None:
     """The two directions of the ladder agree at every rung, so that a sweep neither spins nor sleeps."""

@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 
 from answerable.app import Announced
-from answerable.config import WebhookTable
-from answerable.core.facts import SignalRaised, VendorNoticeUnread
+from answerable.config import VendorKind, WebhookTable
+from answerable.core.facts import DeadlineSet, DefaultArmed, Hazard, SignalRaised, VendorNoticeUnread
 from answerable.ports.notifier import Delivery, DeliveryState, Letter
 from answerable.ports.unknown import NotKnown
 from answerable.ports.vendor import VendorCase
 from answerable.work import vendors
 from answerable.work.outbox import deliver
 from answerable.work.vendors import UNREAD_AT, Vendor
-from tests.work.memory import InMemory, in_memory
+from tests.work.memory import START, InMemory, in_memory
 
 TABLE = WebhookTable(name="openai", secret_env="S", format="openai", key_env="K")
 CASE = VendorCase(identifier="user-7", kind="warning", reason=None, at=datetime(2026, 4, 30, tzinfo=UTC))
@@ -80,6 +80,42 @@ def test_a_notice_is_read_however_long_that_takes(tmp_path: Path) -> None:
     house.clock.advance(timedelta(days=1))
     deliver(house.answerable, [mail], None, {"openai": Vendor(TABLE, cases)})
     assert cases.read == 1
+
+
+def _clocks(home: Path, table: WebhookTable, kind: str, away: timedelta) -> dict[str, datetime]:
+    """Let a notice be read after a while; return what its case owes, and when its defaults fall due."""
+    home.mkdir()
+    house, cases = in_memory(home), Cases()
+    house.answerable.announce_notice(replace(WARNING, kind=kind))
+    until = house.clock.now() + away
+    while house.clock.now() < until:
+        deliver(house.answerable, [Mail()], None, {"openai": Vendor(table, cases)})
+        house.clock.advance(timedelta(minutes=15))
+    cases.is_away = False
+    deliver(house.answerable, [Mail()], None, {"openai": Vendor(table, cases)})
+    assert signals(house) == 1
+    facts = [one.fact for one in house.store.all_recorded()]
+    clocks = {one.kind.value: one.due for one in facts if isinstance(one, DeadlineSet)}
+    clocks.pop("default_review", None)  # it is of what took effect, from then on
+    return clocks | {one.standing.level.word: one.due for one in facts if isinstance(one, DefaultArmed)}
+
+
+@pytest.mark.parametrize("adopts", [False, True])
+@pytest.mark.parametrize("hazard", [Hazard.THREAT, Hazard.MASS_CASUALTY])
+def test_clocks_run_from_the_announcement_however_long_reading_takes(
+    tmp_path: Path, adopts: bool, hazard: Hazard
+) -> None:
+    """The vendor is away for an hour and a half: what is owed is due as if it had been read at once, or now (L3)."""
+    kind = "deactivation" if adopts else "warning"
+    kinds = {kind: VendorKind(hazard=hazard, adopts=adopts)}
+    table = WebhookTable(name="openai", secret_env="S", format="openai", key_env="K", kinds=kinds)
+    away = timedelta(minutes=90)
+    at_once = _clocks(tmp_path / "at_once", table, kind, timedelta(0))
+    late = _clocks(tmp_path / "late", table, kind, away)
+    assert "decide" in at_once
+    looks = [clocks.pop("look") for clocks in (at_once, late)]
+    assert looks[1] - looks[0] == away, "nobody could look before it was read"
+    assert late == {name: max(due, START + away) for name, due in at_once.items()}
 
 
 def test_a_short_absence_pages_nobody(tmp_path: Path) -> None:

@@ -15,7 +15,8 @@ class SignalIn:
     """A flag as a source sent it. `id` is the source's own and makes a second delivery harmless.
 
     `label` is kept verbatim; `score` is in [0, 1] or None; `evidence` is the text that it was raised on; `also` is what
-    else the source calls the account, should it not be known yet.
+    else the source calls the account, should it not be known yet; `since` is when it was announced, where it could be
+    read only later: its clocks run from then on (L3).
     """
 
     id: str
@@ -32,6 +33,7 @@ class SignalIn:
     kind: SignalKind = SignalKind.FLAG
     at: datetime | None = None
     also: tuple[Identifier, ...] = ()
+    since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +74,10 @@ class AccountState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StateIn:
-    """An account that the operator's own systems switched off or on; `label` is their word for the reason."""
+    """An account that the operator's own systems switched off or on; `label` is their word for the reason.
+
+    `since` is as in `SignalIn`.
+    """
 
     id: str
     source: str
@@ -81,6 +86,7 @@ class StateIn:
     hazard: Hazard = Hazard.OTHER
     label: str | None = None
     at: datetime | None = None
+    since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

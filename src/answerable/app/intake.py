@@ -107,6 +107,7 @@ class Intake:
             conversation=self.index.conversation(came.conversation),
             evidence=_kept(act, came.evidence, subject),
             seen=_seen(came.at, act.now),
+            since=came.since,
         )
 
     # --- measures of the operator's own systems
@@ -271,6 +272,7 @@ def _switched_off(subject: SubjectId, came: StateIn, now: datetime) -> adopted.I
         hazard=came.hazard,
         label=came.label,
         seen=_seen(came.at, now),
+        since=came.since,
     )
 
 

@@ -48,7 +48,10 @@ class Announced:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reported:
-    """A notice with everything in it; `id` makes a second delivery harmless."""
+    """A notice with everything in it; `id` makes a second delivery harmless.
+
+    `since` is when it was announced, where it could be read only later: its clocks run from then on (L3).
+    """
 
     vendor: str
     id: str
@@ -56,6 +59,7 @@ class Reported:
     kind: str
     reason: str | None
     at: datetime | None
+    since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +190,7 @@ def take(intake: Intake, table: WebhookTable, came: Reported, found: Whose) -> T
             user=found.account,
             at=came.at,
             also=(Identifier(IdentifierKind.HANDLE, came.identifier),),
+            since=came.since,
         ),
         found.asked,
     )
@@ -199,6 +204,7 @@ def take(intake: Intake, table: WebhookTable, came: Reported, found: Whose) -> T
                 hazard=word.hazard,
                 label=label if _PLAIN.fullmatch(label) else None,
                 at=came.at,
+                since=came.since,
             ),
             found.asked,
         )

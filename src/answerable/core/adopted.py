@@ -28,7 +28,7 @@ from answerable_gate import Level, Standing, covers
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incoming:
-    """A switch-off as it was reported; see `MeasureAdopted` for the fields."""
+    """A switch-off as it was reported; see `MeasureAdopted` for the fields, `signals.Incoming` for `since`."""
 
     subject: SubjectId
     level: Level
@@ -36,6 +36,7 @@ class Incoming:
     hazard: Hazard
     label: str | None
     seen: datetime
+    since: datetime | None = None
 
 
 def adopt(journal: Journal, incoming: Incoming) -> tuple[Case, ItemId]:
@@ -52,7 +53,7 @@ def adopt(journal: Journal, incoming: Incoming) -> tuple[Case, ItemId]:
     case = _case(journal, incoming, tier)
     item = _hold(journal, case, incoming)
     defaults.raise_tier(journal, case, tier, "adopted")
-    defaults.arm(journal, case, notice=None)
+    defaults.arm(journal, case, notice=None, since=incoming.since)
     return case, item
 
 
@@ -65,7 +66,7 @@ def _case(journal: Journal, incoming: Incoming, tier: Tier) -> Case:
 
 
 def _hold(journal: Journal, case: Case, incoming: Incoming) -> ItemId:
-    review = journal.now + journal.policy_of(case).measure_review_first
+    review = (incoming.since or journal.now) + journal.policy_of(case).measure_review_first
     item = ItemId(journal.mint.token("it"))
     journal.write(
         MeasureAdopted(

@@ -26,13 +26,16 @@ class Deadline:
         return not self.met and not self.missed
 
 
-def further_due(running: datetime | None, *, now: datetime, limit: timedelta) -> datetime:
+def further_due(
+    running: datetime | None, *, now: datetime, limit: timedelta, since: datetime | None = None
+) -> datetime:
     """Return when a further default falls due: the earlier of the running due and now + limit.
 
     A running due that has passed, or none because a decision stands, counts for nothing (DESIGN section 5). The
-    minimum is the whole of L3: evidence may shorten a clock and can never extend one.
+    minimum is the whole of L3: evidence may shorten a clock and can never extend one. What was announced at `since` and
+    could be read only now has its limit from then on, and is due at once where that is over.
     """
-    fresh = now + limit
+    fresh = max(now, (since or now) + limit)
     return min(running, fresh) if running is not None and running > now else fresh
 
 

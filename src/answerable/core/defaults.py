@@ -34,16 +34,19 @@ def raise_tier(journal: Journal, case: Case, tier: Tier, cause: str) -> None:
                 set_deadline(journal, case, DeadlineKind.ANSWER, about=notice.fact.notice)
 
 
-def set_deadline(journal: Journal, case: Case, kind: DeadlineKind, *, about: str | None = None) -> datetime | None:
+def set_deadline(
+    journal: Journal, case: Case, kind: DeadlineKind, *, about: str | None = None, since: datetime | None = None
+) -> datetime | None:
     """Set a deadline of a kind by the case's tier; a running one of the kind can only be undercut (L3).
 
-    Return its due time, or None where the tier owes nothing of the kind or a running one is due as soon.
+    Return its due time, or None where the tier owes nothing of the kind or a running one is due as soon. Its limit
+    counts from `since`, where that is given.
     """
-    limit = journal.policy_of(case).within(case.tier, kind, now=journal.now)
+    limit = journal.policy_of(case).within(case.tier, kind, now=since or journal.now)
     if limit is None:
         return None
     running = [d for d in case.deadlines.values() if d.kind is kind and d.about == about and d.is_running]
-    due = further_due(min((d.due for d in running), default=None), now=journal.now, limit=limit)
+    due = further_due(min((d.due for d in running), default=None), now=journal.now, limit=limit, since=since)
     if any(deadline.due <= due for deadline in running):
         return None
     deadline = DeadlineId(journal.mint.token("dl"))
@@ -66,20 +69,22 @@ def arm(
     notice: NoticeId | None,
     from_look_back: bool = False,
     least: Grade = Grade.E0,
+    since: datetime | None = None,
 ) -> None:
     """Arm what the evidence of this moment allows, unless what stands already reaches as far and as soon.
 
     `notice` is the notice on whose account this happens, None for a signal. `least` is the grade counted at least:
-    E1 where history is not known and there is danger now (DESIGN section 5, grades).
+    E1 where history is not known and there is danger now (DESIGN section 5, grades). `since` is from when the limits
+    count, where the evidence was announced before it could be read.
     """
     assert case.is_open, "nothing is armed in a closed case: it reopens first, so that somebody owes the decision"
     care = care_hazards(journal.policy_of(case))
     grade = max(evidence.grade(case, but=care), least)
-    limit = journal.policy_of(case).decide_within(case.tier, now=journal.now)
+    limit = journal.policy_of(case).decide_within(case.tier, now=since or journal.now)
     running = case.running(DeadlineKind.DECIDE)
-    due = further_due(running.due if running else None, now=journal.now, limit=limit)
+    due = further_due(running.due if running else None, now=journal.now, limit=limit, since=since)
     # Whatever stands armed, a person owes a look and a decision on the new evidence.
-    _set_duties(journal, case)
+    _set_duties(journal, case, since)
     wanted = [
         (_at_once_due(journal, case, due, from_look_back), _standing(journal, case, grade, at_once=True)),
         (due, _standing(journal, case, grade, at_once=False)),
@@ -107,11 +112,12 @@ def shorten(journal: Journal, case: Case) -> None:
             journal.write(replace(held.fact, item=item, due=sooner, policy=case.policies[-1]))
 
 
-def _set_duties(journal: Journal, case: Case) -> None:
+def _set_duties(journal: Journal, case: Case, since: datetime | None) -> None:
+    # Nobody could look before it was read, and who is paged next is counted in looks.
     set_deadline(journal, case, DeadlineKind.LOOK)
-    set_deadline(journal, case, DeadlineKind.DECIDE)
+    set_deadline(journal, case, DeadlineKind.DECIDE, since=since)
     if asks_for_referral(journal.policy_of(case), frozenset(case.hazards)):
-        set_deadline(journal, case, DeadlineKind.REFER)
+        set_deadline(journal, case, DeadlineKind.REFER, since=since)
 
 
 def _is_bounded(journal: Journal, case: Case, notice: NoticeId | None) -> bool:

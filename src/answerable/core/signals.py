@@ -28,7 +28,10 @@ from answerable.core.journal import Journal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incoming:
-    """A signal as it came in, identifiers already turned into tokens; see `SignalRaised` for the fields."""
+    """A signal as it came in, identifiers already turned into tokens; see `SignalRaised` for the fields.
+
+    `since` is from when its clocks run, where it was announced before it could be read.
+    """
 
     signal: SignalId
     subject: SubjectId
@@ -47,6 +50,7 @@ class Incoming:
     evidence: TextRef | None
     seen: datetime
     beyond: bool = False
+    since: datetime | None = None
 
 
 def take(journal: Journal, incoming: Incoming) -> Case:
@@ -59,7 +63,7 @@ def take(journal: Journal, incoming: Incoming) -> Case:
     defaults.raise_tier(journal, case, tier, "signal")
     if _is_noticed(journal, case.subject):
         join_flag_and_notice(journal, case)
-    defaults.arm(journal, case, notice=None)
+    defaults.arm(journal, case, notice=None, since=incoming.since)
     parties.ask(journal, case, incoming.signal)
     return case
 

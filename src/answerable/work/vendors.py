@@ -1,6 +1,7 @@
 """Vendors' notices: each is read at the vendor's as soon as it was announced, and again until it can be.
 
-Law: a notice that cannot be read is not known, is said to somebody, and is never given up (L10, L17).
+Law: a notice that cannot be read is not known, is said to somebody, and is never given up (L10, L17); its clocks run
+from when it was announced, however long reading it takes (L3).
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from answerable.app import Answerable
 from answerable.app.vendors import Reported, take, unread, whose
@@ -36,7 +38,8 @@ def fetch(answerable: Answerable, claimed: Claimed, vendors: Mapping[str, Vendor
     """Read one announced notice and take it; return whether that is done."""
     body = claimed.outgoing.body
     vendor = vendors.get(body["vendor"])
-    why = "it is configured no more" if vendor is None else _take(answerable, body, vendor)
+    announced = claimed.outgoing.not_before
+    why = "it is configured no more" if vendor is None else _take(answerable, body, vendor, announced)
     if why is None:
         return True
     _log.warning("notice %s of %s is not known yet: %s", body["notice"], body["vendor"], why)
@@ -45,7 +48,7 @@ def fetch(answerable: Answerable, claimed: Claimed, vendors: Mapping[str, Vendor
     return False
 
 
-def _take(answerable: Answerable, body: Mapping[str, str], vendor: Vendor) -> str | None:
+def _take(answerable: Answerable, body: Mapping[str, str], vendor: Vendor, announced: datetime) -> str | None:
     """Read a notice and take it; return why that cannot be, None where it is done."""
     found = vendor.cases.fetch(body["reference"])
     if isinstance(found, NotKnown):
@@ -57,6 +60,7 @@ def _take(answerable: Answerable, body: Mapping[str, str], vendor: Vendor) -> st
         kind=body["kind"],
         reason=found.reason,
         at=parse_time(body["seen"]),
+        since=announced,
     )
     try:
         account = whose(answerable.intake, vendor.table, came.identifier)
