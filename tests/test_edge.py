@@ -24,6 +24,7 @@ from answerable.edge import (
     read_offset,
     rfc3339,
     shift_clock,
+    zone_of,
 )
 from answerable.errors import BadInput, ConfigError
 
@@ -168,6 +169,16 @@ def test_tokens_use_every_letter() -> None:
     """Each of the 26 places takes all 32 letters: 130 bits."""
     tokens = [SeededMint(seed).token("t")[2:] for seed in range(600)]
     assert all(len({token[place] for token in tokens}) == 32 for place in range(26))
+
+
+def test_a_time_zone_is_one_of_iana_and_the_same_everywhere() -> None:
+    """A place that is none, a folder of places, a way out of it, and what only this machine calls so are not known."""
+    for name in ("UTC", "Europe/Berlin", "America/Argentina/Buenos_Aires", "Etc/GMT+5", "America/Port-au-Prince"):
+        zone = zone_of(name)
+        assert zone is not None, name
+        assert str(zone) == name
+    for name in ("", "Middle/Earth", "America", "../Europe/Berlin", "Europe/../UTC", "localtime", "right/UTC", "UTC\n"):
+        assert zone_of(name) is None, name
 
 
 def test_the_same_seed_gives_the_same_draws() -> None:

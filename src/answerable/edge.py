@@ -11,21 +11,27 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Protocol
+from zoneinfo import ZoneInfo
 
 from answerable.errors import BadInput, ConfigError
 
 # 32 letters that survive being read aloud or copied by hand: no l, o, 0, 1.
 ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
 TOKEN_LETTERS = 26  # 26 letters of 5 bits: 130 bits, never below 128
+_PAIRS = [one + other for other in ALPHABET for one in ALPHABET]  # the letter of the lower bits comes first
+_PLACES = range(0, 5 * TOKEN_LETTERS, 10)
 FRACTION_BITS = 53
+_NO_OFFSET = timedelta(0)
+_TIME_LETTERS = len("2026-04-30T12:00:00.000000")
 OFFSET_SECONDS_MAX = Decimal(100 * 366 * 86_400)
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z")
 _PREFIX = re.compile(r"[a-z][a-z0-9]{0,15}")
 _OFFSET = re.compile(r"[+-]?[0-9]{1,12}(\.[0-9]{1,6})?")
+_ZONE = re.compile(r"[A-Z][A-Za-z0-9_+-]{0,31}(/[A-Za-z0-9_+-]{1,32}){0,2}")
 
 
 class Clock(Protocol):
@@ -53,8 +59,8 @@ class Mint(Protocol):
 
 def rfc3339(at: datetime) -> str:
     """Write an aware UTC time the one way it is written on any wire: six digits and Z."""
-    assert at.utcoffset() == timedelta(0), "times are aware and in UTC"
-    return at.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+    assert at.utcoffset() == _NO_OFFSET, "times are aware and in UTC"
+    return at.isoformat(timespec="microseconds")[:_TIME_LETTERS] + "Z"
 
 
 def parse_time(text: str) -> datetime:
@@ -65,6 +71,17 @@ def parse_time(text: str) -> datetime:
         return datetime.fromisoformat(text)
     except ValueError as error:
         raise BadInput(f"no such time: {text}") from error
+
+
+def zone_of(name: str) -> tzinfo | None:
+    """Return the time zone of an IANA name (`Europe/Berlin`), or None where there is none of that name."""
+    # What begins in lower case (localtime, posixrules) is the machine's own, and another zone elsewhere.
+    if not _ZONE.fullmatch(name):
+        return None
+    try:
+        return ZoneInfo(name)
+    except (KeyError, OSError, ValueError):
+        return None
 
 
 class SystemClock:
@@ -170,8 +187,7 @@ class ManualClock:
 
 def _spell(prefix: str, number: int) -> str:
     assert _PREFIX.fullmatch(prefix), "a token's prefix is 1 to 16 of [a-z0-9], a letter first"
-    letters = [ALPHABET[(number >> (5 * place)) & 31] for place in range(TOKEN_LETTERS)]
-    return f"{prefix}_{''.join(letters)}"
+    return f"{prefix}_{''.join([_PAIRS[(number >> place) & 1023] for place in _PLACES])}"
 
 
 class RandomMint:

@@ -47,6 +47,9 @@ def test_the_whole_way_of_an_order(house: House) -> None:
     levels = [item["standing"]["level"] for item in house.items() if item["kind"] == "measure"]
     assert "suspended" in levels
     wants = {"notice": notice.json["id"], "wanted": True, "from_hour": 7, "to_hour": 9}
+    nowhere = house.act(case, "attempt-notices", wants | {"zone": "Middle/Earth"}, "classifier-1")
+    assert (nowhere.status, nowhere.json["detail"]) == (422, "there is no such time zone")
+    wants["zone"] = "Pacific/Auckland"
     assert house.act(case, "attempt-notices", wants, "classifier-1").status == 201
     assert house.act(case, "attempt-notices", wants | {"to_hour": 7}, "classifier-1").code == "bad_input"
     assert house.act(case, "attempt-notices", wants | {"wanted": False}, "classifier-1").status == 201

@@ -47,7 +47,7 @@ def an_order_in_force(story: Story) -> tuple[Any, OrderId]:
     story.enrol()
     warned = story.notice()
     told = story.answerable.orders
-    assert told.tell(case_of(warned), NoticeId(warned.id), from_hour=7, to_hour=20, by="portal") is None
+    assert told.tell(case_of(warned), NoticeId(warned.id), from_hour=7, to_hour=20, zone="UTC", by="portal") is None
     taken = an_order(story)
     assert verify(story, taken) is None
     case, subject = case_of(taken), story.row(case_of(taken)).subject

@@ -5,23 +5,18 @@ Law: a claim until called back (L13); in force until its recorded end and the in
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-import pytest
-
-from answerable.core import evidence, exposure, orders
+from answerable.core import attempts, evidence, exposure, orders
 from answerable.core.cases import Case
 from answerable.core.facts import (
     UNKNOWN,
-    AttemptsRefused,
     Authority,
     CaseReopened,
     Clause,
     ClauseExecuted,
     DeadlineKind,
-    DigestPlanned,
-    DigestSent,
     EndState,
     EventId,
     EventKind,
@@ -32,7 +27,6 @@ from answerable.core.facts import (
     HoldOrdered,
     LoweringKind,
     MeasureSet,
-    NoticeId,
     OrderEnded,
     OrderId,
     OutsideEventVerified,
@@ -43,6 +37,8 @@ from answerable.core.facts import (
     SubjectId,
     Tier,
 )
+from answerable.core.journal import Journal
+from answerable.edge import zone_of
 from answerable_gate import NOTHING, Level
 from tests.core.builders import (
     ALMA,
@@ -135,7 +131,17 @@ def refuse_some(world: World, number: int, account: SubjectId = SUBJECT, served:
         subject=account, root="00", exchanges=number + served, served=served, looser=0, tokens=0, since=world.now,
         until=world.now,
     )
-    assert world.act(lambda journal: exposure.seal(journal, block), "gate") is None
+    seal_block(world, block, shut_out=number)
+
+
+def seal_block(world: World, block: ExposureSealed, *, shut_out: int) -> None:
+    """Let a block come in of whose exchanges so many were refused because the account gets nothing at all."""
+
+    def come(journal: Journal) -> None:
+        assert exposure.seal(journal, block) is None
+        attempts.attempted(journal, block, shut_out=shut_out, zone_of=zone_of)
+
+    world.act(come, "gate")
 
 
 # --- outside events
@@ -370,131 +376,6 @@ def test_an_order_reopens_a_closed_case() -> None:
     assert world.close(case) is None
     assert receive(world)[0] is case
     assert case.is_open
-
-
-# --- who is told of attempts
-
-
-def ask(world: World, case: Case, notice: NoticeId, from_hour: int = 9, to_hour: int = 18) -> Refused | None:
-    """Let her ask to be told."""
-    return world.act(
-        lambda journal: orders.ask(journal, case.id, notice, from_hour=from_hour, to_hour=to_hour), "portal"
-    )
-
-
-def planned(world: World) -> list[datetime]:
-    """Return when digests are planned for."""
-    return [fact.send for fact in world.said(DigestPlanned)]
-
-
-def told() -> tuple[World, Case, NoticeId]:
-    """Make a world in which she is told of attempts between 9 and 18, and it is 9 in the morning."""
-    world = a_world()
-    notice = world.notice()
-    case, _ = in_force(world)
-    assert ask(world, case, notice) is None
-    return world, case, notice
-
-
-def test_whatever_the_count_there_is_one_digest_a_day() -> None:
-    """A hundred attempts over three days are three digests, each when her hours begin, and every attempt is a fact."""
-    world, case, notice = told()
-    for _ in range(72):
-        refuse_some(world, 5)
-        refuse_some(world, 0, served=3)
-        world.now += hours(1)
-    days = planned(world)
-    assert days == [START + timedelta(days=number) for number in (1, 2, 3)]
-    assert sum(fact.exchanges for fact in world.said(AttemptsRefused)) == 360
-    assert case.orders[next(iter(case.orders))].refused == 360
-    for _ in range(2):
-        world.act(lambda journal: orders.sent(journal, case.id, days[0]))
-    assert [(fact.notice, fact.send) for fact in world.said(DigestSent)] == [(notice, days[0])]
-
-
-def test_other_hours_are_no_way_to_a_second_digest() -> None:
-    """Asked for at 20 instead, after the digest of the day: the next is tomorrow's."""
-    world, case, notice = told()
-    refuse_some(world, 1)
-    world.now = datetime(2031, 3, 4, 10, 0, tzinfo=UTC)
-    assert ask(world, case, notice, 20, 23) is None
-    refuse_some(world, 1)
-    assert planned(world) == [START + timedelta(days=1), datetime(2031, 3, 5, 20, 0, tzinfo=UTC)]
-
-
-def test_who_asks_no_more_is_told_no_more() -> None:
-    """From then on nothing is planned, and what was planned is not recorded as sent."""
-    world, case, notice = told()
-    refuse_some(world, 1)
-    end_it = lambda: world.act(lambda journal: orders.ask_no_more(journal, case.id, notice))  # noqa: E731
-    assert end_it() is None
-    assert refusal(end_it()) == "not_found"
-    world.now += timedelta(days=2)
-    refuse_some(world, 1)
-    assert len(planned(world)) == 1
-    world.act(lambda journal: orders.sent(journal, case.id, planned(world)[0]))
-    assert not world.said(DigestSent)
-
-
-def test_only_the_protected_person_may_ask() -> None:
-    """Not who warned for somebody else, not in hours that are none."""
-    world = a_world()
-    hers, theirs = world.notice(), world.notice(reporter=ALMA)
-    case = world.case()
-    assert refusal(ask(world, case, theirs)) == "not_found"
-    assert refusal(ask(world, case, NoticeId("nt_none"))) == "not_found"
-    for wrong in ((9, 9), (9, 24), (-1, 9)):
-        assert refusal(ask(world, case, hers, *wrong)) == "bad_input"
-    assert ask(world, case, hers) is None
-
-
-def test_attempts_count_for_the_order_alone() -> None:
-    """Not from before it was verified, not under an order to keep things, not of an account nobody confirmed."""
-    world = a_world().see(SECOND)
-    case, order = receive(world)
-    world.view(case)
-    world.now += hours(1)
-    early = ExposureSealed(
-        subject=SUBJECT, root="00", exchanges=4, served=0, looser=0, tokens=0, since=START, until=world.now
-    )
-    world.act(lambda journal: exposure.seal(journal, early))
-    assert verify(world, case, order) is None
-    world.act(lambda journal: exposure.seal(journal, early))
-    assert not world.said(AttemptsRefused)
-    link = world.link("phone", "card")
-    refuse_some(world, 1, SECOND)
-    assert not world.said(AttemptsRefused)
-    world.confirm_link(link)
-    refuse_some(world, 2, SECOND)
-    assert [(fact.account, fact.exchanges, fact.case) for fact in world.said(AttemptsRefused)] == [(SECOND, 2, case.id)]
-    assert not planned(world), "nobody asked to be told"
-    other = a_world()
-    in_force(other, Clause.PRESERVE)
-    refuse_some(other, 1)
-    assert not other.said(AttemptsRefused)
-
-
-@pytest.mark.parametrize(("notify", "digests"), [(True, 1), (False, 0)])
-def test_nobody_is_told_where_no_order_says_so(*, notify: bool, digests: int) -> None:
-    """A block alone is enforced in silence."""
-    world = a_world()
-    notice = world.notice()
-    case, _ = in_force(world, *((Clause.BLOCK, Clause.NOTIFY) if notify else (Clause.BLOCK,)))
-    assert ask(world, case, notice) is None
-    refuse_some(world, 1)
-    assert len(planned(world)) == digests
-
-
-def test_her_hours_may_wrap_midnight() -> None:
-    """From 22 to 6: at 23 and at 5, not at 6 and not at noon."""
-    world = a_world()
-    notice = world.notice()
-    case = world.case()
-    assert ask(world, case, notice, 22, 6) is None
-    asked = case.telling.asked
-    assert asked is not None
-    inside = [orders.is_within(asked, now=START.replace(hour=hour)) for hour in (22, 23, 5, 6, 12, 21)]
-    assert inside == [True, True, True, False, False, False]
 
 
 def test_a_barred_lead_verifies_nothing() -> None:

@@ -6,14 +6,14 @@ Law: each story passes where nothing is planted, and the check that sees the fau
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, timedelta
 from functools import partial
 from typing import Any
 
 import pytest
 
 from answerable.app import CallIn, EventIn, Identifier, IdentifierKind, OrderIn
-from answerable.core import decisions, orders
+from answerable.core import attempts, decisions, orders
 from answerable.core import facts as f
 from answerable.core.cases import Case
 from answerable.simulation.outside import Mail
@@ -80,13 +80,19 @@ def an_ended_order_lets_go(patch: Patch) -> None:
 def each_attempt_is_told(patch: Patch) -> None:
     """She has a right to know."""
 
-    def at_once(journal: Any, case: Any) -> None:
+    def at_once(journal: Any, case: Any, _: Any) -> None:
         send = journal.now + timedelta(seconds=1)
         case.telling.planned = None
         fact = f.DigestPlanned(subject=case.subject, case=case.id, notice=case.telling.asked.notice, send=send)
         journal.write(fact)
 
-    patch.setattr(orders, "_plan", at_once)
+    patch.setattr(attempts, "_plan", at_once)
+
+
+def it_is_the_same_time_everywhere(patch: Patch) -> None:
+    """Nine is nine."""
+    next_start = attempts.next_start
+    patch.setattr(attempts, "next_start", lambda hour, _, *, now: next_start(hour, UTC, now=now))
 
 
 def the_letter_says_how_often(patch: Patch) -> None:
@@ -187,13 +193,18 @@ def an_order_ends() -> None:
     assert stage.ask("u").answer == "refuse"
 
 
-def he_tries_for_three_days() -> None:
+def she_lives_elsewhere() -> None:
+    """It is night where she is when it is nine here."""
+    he_tries_for_three_days("America/Los_Angeles")
+
+
+def he_tries_for_three_days(zone: str = "UTC") -> None:
     """She asked to be told, and he tries four times a day."""
     stage, mail = Stage(), Mail()
     case = stage.warn("u", reporter=HER)
     (notice,) = stage.house.witness.cases[case].notices
-    told = partial(stage.house.app.orders.tell, case, f.NoticeId(notice), from_hour=9, to_hour=18, by="portal")
-    assert stage.house.act("tell", told) is None
+    tell = partial(stage.house.app.orders.tell, case, f.NoticeId(notice), zone=zone, by="portal")
+    assert stage.house.act("tell", partial(tell, from_hour=9, to_hour=18)) is None
     assert _in_force(stage)[0] == case
     house = stage.house
     for _ in range(13):

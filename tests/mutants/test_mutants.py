@@ -133,6 +133,9 @@ MUTANTS = {
     "three of four clauses": _mutant(ordering.three_of_four, ordering.an_order_comes_into_force, Law.L4),
     "an ended order lets go": _mutant(ordering.an_ended_order_lets_go, ordering.an_order_ends, Law.L4),
     "each attempt is told": _mutant(ordering.each_attempt_is_told, ordering.he_tries_for_three_days, Law.L12),
+    "the same time everywhere": _mutant(
+        ordering.it_is_the_same_time_everywhere, ordering.she_lives_elsewhere, Law.L12
+    ),
     "the letter says how often": _mutant(ordering.the_letter_says_how_often, ordering.he_tries_for_three_days, Law.L12),
     "a notice says whom to shield": _mutant(
         shields.a_notice_says_whom_to_shield, shields.somebody_is_shielded_of_whom_he_wrote, Law.L11

@@ -9,11 +9,12 @@ import re
 from datetime import timedelta
 from hashlib import sha256
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from answerable.app import CallIn, EventIn, Identifier, IdentifierKind, OrderIn, Taken
-from answerable.core import decisions, orders
+from answerable.app import CallIn, EventIn, Identifier, IdentifierKind, OrderIn, Taken, ordering
+from answerable.core import attempts, decisions, orders
 from answerable.core.facts import (
     Authority,
     CaseId,
@@ -119,7 +120,7 @@ def _the_four_clauses(story: Story, postman: Postman) -> tuple[CaseId, OrderId]:
     first = story.see_account(SUBJECT, email=EMAIL, phone=PHONE).id
     warned = story.notice()
     orders_ = story.answerable.orders
-    assert orders_.tell(case_of(warned), NoticeId(warned.id), from_hour=7, to_hour=20, by="portal") is None
+    assert orders_.tell(case_of(warned), NoticeId(warned.id), from_hour=7, to_hour=20, zone="UTC", by="portal") is None
     begun = story.now
     taken = an_order(story)
     assert case_of(taken) == case_of(warned)
@@ -213,12 +214,12 @@ def test_an_order_that_acts_before_the_call_is_found(story: Story, monkeypatch: 
 def test_a_digest_for_each_attempt_is_found(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
     """Planted fault: she is told as often as he tries."""
 
-    def at_once(journal: Any, case: Any) -> None:
+    def at_once(journal: Any, case: Any, _: Any) -> None:
         notice = case.telling.asked.notice
         case.telling.planned = None
         journal.write(DigestPlanned(subject=case.subject, case=case.id, notice=notice, send=journal.now))
 
-    monkeypatch.setattr(orders, "_plan", at_once)
+    monkeypatch.setattr(attempts, "_plan", at_once)
     with pytest.raises(AssertionError):
         _the_four_clauses(story, Postman())
 
@@ -228,7 +229,7 @@ def test_what_she_no_longer_wants_is_not_sent(story: Story) -> None:
     story.enrol()
     warned = story.notice()
     told = story.answerable.orders
-    assert told.tell(case_of(warned), NoticeId(warned.id), from_hour=7, to_hour=8, by="portal") is None
+    assert told.tell(case_of(warned), NoticeId(warned.id), from_hour=7, to_hour=8, zone="UTC", by="portal") is None
     assert verify(story, an_order(story)) is None
     asks(story, story.row(case_of(warned)).subject)
     postman = Postman()
@@ -242,6 +243,71 @@ def test_what_she_no_longer_wants_is_not_sent(story: Story) -> None:
     deliver(story.answerable, [postman])
     assert not postman.told()
     assert not story.facts(DigestSent)
+
+
+def test_her_night_is_not_the_night_of_utc(story: Story) -> None:
+    """She lives in Auckland: the letter goes out in her morning, and bears the date of her calendar."""
+    story.enrol()
+    warned = story.notice()
+    told, notice = story.answerable.orders, NoticeId(warned.id)
+    with pytest.raises(BadInput, match="no such time zone"):
+        told.tell(case_of(warned), notice, from_hour=7, to_hour=9, zone="Middle/Earth", by="portal")
+    assert told.tell(case_of(warned), notice, from_hour=7, to_hour=9, zone="Pacific/Auckland", by="portal") is None
+    assert verify(story, an_order(story)) is None
+    asks(story, story.row(case_of(warned)).subject)
+    postman = Postman()
+    for _ in range(24 * 4):
+        story.fast_forward(minutes=15)
+        deliver(story.answerable, [postman])
+        if postman.told():
+            break
+    here = story.now.astimezone(ZoneInfo("Pacific/Auckland"))
+    assert here.hour == 7, "she was told at night"
+    assert f"up to {here:%Y-%m-%d}." in postman.told()[0].body
+    assert here.date() != story.now.date()
+
+
+def test_a_letter_waits_where_her_zone_was_lost(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not sent at an hour that nobody knows, and not given up either."""
+    story.enrol()
+    warned = story.notice()
+    told = story.answerable.orders
+    assert told.tell(case_of(warned), NoticeId(warned.id), from_hour=7, to_hour=20, zone="UTC", by="portal") is None
+    assert verify(story, an_order(story)) is None
+    asks(story, story.row(case_of(warned)).subject)
+    story.fast_forward(hours=24)
+    postman = Postman()
+    with monkeypatch.context() as patch:
+        patch.setattr(ordering, "zone_of", lambda _: None)
+        deliver(story.answerable, [postman])
+        assert not postman.told()
+    story.fast_forward(minutes=15)
+    deliver(story.answerable, [postman])
+    assert len(postman.told()) == 1
+
+
+def test_what_a_limit_keeps_back_is_no_attempt(story: Story) -> None:
+    """An order to tell her and nothing else: a refused upload, and what was served, are no attempts to come back."""
+    story.enrol()
+    warned = story.notice()
+    told = story.answerable.orders
+    assert told.tell(case_of(warned), NoticeId(warned.id), from_hour=7, to_hour=20, zone="UTC", by="portal") is None
+    assert verify(story, an_order(story, Clause.NOTIFY)) is None
+    subject = SubjectId(story.row(case_of(warned)).subject)
+    story.fast_forward(seconds=1)
+    for number, (answer, level) in enumerate(
+        [("refuse", Level.GUARDED), ("limit", Level.GUARDED), ("allow", Level.NONE)]
+    ):
+        row = Exchange(
+            id=f"x-{number}", subject=subject, at=story.now, gate="gate-1", conversation=None, model=None,
+            answer=answer, level=int(level), standing=int(level), tokens=0, digest="", complete=True,
+        )
+        story.answerable.record_exchanges([row])
+    story.answerable.seal_exposures()
+    story.sync()
+    assert not story.facts(DigestPlanned)
+    (shown,) = shown_in(story, case_of(warned), "orders")
+    assert shown["attempts_refused"] == 0
 
 
 def test_the_end_of_an_order_lowers_nothing_by_itself(story: Story) -> None:

@@ -18,9 +18,21 @@ from answerable.api.ingest import body_of, few, id_of, receipt_of
 from answerable.api.shapes import Identifiers, Key, Shape, Text, Token, identifiers
 from answerable.api.staff import answer, body_as, body_as_staff, on_case, taken, unless_refused
 from answerable.api.state import inlet
-from answerable.app import CallIn, EventIn, OrderIn
+from answerable.app import Answerable, CallIn, EventIn, OrderIn
 from answerable.app.proving import render
-from answerable.core.facts import Authority, CaseId, Clause, EventId, EventKind, Found, Hazard, NoticeId, OrderId
+from answerable.core.facts import (
+    Authority,
+    CaseId,
+    Clause,
+    EventId,
+    EventKind,
+    Found,
+    Hazard,
+    NoticeId,
+    OrderId,
+    Refused,
+)
+from answerable.edge import zone_of
 
 Number = Annotated[str, Meta(min_length=3, max_length=64)]
 Numbers = Annotated[tuple[Number, ...], Meta(max_length=20)]
@@ -100,12 +112,13 @@ class CallBody(Shape, frozen=True, kw_only=True):
 
 
 class AttemptNoticesBody(Shape, frozen=True, kw_only=True):
-    """Whether the protected person wants to be told of attempts, and within which hours (UTC)."""
+    """Whether the protected person wants to be told of attempts, and within which hours of her time zone."""
 
     notice: Token
     wanted: bool
     from_hour: Hour = 9
     to_hour: Hour = 18
+    zone: Annotated[str, Meta(max_length=100)] = "UTC"
 
 
 # --- what comes in
@@ -144,16 +157,17 @@ async def post_attempt_notices(request: Request) -> Response:
     """Record that the protected person wants to be told of attempts, or does not any more."""
     operator, case = operator_of(request, "notices"), CaseId(request.path_params["case"])
     body = await body_as(request, AttemptNoticesBody)
-    notice, hours = NoticeId(body.notice), (body.from_hour, body.to_hour)
+    notice = NoticeId(body.notice)
+    if zone_of(body.zone) is None:
+        raise Invalid("there is no such time zone", hint="`zone` is a name of IANA's, for example Europe/Berlin")
+    hours = {"from_hour": body.from_hour, "to_hour": body.to_hour}
 
-    if body.wanted:
-        unless_refused(
-            await inlet(request).write(
-                lambda a: a.orders.tell(case, notice, from_hour=hours[0], to_hour=hours[1], by=operator.id)
-            )
-        )
-    else:
-        unless_refused(await inlet(request).write(lambda a: a.orders.tell_no_more(case, notice, by=operator.id)))
+    def verb(answerable: Answerable) -> Refused | None:
+        if body.wanted:
+            return answerable.orders.tell(case, notice, **hours, zone=body.zone, by=operator.id)
+        return answerable.orders.tell_no_more(case, notice, by=operator.id)
+
+    unless_refused(await inlet(request).write(verb))
     return taken(request)
 
 

@@ -7,9 +7,9 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 
 from answerable.app.acts import Act, Acts
-from answerable.core import exposure
+from answerable.core import attempts, exposure
 from answerable.core.facts import AUTOMATIC, ExposureSealed, GateFound, GateLost, SubjectId
-from answerable.edge import rfc3339
+from answerable.edge import rfc3339, zone_of
 from answerable.errors import Conflict
 from answerable.ledger.verify import CompactRange, canonical, leaf_hash
 from answerable.store.protocol import Exchange
@@ -55,6 +55,11 @@ def is_served(exchange: Exchange) -> bool:
     return exchange.answer != "refuse"
 
 
+def is_shut_out(exchange: Exchange) -> bool:
+    """Tell whether it was refused because the account gets nothing at all, and not for what it asked for."""
+    return exchange.answer == "refuse" and exchange.standing >= REFUSING
+
+
 def is_looser(exchange: Exchange) -> bool:
     """Tell whether more was served than the standing of that moment allowed (L18)."""
     refused_then = exchange.standing >= REFUSING
@@ -86,7 +91,10 @@ def _write(acts: Acts, root: str, block: Sequence[Exchange]) -> None:
     subject = block[0].subject
     with acts.open(AUTOMATIC, (subject,)) as act:
         if act.tx.remembered("block", root) is None:
-            exposure.seal(act.journal, _fact(subject, block))
+            sealed = _fact(subject, block)
+            exposure.seal(act.journal, sealed)
+            shut_out = sum(1 for one in block if is_shut_out(one))
+            attempts.attempted(act.journal, sealed, shut_out=shut_out, zone_of=zone_of)
             act.tx.remember("block", root, b"sealed")
 
 

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from answerable.app import identifying
 from answerable.app.acts import Act, Acts
 from answerable.app.incoming import Taken
 from answerable.app.intake import Asked, Intake, keep_answer, told_before
-from answerable.core import openings, orders
+from answerable.core import attempts, openings, orders
 from answerable.core.facts import (
     UNKNOWN,
     Authority,
@@ -31,7 +31,8 @@ from answerable.core.facts import (
     SubjectId,
     TextRef,
 )
-from answerable.errors import BadInput
+from answerable.edge import zone_of
+from answerable.errors import BadInput, ConfigError
 from answerable.vault.identifiers import Identifier, IdentifierKind
 
 _FUTURE_MAX = timedelta(minutes=5)
@@ -77,6 +78,14 @@ class CallIn:
     number: str
     found: Found
     called: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Digest:
+    """A planned digest: whether it may go out now, and up to which day of her calendar it speaks."""
+
+    is_now: bool
+    day: date
 
 
 class Ordering:
@@ -215,32 +224,39 @@ class Ordering:
 
     # --- who is told of attempts
 
-    def tell(self, case: CaseId, notice: NoticeId, *, from_hour: int, to_hour: int, by: str) -> Refused | None:
-        """Record that the protected person wants to be told of attempts, within these hours (UTC)."""
+    def tell(
+        self, case: CaseId, notice: NoticeId, *, from_hour: int, to_hour: int, zone: str, by: str
+    ) -> Refused | None:
+        """Record that the protected person wants to be told of attempts, within these hours of her time zone."""
+        if zone_of(zone) is None:
+            raise BadInput("there is no such time zone", hint="it is named as by IANA, for example Europe/Berlin")
         with self._acts.on_case(case, by) as act:
-            return orders.ask(act.journal, case, notice, from_hour=from_hour, to_hour=to_hour)
+            return attempts.ask(act.journal, case, notice, from_hour=from_hour, to_hour=to_hour, zone=zone)
 
     def tell_no_more(self, case: CaseId, notice: NoticeId, *, by: str) -> Refused | None:
         """Record that the protected person does not want to be told any more."""
         with self._acts.on_case(case, by) as act:
-            return orders.ask_no_more(act.journal, case, notice)
+            return attempts.ask_no_more(act.journal, case, notice)
 
-    def may_tell(self, case: CaseId, notice: NoticeId) -> bool | None:
-        """Tell whether a planned digest may go out now; None where it never may: she asks no more, or no order binds.
+    def digest(self, case: CaseId, notice: NoticeId, send: datetime) -> Digest | None:
+        """Return what a planned digest is to say; None where it goes out no more.
 
-        Outside her hours it waits.
+        Raise `ConfigError` where her time zone is not known here, so that it waits, and is heard of.
         """
         with self._acts.on_case(case, "outbox") as act:
             file = act.journal.files.case(case)
             asked = file.telling.asked
-            if asked is None or asked.notice != notice or not file.binding(Clause.NOTIFY):
+            if asked is None or not attempts.is_wanted(file, notice, send, now=act.now):
                 return None
-            return orders.is_within(asked, now=act.now)
+            zone = zone_of(asked.zone)
+            if zone is None:
+                raise ConfigError(f"this machine lost the time zone {asked.zone}", hint="install tzdata")
+            return Digest(is_now=attempts.is_within(asked, zone, now=act.now), day=send.astimezone(zone).date())
 
     def told(self, case: CaseId, send: datetime) -> None:
         """Record that a carrier took the digest planned for that moment."""
         with self._acts.on_case(case, "outbox") as act:
-            orders.sent(act.journal, case, send)
+            attempts.sent(act.journal, case, send)
 
 
 def _dated(at: datetime | None, now: datetime) -> datetime:

@@ -6,7 +6,7 @@ Law: until somebody called back it is a claim like any other, E0 in any number (
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from answerable.core.facts import (
     AttemptNoticesAsked,
@@ -15,6 +15,9 @@ from answerable.core.facts import (
     OrderReceived,
     OutsideEventReported,
 )
+
+APART = timedelta(hours=20)
+"""So far apart are two digests at least: the shortest day of any zone, also where she names other hours meanwhile."""
 
 
 @dataclass(slots=True, kw_only=True)

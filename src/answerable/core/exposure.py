@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from answerable.core import orders
 from answerable.core.cases import Case, Subject
 from answerable.core.facts import ExposureSealed, Refused
 from answerable.core.journal import Journal
@@ -64,7 +63,6 @@ def seal(journal: Journal, block: ExposureSealed) -> Refused | None:
     if block.until < block.since:
         return Refused("bad_input", "A block ends after it begins.")
     journal.write(block)
-    orders.attempted(journal, block)
     return None
 
 

@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 from answerable.core import facts as f
 from answerable.core.cases import Case
-from answerable.core.claims import Event, Order
+from answerable.core.claims import APART, Event, Order
 
 
 def _reported(case: Case, fact: f.OutsideEventReported, recorded: f.Recorded) -> None:
@@ -60,7 +60,7 @@ def _asked_no_more(case: Case, _fact: f.AttemptNoticesEnded, _: f.Recorded) -> N
 
 def _planned(case: Case, fact: f.DigestPlanned, _: f.Recorded) -> None:
     before = case.telling.planned
-    assert before is None or before.date() < fact.send.date(), "at most one digest a day"
+    assert before is None or before + APART <= fact.send, "at most one digest a day"
     case.telling.planned = fact.send
 
 

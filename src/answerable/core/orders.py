@@ -1,35 +1,28 @@
-"""Orders and outside events: claims until somebody called back; then each clause is put in force, and what came of it.
+"""Orders and outside events: claims until somebody called back; then each clause is put in force.
 
 Law: an unverified one goes no further than watch (L13); one in force is never weaker than it says until its end is
-recorded and the interlock lets go (L4); who is told of attempts is told once a day, and of nothing written (L12).
+recorded and the interlock lets go (L4).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 
 from answerable.core import decisions, defaults, holds, openings
 from answerable.core.cases import Case
 from answerable.core.claims import Event, Order
 from answerable.core.facts import (
     UNKNOWN,
-    AttemptNoticesAsked,
-    AttemptNoticesEnded,
-    AttemptsRefused,
     Authority,
     CaseId,
     Clause,
     ClauseExecuted,
     DeadlineKind,
-    DigestPlanned,
-    DigestSent,
     EventId,
     EventKind,
-    ExposureSealed,
     Found,
     Hazard,
-    NoticeId,
     OrderEnded,
     OrderId,
     OrderReceived,
@@ -44,11 +37,9 @@ from answerable.core.facts import (
     Tier,
 )
 from answerable.core.journal import Journal
-from answerable.core.standing import component
 from answerable_gate import Level, Standing
 
 SCOPE = "account, by order"
-DAY = timedelta(days=1)
 MINUTES_MAX = timedelta(minutes=5)
 """By so much the time that somebody wrote down for a call may be off."""
 
@@ -310,87 +301,3 @@ def _unopened(journal: Journal, case: Case, name: str, staff: StaffId) -> Refuse
     if name not in case.opened_by.get(staff, set()):
         return Refused("not_opened", "Open the case before you say what the call gave.")
     return None
-
-
-# --- who is told of attempts
-
-
-def ask(journal: Journal, case_id: CaseId, notice: NoticeId, *, from_hour: int, to_hour: int) -> Refused | None:
-    """Record that the protected person wants to be told of attempts, between these hours (UTC)."""
-    case = journal.files.case(case_id)
-    found = case.notices.get(notice)
-    if found is None or found.fact.reporter != case.person:
-        return Refused("not_found", "There is no such notice of the protected person.")
-    if from_hour == to_hour or not {from_hour, to_hour} <= set(range(24)):
-        return Refused("bad_input", "Hours are two different numbers from 0 to 23.")
-    journal.write(
-        AttemptNoticesAsked(
-            subject=case.subject, case=case.id, notice=notice, from_hour=from_hour, to_hour=to_hour
-        )
-    )
-    return None
-
-
-def ask_no_more(journal: Journal, case_id: CaseId, notice: NoticeId) -> Refused | None:
-    """Record that the protected person does not want to be told any more; what is planned is not sent."""
-    case = journal.files.case(case_id)
-    if case.telling.asked is None or case.telling.asked.notice != notice:
-        return Refused("not_found", "Nobody is told of attempts under this notice.")
-    journal.write(AttemptNoticesEnded(subject=case.subject, case=case.id, notice=notice))
-    return None
-
-
-def attempted(journal: Journal, block: ExposureSealed) -> None:
-    """Note, in every case whose order binds the account, what a sealed block says was refused under it."""
-    refused = block.exchanges - block.served
-    if refused <= 0:
-        return
-    bound = component(journal.files, block.subject, sealed=journal.sealed, confirmed_only=True)
-    for case in [case for account in bound for case in account.cases.values()]:
-        for order in case.binding():
-            bars = set(order.fact.clauses) != {Clause.PRESERVE}
-            if bars and order.verified_at is not None and block.since >= order.verified_at:
-                journal.write(
-                    AttemptsRefused(
-                        subject=case.subject,
-                        case=case.id,
-                        order=order.fact.order,
-                        account=block.subject,
-                        root=block.root,
-                        exchanges=refused,
-                        since=block.since,
-                        until=block.until,
-                    )
-                )
-                if Clause.NOTIFY in order.fact.clauses:
-                    _plan(journal, case)
-
-
-def _plan(journal: Journal, case: Case) -> None:
-    """Plan the digest of the day in which her hours next begin, unless that day has one."""
-    asked, planned = case.telling.asked, case.telling.planned
-    if asked is None or (planned is not None and planned > journal.now):
-        return
-    send = next_start(asked.from_hour, now=journal.now)
-    if planned is not None and send.date() <= planned.date():
-        send += DAY
-    journal.write(DigestPlanned(subject=case.subject, case=case.id, notice=asked.notice, send=send))
-
-
-def next_start(hour: int, *, now: datetime) -> datetime:
-    """Return when an hour of the day (UTC) next begins, after now."""
-    today = datetime.combine(now.date(), time(hour), tzinfo=now.tzinfo)
-    return today if today > now else today + DAY
-
-
-def is_within(asked: AttemptNoticesAsked, *, now: datetime) -> bool:
-    """Tell whether now lies in her hours, which may wrap midnight."""
-    return (now.hour - asked.from_hour) % 24 < (asked.to_hour - asked.from_hour) % 24
-
-
-def sent(journal: Journal, case_id: CaseId, send: datetime) -> None:
-    """Record that a carrier took the planned digest; a second word of it changes nothing."""
-    case = journal.files.case(case_id)
-    asked = case.telling.asked
-    if asked is not None and case.telling.sent != send:
-        journal.write(DigestSent(subject=case.subject, case=case.id, notice=asked.notice, send=send))

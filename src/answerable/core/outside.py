@@ -139,7 +139,7 @@ class OrderEnded(OfCase):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptsRefused(OfCase):
-    """Under an order in force an account asked and was refused: so many exchanges of the sealed block `root`."""
+    """Under an order in force an account that is shut out asked and was refused: so many exchanges of block `root`."""
 
     order: OrderId
     account: SubjectId
@@ -151,11 +151,12 @@ class AttemptsRefused(OfCase):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptNoticesAsked(OfCase):
-    """The protected person asked to be told of attempts, between these hours (UTC) and at most once a day."""
+    """The protected person asked to be told of attempts, between these hours of her time zone, at most once a day."""
 
     notice: NoticeId
     from_hour: int
     to_hour: int
+    zone: str = "UTC"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from answerable.app import CallIn, EventIn, Identifier, IdentifierKind, OrderIn
 from answerable.core import facts as f
@@ -25,7 +26,8 @@ from answerable_gate import Level
 if TYPE_CHECKING:
     from answerable.simulation.world import World
 
-DAY = timedelta(days=1)
+DAY, NEARLY_A_DAY = timedelta(days=1), timedelta(hours=20)
+ZONES = ("UTC", "America/Los_Angeles", "Asia/Kolkata", "Pacific/Auckland")
 ON_IT, IN_THE_REGISTER = "+14155550199", "+14155514000"
 TOLD = "About the order"
 WORDS = re.compile(
@@ -55,8 +57,8 @@ class Ordering:
         self._checks = checks
         self._witness = witness
         self._orders: dict[str, dict[str, _Seen]] = {}
-        self._digests: dict[str, set[date]] = {}
-        self._asked: set[str] = set()
+        self._digests: dict[str, datetime] = {}
+        self._asked: dict[str, f.AttemptNoticesAsked] = {}
 
     def check(self, recorded: f.Recorded) -> None:
         """Check one fact before it is noted."""
@@ -75,10 +77,12 @@ class Ordering:
                 bound = [name for name, one in self._orders.get(fact.case, {}).items() if self._binds(fact.case, name)]
                 self._checks.that(Law.L4, not bound, f"{fact.case} was closed under {bound}")
             case f.DigestPlanned():
-                day = fact.send.date()
-                fresh = day not in self._digests.setdefault(fact.case, set())
-                self._checks.that(Law.L12, fresh, f"a second digest on {day} in {fact.case}")
-                self._checks.that(Law.L12, fact.case in self._asked, f"nobody asked to be told of {fact.case}")
+                before = self._digests.get(fact.case)
+                fresh = before is None or fact.send - before >= NEARLY_A_DAY
+                self._checks.that(Law.L12, fresh, f"a second digest within a day in {fact.case}")
+                asked = self._asked.get(fact.case)
+                hers = asked is not None and _are_hers(asked, fact.send)
+                self._checks.that(Law.L12, hers, f"nobody asked to be told of {fact.case} at {fact.send}")
                 self._checks.that(Law.L12, fact.send > recorded.at, "a digest tells the time of an attempt")
             case _:
                 pass
@@ -96,11 +100,11 @@ class Ordering:
             case f.ClauseExecuted():
                 self._orders[fact.case][fact.order].executed.add(fact.clause)
             case f.AttemptNoticesAsked():
-                self._asked.add(fact.case)
+                self._asked[fact.case] = fact
             case f.AttemptNoticesEnded():
-                self._asked.discard(fact.case)
+                self._asked.pop(fact.case, None)
             case f.DigestPlanned():
-                self._digests[fact.case].add(fact.send.date())
+                self._digests[fact.case] = fact.send
             case _:
                 pass
 
@@ -130,6 +134,13 @@ class Ordering:
             days.setdefault((letter.to, day), set()).add(letter.id)
         for (to, day), ids in days.items():
             self._checks.that(Law.L12, len(ids) == 1, f"{to} was told {len(ids)} times on {day}")
+
+
+def _are_hers(asked: f.AttemptNoticesAsked, send: datetime) -> bool:
+    """Tell whether a moment lies within the hours that somebody gave, by the clock on her wall."""
+    local = send.astimezone(ZoneInfo(asked.zone)).hour
+    first, last = asked.from_hour, asked.to_hour
+    return first <= local < last if first < last else local >= first or local < last
 
 
 def _held(case: SeenCase) -> Level:
@@ -243,10 +254,10 @@ class Courts:
             return
         seen = self._chance.pick([case for case in cases if case.orders] or cases)
         case, notice = f.CaseId(seen.id), f.NoticeId(self._chance.pick(list(seen.notices)))
-        hour = self._chance.below(24)
+        hour, zone = self._chance.below(24), ZONES[sum(seen.id.encode()) % len(ZONES)]
         told = house.app.orders
         verb = (
-            partial(told.tell, case, notice, from_hour=hour, to_hour=(hour + 9) % 24, by="portal")
+            partial(told.tell, case, notice, from_hour=hour, to_hour=(hour + 9) % 24, zone=zone, by="portal")
             if self._chance.happens(0.8)
             else partial(told.tell_no_more, case, notice, by="portal")
         )

@@ -89,10 +89,10 @@ def _deliver(answerable: Answerable, claimed: Claimed, carriers: Sequence[Notifi
 def _tell(answerable: Answerable, outgoing: Outgoing, carriers: Sequence[Notifier]) -> bool:
     """Tell a protected person of attempts, in her hours alone; what she no longer wants is not sent."""
     case, send = CaseId(outgoing.body["case"]), parse_time(outgoing.body["send"])
-    may = answerable.orders.may_tell(case, NoticeId(outgoing.body["notice"]))
-    if may is None:
+    digest = answerable.orders.digest(case, NoticeId(outgoing.body["notice"]), send)
+    if digest is None:
         return True
-    if not may or not _carry(letters.attempt(outgoing, send.date()), carriers):
+    if not digest.is_now or not _carry(letters.attempt(outgoing, digest.day), carriers):
         return False
     answerable.orders.told(case, send)
     return True
