@@ -5,6 +5,7 @@ Law: no byte of a name is out before it is known whether it is one; who asks for
 
 from __future__ import annotations
 
+import asyncio
 import json
 from itertools import pairwise
 from typing import Any
@@ -215,9 +216,9 @@ def test_the_window_is_bounded_in_events() -> None:
 # --- through the gateway
 
 
-async def shield(world: World, *, level: Level = Level.WATCH) -> None:
+async def shield(world: World, *, level: Level = Level.WATCH, version: int = 1) -> None:
     """Shield Mara Weiss from subject_a."""
-    await world.hold(held(level, shields=MARA))
+    await world.hold(held(level, shields=MARA, name=f"item_{version}"), version=version)
 
 
 @pytest.mark.parametrize("is_stream", [False, True])
@@ -366,3 +367,61 @@ def test_only_the_account_s_own_last_turns_are_read() -> None:
     assert (asked_by_user(None, members), asked_by_user("responses", members)) == ("p", "i")
     for turned in (b"{}", b'{"messages":{}}', b'{"messages":1}'):
         assert asked_by_user("chat", read_members(turned)) == ""
+
+
+@pytest.mark.parametrize("talk", PATHS)
+def test_a_shield_that_comes_in_midst_ends_the_stream(talk: str) -> None:
+    """What is asked again is answered, and looked through; a line that brings no new name ends nothing."""
+
+    async def story(world: World) -> None:
+        await world.hold(held(Level.WATCH))
+        body = body_of(talk, "Hello", stream=True)
+        asked = world.session.post(world.base + PATHS[talk], data=body, headers={HEADER: "subject_a"})
+        async with asked as response:
+            first = await response.content.readany()
+            assert response.status == 200
+            await world.hold(held(Level.WATCH), held(Level.WATCH, name="item_b", shields=MARA), version=2)
+            rest = await response.content.read()
+        *_, last = [part for part in (first + rest).split(b"\n\n") if part]
+        assert b"not_ready" in last
+        assert b"not_ready" not in first
+        async with world.session.post(world.base + PATHS[talk], data=body, headers={HEADER: "subject_a"}) as again:
+            await again.content.readany()
+            nobody = frozenset({Shield("person_b", ())})
+            items = [held(Level.WATCH, name="item_b", shields=MARA), held(Level.WATCH, name="item_c", shields=nobody)]
+            await world.hold(held(Level.WATCH), *items, version=3)
+            assert b"not_ready" not in await again.content.readany()
+            assert world.upstream.finished == 0
+        await until(lambda: len(world.store.rows()) == 2)
+
+    world = run(story, World(upstream=StandIn(token_s=0.02, words=100_000)))
+    assert [row["complete"] for row in world.store.rows()] == [False, False]
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/images/generations"])
+def test_an_answer_that_was_not_begun_is_asked_for_again(path: str) -> None:
+    """503: a client that tries again by itself, as the official ones do, is answered under the shield."""
+
+    async def story(world: World) -> None:
+        await world.hold(held(Level.WATCH))
+        body = json.dumps({"prompt": "Mara Weiss"}).encode() if "images" in path else body_of("chat", "Of Mara Weiss")
+        asked = asyncio.create_task(world.send(body, path=path))
+        await until(lambda: world.upstream.served == 1)
+        await shield(world, version=2)
+        got = await asked
+        assert (got.status, got.code, "retry-after" in got.headers) == (503, "not_ready", True)
+        await until(lambda: len(world.store.rows()) == 1)
+        assert world.store.rows()[0]["answer"] == "refuse"
+
+    run(story, World(upstream=Slow()))
+
+
+class Slow(StandIn):
+    """A model that thinks for long."""
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer nothing yet."""
+        if scope["type"] == "http":
+            self.served += 1
+            await asyncio.sleep(60)
+        await super().__call__(scope, receive, send)

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from answerable.edge import Clock
 from answerable.errors import AnswerableError, BadInput, TooLarge
-from answerable.gateway.answers import Answer, fault, not_here, refusal, shielded, withheld
+from answerable.gateway.answers import NOT_READY, Answer, fault, not_here, refusal, shielded, withheld
 from answerable.gateway.asgi import ClientGone, Headers, Receive, Scope, begin_body, next_part, read_body
 from answerable.gateway.bodies import Members, read_members, text_of
 from answerable.gateway.callers import Callers
@@ -27,7 +27,7 @@ from answerable.gateway.owners import MAKING, TOGETHER_BYTES, Owners, made_by, m
 from answerable.gateway.recorder import Handed, Judged, Recorder, report
 from answerable.gateway.reply import Reply
 from answerable.gateway.routes import COMPLETIONS, Route, is_closed, uncarried
-from answerable.gateway.running import End, Running, Runnings
+from answerable.gateway.running import End, Running, Runnings, refuses
 from answerable.gateway.served import Served
 from answerable.gateway.shields import Hold, Named
 from answerable.gateway.upstream import Sent, Upstream, give_back
@@ -93,6 +93,8 @@ async def serve(desk: Desk, route: Route, scope: Scope, receive: Receive, reply:
     running.body_is_read = asked.body is not None
     try:
         asked, judged = _judge(desk, asked, running)
+        begun = judged.verdict
+        running.ends = lambda verdict: refuses(verdict) or (_is_read(asked.route) and _shields_more(verdict, begun))
         await _answer(desk, asked, judged, running, reply)
     except BadInput as error:
         await reply.whole(fault(error))
@@ -232,12 +234,23 @@ def _named_in(desk: Desk, asked: Asked, verdict: Verdict) -> str | None:
 def _hold(desk: Desk, asked: Asked, verdict: Verdict) -> Hold | None:
     """Give what looks through the answer; what the account asks decides whether words pass (L13)."""
     route, members = asked.route, asked.members
-    if not verdict.shields or (route.talk is None and route is not COMPLETIONS):
+    if not verdict.shields or not _is_read(route) or route.prompts:
         return None
     names = desk.gate.names(verdict)
     if not names:
         return None
     return Hold(names, frees_words=members is not None and seeks_help(asked_by_user(route.talk, members)))
+
+
+def _is_read(route: Route) -> bool:
+    """Say whether names are kept out of what a route answers, or out of what its answer is made of."""
+    return route.talk is not None or route is COMPLETIONS or bool(route.prompts)
+
+
+def _shields_more(verdict: Verdict, begun: Verdict) -> bool:
+    """Say whether names are to be kept out that were not when an answer was begun, and the question let through."""
+    terms, before = ({term for shield in one.shields for term in shield.terms} for one in (verdict, begun))
+    return not terms <= before
 
 
 async def _pass(desk: Desk, asked: Asked, verdict: Verdict, running: Running, reply: Reply) -> None:
@@ -310,8 +323,9 @@ async def _stop(asked: Asked, judged: Judged, end: End, reply: Reply) -> Judged:
         return judged
     report("cut", {"route": asked.route.name, "reference": end.reason_ref, "was_answering": reply.started})
     if not reply.started:
-        judged = judged._replace(verdict=end)
-    await reply.end(refusal(end))
+        judged = judged._replace(verdict=end._replace(answer="refuse"))
+    # Under a new shield it may be asked again at once, and is then answered by what applies.
+    await reply.end(refusal(end) if refuses(end) else NOT_READY)
     return judged
 
 

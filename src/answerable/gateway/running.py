@@ -21,7 +21,7 @@ End = Verdict | Gone
 
 
 def refuses(verdict: Verdict) -> bool:
-    """Say whether a verdict ends an answer under way; a rise to a limit changes the next request."""
+    """Say whether a verdict ends whatever is under way; a rise to a limit changes the next request."""
     return verdict.answer == "refuse"
 
 
