@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -288,6 +289,7 @@ def test_killed_in_the_middle_it_leaves_nothing(place: Path | str, tmp_path: Pat
     child = _spawn(place, steps)
     while not (tmp_path / "there").exists():
         assert child.poll() is None
+        time.sleep(0.02)
     child.kill()
     child.communicate()
     migration = Migration(place, [_step_3(steps)])

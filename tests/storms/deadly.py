@@ -73,9 +73,9 @@ def in_sqlite(die: Perhaps) -> None:
     sqlite.connect = deadly  # type: ignore[attr-defined]
 
 
-def hurry() -> None:
+def hurry(lease_s: float = 0.3) -> None:
     """Let another process lead as soon as one is silent: in a storm nobody lives for three seconds."""
-    postgres_links.RENEWED_S, postgres_links.PATIENCE_S = 0.1, 0.3
+    postgres_links.RENEWED_S, postgres_links.PATIENCE_S = 0.1, lease_s
 
 
 def run(arguments: list[str], environment: dict[str, str], said: Path) -> None:

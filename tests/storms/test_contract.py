@@ -35,6 +35,7 @@ from tests.storms.deadly import hurry
 from tests.storms.ground import FORKED, LEAD, Ground, prepare
 
 ROUNDS = 6
+LEASE_S = 2.0
 FLOOR = 20
 """Automatic effects on notices alone that the shipped policy allows in an hour."""
 
@@ -218,7 +219,7 @@ def test_the_hourly_bound_holds_exactly_for_four_writers(enter: Enter) -> None:
 def lead(config: str, environment: dict[str, str], says: Any) -> None:
     """Be a process that wants to lead, and say all the while whether it does."""
     os.environ.update(environment)
-    hurry()
+    hurry(LEASE_S)
     house = open_house(load(Path(config)))
     while True:
         says.value = 1 + house.store.leads("test")
@@ -251,7 +252,7 @@ def until(is_so: Callable[[], object], what: str) -> None:
 def short_leases(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let whoever is silent be followed soon."""
     monkeypatch.setattr(postgres_links, "RENEWED_S", 0.1)
-    monkeypatch.setattr(postgres_links, "PATIENCE_S", 0.6)
+    monkeypatch.setattr(postgres_links, "PATIENCE_S", LEASE_S)
 
 
 @pytest.mark.usefixtures("short_leases")
@@ -274,7 +275,7 @@ def test_of_one_that_stood_still_and_its_follower_one_leads(enter: Enter, ground
     with leader(ground) as (process, says):
         assert not store.leads("test")
         os.kill(process.pid, signal.SIGSTOP)
-        deadline = time.monotonic() + 1.5
+        deadline = time.monotonic() + LEASE_S + 1
         while time.monotonic() < deadline:
             is_followed = store.leads("test")
             time.sleep(0.02)
