@@ -109,7 +109,7 @@ class World:
         )
         lapses.settle(journal)
         result = verb(journal)
-        self.effects_left = journal.effects_left
+        self.effects_left, self.roster = journal.effects_left, journal.roster
         self._keep(journal.written)
         return result
 

@@ -14,6 +14,7 @@ from answerable.ports.directory import NoAccount, OneAccount, SeveralAccounts
 from answerable.ports.entitlements import Plan
 from answerable.ports.folder import ACCOUNTS, HOLDS, IMPORTS, Folder, history_file, read_message, write_message
 from answerable.ports.history import HistoryCut, Message, MessageKind, Speaker
+from answerable.ports.lines import append_lines
 from answerable.ports.preserve import Confirmation
 from answerable.ports.unknown import NotKnown
 from answerable.vault.identifiers import Identifier, IdentifierKind
@@ -219,6 +220,19 @@ def test_plans_are_what_the_last_line_says(tmp_path: Path) -> None:
     assert folder.of("u1") == Plan(plan="pro", models=("a", "b"), tools=())
     assert isinstance(folder.of("u2"), NotKnown)
     assert isinstance(folder.of("u3"), NotKnown)
+
+
+def test_a_plan_that_changed_is_read_again(tmp_path: Path) -> None:
+    """The answer is of the file as it is now: after a further line, after another file took its place, without one."""
+    folder = _accounts(tmp_path, {"account": "u1", "plan": "free", "models": [], "tools": []})
+    assert folder.of("u1") == Plan(plan="free", models=(), tools=())
+    append_lines(tmp_path / "accounts.jsonl", [b'{"account":"u1","plan":"pro","models":[],"tools":[]}'])
+    assert folder.of("u1") == Plan(plan="pro", models=(), tools=())
+    (tmp_path / "other").write_text('{"account":"u1","plan":"new","models":[],"tools":[]}\n')
+    (tmp_path / "other").replace(tmp_path / "accounts.jsonl")
+    assert folder.of("u1") == Plan(plan="new", models=(), tools=())
+    (tmp_path / "accounts.jsonl").unlink()
+    assert isinstance(folder.of("u1"), NotKnown)
 
 
 def test_a_hold_is_written_once_and_confirmed(tmp_path: Path) -> None:

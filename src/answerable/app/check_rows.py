@@ -23,7 +23,6 @@ from answerable.core.roster import Roster
 from answerable.core.roster import evolve as evolve_roster
 from answerable.errors import AnswerableError, Corrupt, NewerVersion
 from answerable.ledger.codec import read_entry
-from answerable.store.folds import copied
 from answerable.store.inspecting import Inspection, Kept, Moment, Row, case_columns
 from answerable.store.protocol import Outgoing
 from answerable.store.rows import ASIDE, QUIET, RELEASES, case_row, micros
@@ -104,7 +103,7 @@ class Past:
                 if not isinstance(fact, ASIDE):
                     self._changed.append(recorded.index)
                     self._times.append(recorded.at)
-                    self._rosters.append(copied(self._roster))
+                    self._rosters.append(self._roster.copied())
             case _:
                 pass
 

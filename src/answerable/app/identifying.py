@@ -103,12 +103,13 @@ def find_subject(
     """Return the subject already known for an account or its identifiers, and whether it lacks the account's name."""
     if account is None:
         return index.subject(tx, identifiers), False
-    own = [Identifier(IdentifierKind.ACCOUNT, account)]
+    # A subject that has an account already is another one's, whatever address a notice wrote beside it.
+    known = index.subject(tx, [Identifier(IdentifierKind.ACCOUNT, account)])
+    if known:
+        return known, False
     # What a model vendor told of under the alias that the gateway gave it, before the account itself was seen.
     told = [Identifier(IdentifierKind.ACCOUNT, TOLD + told_name(index.keyring.gate, account))]
-    # A subject that has an account already is another one's, whatever address a notice wrote beside it.
-    known = index.subject(tx, own)
-    return (known, False) if known else (index.subject(tx, told) or index.spoken_of(tx, identifiers), True)
+    return index.subject(tx, told) or index.spoken_of(tx, identifiers), True
 
 
 def enter_subject(

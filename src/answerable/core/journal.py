@@ -61,6 +61,8 @@ class Journal:
                 stream=stream_of(fact), seq=self._next(fact), at=self.now, by=self.by, act=self.act, fact=fact
             )
             if isinstance(fact, SystemFact):
+                # Others read it too, and few acts write to the system stream.
+                self.roster = self.roster.copied()
                 evolve_roster(self.roster, recorded)
             else:
                 fold.evolve(self.files, recorded)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from copy import copy
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 
 from answerable.core.facts import (
@@ -69,6 +70,10 @@ class Roster:
     confirmations: int = 0
     lost: list[Lost] = field(default_factory=list)
     seq: int = 0
+
+    def copied(self) -> Roster:
+        """Return a roster that its owner may evolve."""
+        return replace(self, **{one.name: copy(getattr(self, one.name)) for one in fields(self)})
 
     @property
     def policy(self) -> str:

@@ -71,6 +71,7 @@ class Folder:
         """Take the folder and the region (two letters) that completes telephone numbers without a country."""
         self.path = path
         self._region = region
+        self._last: tuple[object, dict[str, AccountLine]] = None, {}
 
     def resolve(self, identifiers: Sequence[Identifier]) -> Resolution:
         """Return whose account the identifiers belong to, reading all of accounts.jsonl."""
@@ -105,16 +106,21 @@ class Folder:
 
     def of(self, account: str) -> Plan | NotKnown:
         """Return what the last line about the account says it may use."""
-        last: AccountLine | None = None
         try:
-            for line in self._accounts():
-                if line is not None and line.account == account:
-                    last = line
+            last = self._last_lines().get(account)
         except OSError as error:
             return NotKnown(f"{ACCOUNTS}: {error.strerror}")
         if last is None or last.plan is None or last.models is None or last.tools is None:
             return NotKnown("the account's plan, models and tools are not written down")
         return Plan(plan=last.plan, models=tuple(sorted(last.models)), tools=tuple(sorted(last.tools)))
+
+    def _last_lines(self) -> dict[str, AccountLine]:
+        """Return the last line about each account; every flag asks, so the file is read again only once it changed."""
+        found = (self.path / ACCOUNTS).stat()
+        stamp = (found.st_mtime_ns, found.st_size, found.st_ino)
+        if self._last[0] != stamp:
+            self._last = stamp, {line.account: line for line in self._accounts() if line is not None}
+        return self._last[1]
 
     def hold(self, account: str, hold: str) -> Confirmation | NotKnown:
         """Write the hold down; the folder itself never erases anything."""

@@ -17,7 +17,7 @@ from answerable.errors import Conflict
 from answerable.ledger.codec import write_entry
 from answerable.ledger.tree import CompactRange
 from answerable.ledger.verify import leaf_hash
-from answerable.store.folds import Fold, Folds, Row, System, component, copied, tied
+from answerable.store.folds import Fold, Folds, Row, System, component, tied
 from answerable.store.protocol import CaseRow
 from answerable.store.rows import ASIDE, QUIET, RELEASES, Delta, Leaf, case_row, note
 
@@ -58,8 +58,8 @@ class Act(ABC):
     # --- the verbs ---
 
     def roster(self) -> Roster:
-        """Return the fold of the system stream; the caller owns it."""
-        return copied(self._folds.system(self).roster)
+        """Return the fold of the system stream; others have it too, so nobody changes it."""
+        return self._folds.system(self).roster
 
     def files(self, subjects: Sequence[SubjectId]) -> Files:
         """Lock these subjects and everybody linked to them, and return the fold of all their streams."""

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
-from copy import copy
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from answerable.core.cases import Files, Subject
@@ -65,7 +64,7 @@ class Fold:
 
 @dataclass(slots=True, kw_only=True)
 class System:
-    """The fold of the system stream, where its facts end, and its head."""
+    """The fold of the system stream, where its facts end, and its head. A roster once handed out is never changed."""
 
     roster: Roster = field(default_factory=Roster)
     end: int = 0
@@ -74,6 +73,7 @@ class System:
 
     def add(self, recorded: Recorded, end: int) -> None:
         """Fold one more fact, with which the stream ends there."""
+        self.roster = self.roster.copied()
         evolve_roster(self.roster, recorded)
         self.end = end
 
@@ -116,14 +116,16 @@ class Folds:
             self._kept.popitem(last=False)
 
     def system(self, rows: Rows) -> System:
-        """Return the fold of the system stream as of now; whoever wants to change its roster copies it."""
+        """Return the fold of the system stream as of now."""
         system = self._system
         if system.epoch != self._epoch:
+            system = replace(system, roster=system.roster.copied(), heads=dict(system.heads), epoch=self._epoch)
             for end, index, data in rows.facts(None, system.end):
                 recorded = read_entry(data, index)
-                system.add(recorded, end)
+                evolve_roster(system.roster, recorded)
+                system.end = end
                 system.heads[recorded.stream] = recorded.seq, leaf_hash(data)
-            system.epoch = self._epoch
+            self._system = system
         return system
 
     def clear(self) -> None:
@@ -141,11 +143,6 @@ def _catch_up(rows: Rows, fold: Fold) -> None:
         fold.heads[recorded.stream] = recorded.seq, leaf_hash(data)
         fold.end = end
         fold.is_tentative |= index is None and isinstance(recorded.fact, RELEASES)
-
-
-def copied(roster: Roster) -> Roster:
-    """Return a roster that its owner may evolve."""
-    return replace(roster, **{one.name: copy(getattr(roster, one.name)) for one in fields(roster)})
 
 
 def tied(subject: Subject) -> Iterator[SubjectId]:

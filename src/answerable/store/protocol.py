@@ -105,7 +105,7 @@ class Tx(Protocol):
         ...
 
     def roster(self) -> Roster:
-        """Return the fold of the system stream; the caller owns it."""
+        """Return the fold of the system stream; others have it too, so nobody changes it."""
         ...
 
     def files(self, subjects: Sequence[SubjectId]) -> Files:

@@ -3,7 +3,6 @@
 Law: whoever holds the store but not the key learns neither an identifier nor whether two kinds share a value.
 """
 
-import hashlib
 import hmac
 from dataclasses import dataclass
 
@@ -48,4 +47,4 @@ def fingerprint(text: str, keyring: Keyring) -> str:
 def _keyed(space: str, value: str, keyring: Keyring) -> str:
     # surrogatepass: a text with a broken letter has a fingerprint too; no intake is lost over one letter (L17).
     message = f"answerable {space}\n{value}".encode("utf-8", "surrogatepass")
-    return hmac.new(keyring.index, message, hashlib.sha256).hexdigest()[:BLIND_DIGITS]
+    return hmac.digest(keyring.index, message, "sha256").hex()[:BLIND_DIGITS]
