@@ -138,7 +138,7 @@ def new_notice_extends(patch: Patch) -> None:
 
 def further_default_due_later(patch: Patch) -> None:
     """Stronger evidence gets its own full time to decide, whatever is running."""
-    patch.setattr(defaults, "further_due", lambda running, *, now, limit: now + limit)
+    patch.setattr(defaults, "further_due", lambda running, *, now, limit, since=None: now + limit)
 
 
 def default_loosens(patch: Patch) -> None:
