@@ -67,10 +67,12 @@ def test_a_default_that_fell_due_is_recorded_once_with_its_own_time() -> None:
 
 
 def test_a_default_is_reviewed_within_72_hours_or_that_is_missed_too() -> None:
-    """A person looks at what happened by itself; deciding is looking."""
-    world = a_world().with_flag(kind=SignalKind.TRAJECTORY).fast_forward(minutes=1)
+    """A person looks at what happened by itself, by the date that the gate tells; deciding is looking."""
+    world = a_world().with_flag(kind=SignalKind.TRAJECTORY).fast_forward(hours=5)
     case = world.case()
-    assert world.due(case, DeadlineKind.DEFAULT_REVIEW) == hours(72)
+    assert world.due(case, DeadlineKind.DEFAULT_REVIEW) == hours(72 - 5), "counted from the effect, not from its record"
+    (told,) = {held.item.review_by for held in case.live_defaults() if held.fell}
+    assert told == case.opened_at + hours(72)
     world.decide(case, Level.GUARDED)
     assert world.due(case, DeadlineKind.DEFAULT_REVIEW) is None
     silent = a_world().with_flag(kind=SignalKind.TRAJECTORY).fast_forward(minutes=1).fast_forward(days=4)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from answerable_gate import strict
 
 CONFIG_FILE = "answerable.toml"
 
@@ -21,8 +24,9 @@ class _Lines(logging.Formatter):
     """One JSON line for each entry; a trace stands inside its line."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line."""
-        line = {"at": self.formatTime(record), "level": record.levelname.lower(), "logger": record.name}
+        """Return the line; its time is UTC, as everywhere in the record."""
+        at = strict.written(datetime.fromtimestamp(record.created, UTC))
+        line = {"at": at, "level": record.levelname.lower(), "logger": record.name}
         line["message"] = record.getMessage()
         if record.exc_info:
             line["trace"] = self.formatException(record.exc_info)

@@ -6,6 +6,7 @@ Law: what was accepted is committed before the process ends; what ends it is a s
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 from pathlib import Path
 from typing import Annotated
@@ -19,6 +20,8 @@ from answerable.cli.wiring import open_adopted
 from answerable.config import Config, GatewayHost, load_host
 from answerable.errors import ConfigError
 
+_log = logging.getLogger("answerable.serve")
+
 Roles = Annotated[
     str | None,
     typer.Option(help=f"Any of {','.join(ROLES)}. Without it: the api, and the gateway where a model is configured."),
@@ -30,6 +33,8 @@ def serve(config: ConfigPath = DEFAULT_CONFIG, roles: Roles = None, share: Share
     """Serve the api and, where a model is configured, the gateway before it; or the roles that are named."""
     log_to_stderr()
     found = load_host(config)
+    if roles is None and found.upstream is None:
+        _log.warning("no gateway here: upstream.url is not set, so there is no model to stand before")
     _serve(config, found, _default(found) if roles is None else read_roles(roles), share=share)
 
 

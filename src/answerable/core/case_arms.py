@@ -159,7 +159,7 @@ def _deadline_missed(case: Case, fact: f.DeadlineMissed, _: f.Recorded) -> None:
 def _default_armed(case: Case, fact: f.DefaultArmed, _: f.Recorded) -> None:
     assert fact.item not in case.held, "an armed default is never edited (L1)"
     item = Item(
-        id=fact.item, of=fact.subject, standing=fact.standing, effective=fact.due, kind="default", review_by=None
+        id=fact.item, of=fact.subject, standing=fact.standing, effective=fact.due, kind="default", review_by=fact.review
     )
     case.held[fact.item] = Held(item=item, fact=fact)
 

@@ -109,7 +109,8 @@ def shorten(journal: Journal, case: Case) -> None:
     for held in list(case.live_defaults()):
         if isinstance(held.fact, DefaultArmed) and not _stands(case, held.item.standing, sooner):
             item = ItemId(journal.mint.token("it"))
-            journal.write(replace(held.fact, item=item, due=sooner, policy=case.policies[-1]))
+            review = min(held.fact.review, sooner + journal.policy_of(case).default_review)
+            journal.write(replace(held.fact, item=item, due=sooner, review=review, policy=case.policies[-1]))
 
 
 def _set_duties(journal: Journal, case: Case, since: datetime | None) -> None:
@@ -159,6 +160,7 @@ def _arm_one(
             item=ItemId(journal.mint.token("it")),
             standing=standing,
             due=due,
+            review=due + journal.policy_of(case).default_review,
             tier=case.tier,
             grade=grade,
             policy=case.policies[-1],

@@ -299,12 +299,14 @@ class DeadlineMissed(OfCase):
 class DefaultArmed(OfCase):
     """From `due` on, unless a decision comes first, this standing is in force at every gate by itself (L1).
 
-    One level, fixed by the grade of this moment and frozen with the policy version; nothing edits it.
+    One level, fixed by the grade of this moment and frozen with the policy version; nothing edits it. `review` is by
+    when a person looks at it once it is in force: whoever is refused is told this date.
     """
 
     item: ItemId
     standing: Standing
     due: datetime
+    review: datetime
     tier: Tier
     grade: Grade
     policy: str

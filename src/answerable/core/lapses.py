@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from answerable.core import defaults, evidence, floods, holds, openings, recalls
-from answerable.core.cases import Case, Notice
+from answerable.core.cases import Case, Held, Notice
 from answerable.core.deadlines import Deadline, rung_due, rungs_passed
 from answerable.core.facts import (
     AnswerLapsed,
@@ -59,9 +59,16 @@ def _settle_defaults(journal: Journal, case: Case) -> None:
         if held.item.effective <= journal.now and not held.fell:
             item, effective = held.fact.item, held.item.effective
             journal.write(DefaultTookEffect(subject=case.subject, case=case.id, item=item, effective=effective))
-            defaults.set_deadline(journal, case, DeadlineKind.DEFAULT_REVIEW, about=item)
+            _owe_review(journal, case, held)
             if held.item.standing.level > Level.GUARDED:
                 defaults.set_deadline(journal, case, DeadlineKind.DEFAULT_STEP, about=item)
+
+
+def _owe_review(journal: Journal, case: Case, held: Held) -> None:
+    """Set by when a person looks at it: the date that whoever it holds was told, however late this is written."""
+    assert held.item.review_by is not None, "whatever was armed has a date"
+    due = min(held.item.review_by, journal.now + journal.policy_of(case).default_review)
+    defaults.set_deadline_at(journal, case, DeadlineKind.DEFAULT_REVIEW, due=due, about=held.fact.item)
 
 
 def _step(journal: Journal, case: Case, item: ItemId) -> None:
