@@ -55,8 +55,8 @@ def flag(story: Telling) -> None:
     story.shows(HE, "limit")
     stage.say(
         "One case, one person answerable for it, one clock. Until somebody decides he is answered [b]with care[/b]: no",
-        "memory, no tools, nothing about private people. (The operator's own switch-off of the account is not reported",
-        "to Answerable in this version, so it counts for nothing here.)",
+        "memory, no tools, nothing about private people. (Had the operator's own systems switched the account off and",
+        "reported it, it would be off at the gate too, and nobody alone could undo that. In this story they do not.)",
     )
 
 
