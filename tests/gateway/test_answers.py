@@ -7,11 +7,12 @@ import json
 import pytest
 
 from answerable.errors import BadInput
-from answerable.gateway.answers import NO_IDENTITY, NO_ROUTE, NOT_READY, Answer, fault, not_here, refusal, withheld
+from answerable.gateway.answers import NO_ROUTE, body_of, event_of, fault
 from answerable.gateway.routes import Api, Talk
 from answerable.gateway.upstream import UpstreamDown
 from answerable_gate import Level, Limit, Shield, Verdict
 from answerable_gate.clock import NEVER, microseconds
+from answerable_gate.io.answers import NO_IDENTITY, NOT_READY, Answer, not_here, refusal, shielded, withheld
 from tests.gate.build import START
 
 STRICTEST = Verdict(
@@ -24,6 +25,7 @@ def test_a_refusal_says_no_more_than_it_must() -> None:
     """No level, limit, name, token of a person or label (L11): a reference, a date, and how to object."""
     answer = refusal(STRICTEST)
     assert (answer.status, answer.kind, answer.code) == (403, "access_restricted", "account_restricted")
+    assert "Mara" not in shielded(STRICTEST).message
     assert answer.message == (
         "Access is restricted for this account. This is looked at again by 2026-08-01. "
         "You can object: write to the operator of this service and give the reference case_ref."
@@ -74,11 +76,11 @@ def test_faults_of_ours_keep_their_detail() -> None:
 )
 def test_an_answer_is_also_the_last_event_of_a_stream(api: Api, talk: Talk, name: bytes) -> None:
     """One event, the same error, as the API's own clients look for it."""
-    event = NO_IDENTITY.event(api, talk)
+    event = event_of(NO_IDENTITY, api, talk)
     assert event.startswith(name + b"data: ")
     assert event.endswith(b"\n\n")
     assert event.count(b"\n") == 2 + bool(name)
-    assert json.loads(event.removeprefix(name)[6:])["error"] == json.loads(NO_IDENTITY.body(api))["error"]
+    assert json.loads(event.removeprefix(name)[6:])["error"] == json.loads(body_of(NO_IDENTITY, api))["error"]
 
 
 @pytest.mark.parametrize(
@@ -93,5 +95,5 @@ def test_an_answer_is_also_the_last_event_of_a_stream(api: Api, talk: Talk, name
 )
 def test_the_messages_api_has_its_own_words_for_errors(answer: Answer, kind: str) -> None:
     """By status, as its clients sort them; our code stands beside."""
-    told = json.loads(answer.body("anthropic"))
+    told = json.loads(body_of(answer, "anthropic"))
     assert (told["type"], told["error"]["type"], told["error"]["code"]) == ("error", kind, answer.code)

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from yarl import URL
 
-from answerable.gateway.answers import RETRY_AFTER_S
 from answerable.gateway.app import keep
 from answerable.gateway.stand_in import StandIn
 from answerable_gate import Frozen, Level, Limit, alias
+from answerable_gate.io.answers import RETRY_AFTER_S
 from tests.gate.build import GATE_KEY, a_policy, an_entry
 from tests.gateway.world import Store, World, follow_log, held, logged, until
 

@@ -6,7 +6,8 @@ import re
 
 import pytest
 
-from answerable.gateway import answers, exchange, upstream
+from answerable.gateway import exchange, upstream
+from answerable.gateway.answers import NO_ROUTE
 from answerable.gateway.asgi import ClientGone
 from answerable.gateway.later import RUNS_MAX
 from answerable.gateway.owners import OWNED_MAX
@@ -14,14 +15,17 @@ from answerable.gateway.recorder import ROWS_MAX
 from answerable.gateway.routes import ROUTES
 from answerable_gate import Limit
 from answerable_gate.carrying import ALL
+from answerable_gate.io import answers
 from tests.sources import ROOT
 
 PAGE = (ROOT / "docs/gateway.md").read_text(encoding="utf-8")
-SOURCES = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "src/answerable/gateway").glob("*.py"))
+SAYING = [*(ROOT / "src/answerable/gateway").glob("*.py"), ROOT / "gate/src/answerable_gate/io/answers.py"]
+SOURCES = "\n".join(path.read_text(encoding="utf-8") for path in SAYING)
 
 OTHERS = {"other": "everything else", "messages_other": "everything else below `/messages`"}
 CODES = {
     *re.findall(r'_restricted\("([a-z_]+)"', SOURCES),
+    NO_ROUTE.code,
     *(answer.code for answer in vars(answers).values() if isinstance(answer, answers.Answer)),
     *re.findall(r'^    code = "([a-z_]+)"', SOURCES, re.MULTILINE),
 } - {ClientGone.code}

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import itertools
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 from aiohttp import ClientPayloadError, ClientSession
 from starlette.applications import Starlette
@@ -19,19 +18,14 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocket
 
-from answerable.gateway.answers import not_here as not_here_of_the_gateway
-from answerable.gateway.answers import refusal as of_the_gateway
-from answerable_gate import Frozen, Level, judge
-from answerable_gate import Request as Asked
+from answerable_gate import Level
 from answerable_gate.carrying import ALL
-from answerable_gate.io import answers
 from answerable_gate.io.asgi import GateMiddleware
 from answerable_gate.io.loop import AsyncGateClient
-from tests.gate.build import START, a_policy, an_entry, an_item
+from tests.gate.build import an_entry
 from tests.gateway.world import HEADER, Store, held, served, until
 from tests.waysin.test_sdk import settings
 
-CONTACTS: tuple[Literal["fresh", "cold"], ...] = ("fresh", "cold")
 Story = Callable[["House"], Awaitable[None]]
 
 
@@ -260,24 +254,3 @@ def test_a_web_socket_is_judged_and_ended() -> None:
     store = run(story)
     assert [row["answer"] for row in store.rows()] == ["refuse"]
     assert [(gap["reason"], gap["exchanges"]) for gap in store.rows("gaps")] == [("answer_not_seen", 1)]
-
-
-def test_clients_are_told_what_the_gateway_tells_them() -> None:
-    """The same status, code and words, for every ground."""
-    found = []
-    for level, model, contact, who in itertools.product(
-        (None, Level.WATCH, Level.PAUSED), ("m1", "m2"), CONTACTS, ("subject_a", None)
-    ):
-        entry = None if level is None else an_entry(an_item(level=level), frozen=Frozen(models=("m1",), tools=None))
-        asked = Asked(identity=who, model=model, tools=())
-        verdict = judge(entry, asked, START, a_policy(on_no_identity="refuse"), contact=contact)
-        if verdict.answer == "refuse":
-            assert said(answers.refusal(verdict)) == said(of_the_gateway(verdict))
-            found.append(answers.refusal(verdict).code)
-        assert said(answers.not_here(verdict)) == said(not_here_of_the_gateway(verdict))
-    assert set(found) == {"account_restricted", "model_not_available", "not_ready", "identity_required"}
-
-
-def said(answer: Any) -> tuple:
-    """Give everything that a client reads of an answer."""
-    return answer.status, answer.kind, answer.code, answer.message, answer.param

@@ -17,7 +17,7 @@ from msgspec import DecodeError, Struct, ValidationError
 
 from answerable.edge import rfc3339
 from answerable.errors import AnswerableError, BadInput, NotAuthenticated
-from answerable.gateway.answers import RETRY_AFTER_S, Answer, fault, not_here, refusal
+from answerable.gateway.answers import fault
 from answerable.gateway.asgi import ClientGone, Headers, Receive, Scope, Send, read_body, respond
 from answerable.gateway.courier import Courier
 from answerable.gateway.exchange import Desk
@@ -26,6 +26,7 @@ from answerable.gateway.recorder import Judged, report
 from answerable.gateway.routes import Route, is_closed, uncarried
 from answerable_gate import Request, Verdict
 from answerable_gate.carrying import FRONT_SERVER, LITELLM_JOINED, Carried, needed
+from answerable_gate.io.answers import RETRY_AFTER_S, Answer, not_here, refusal
 
 FORWARD_AUTH = b"/check/"
 LITELLM = b"/beta/litellm_basic_guardrail_api"
@@ -129,7 +130,7 @@ class Checks:
         asked = callers.asks(caller, headers, None, route.api)
         verdict, said = self._judge(route, asked, dict(headers).get(CONVERSATION))
         if said is not None:
-            return said, [(ANSWER, b"refuse"), (SAID, said.body())]
+            return said, [(ANSWER, b"refuse"), (SAID, said.body)]
         extra = [(ANSWER, verdict.answer.encode())]
         if verdict.answer == "limit":
             extra.append((LIMITS, ", ".join(sorted(needed(verdict) & route.carries)).encode()))
@@ -225,7 +226,7 @@ def _names(tools: list[_Tool] | None) -> tuple[str, ...] | None:
 
 
 async def _tell(send: Send, said: Answer | None, extra: Headers) -> None:
-    status, body = (200, b"") if said is None else (said.status, said.body())
+    status, body = (200, b"") if said is None else (said.status, said.body)
     headers = [*extra, (b"content-type", b"application/json")]
     if status == 503:
         headers.append((b"retry-after", str(RETRY_AFTER_S).encode()))

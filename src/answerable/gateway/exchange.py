@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from answerable.edge import Clock
 from answerable.errors import AnswerableError, BadInput, TooLarge
-from answerable.gateway.answers import NOT_READY, Answer, fault, not_here, refusal, shielded, withheld
+from answerable.gateway.answers import fault
 from answerable.gateway.asgi import ClientGone, Headers, Receive, Scope, begin_body, next_part, read_body
 from answerable.gateway.bodies import Members, read_members, text_of
 from answerable.gateway.callers import Callers
@@ -32,6 +32,7 @@ from answerable.gateway.served import Served
 from answerable.gateway.shields import Hold, Named
 from answerable.gateway.upstream import Sent, Upstream, give_back
 from answerable_gate import Gate, Request, Verdict
+from answerable_gate.io.answers import NOT_READY, Answer, not_here, refusal, shielded, withheld
 
 
 class NotReadable(AnswerableError):

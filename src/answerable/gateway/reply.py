@@ -8,11 +8,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from answerable.gateway.answers import RETRY_AFTER_S, Answer
+from answerable.gateway.answers import body_of, event_of
 from answerable.gateway.asgi import Headers, Message, Send, respond
 from answerable.gateway.routes import Api, Talk
 from answerable.gateway.served import HELD_BYTES_MAX, READ_BYTES_MAX, Events, Served, data_of
 from answerable.gateway.shields import WHOLE_BYTES_MAX, Hold
+from answerable_gate.io.answers import RETRY_AFTER_S, Answer
 
 # A client that reads nothing must not keep a cut exchange alive.
 LAST_WORDS_S = 1.0
@@ -105,7 +106,7 @@ class Reply:
         if answer.status == 401:
             headers.append((b"www-authenticate", b"Bearer"))
         self.started = True
-        await respond(self._send, answer.status, headers, answer.body(self._api))
+        await respond(self._send, answer.status, headers, body_of(answer, self._api))
 
     async def end(self, answer: Answer) -> None:
         """End what is under way with an answer, as far as its client can still be told.
@@ -117,7 +118,7 @@ class Reply:
                 if not self.started:
                     await self.whole(answer)
                 elif self._events is not None and not self.is_complete:
-                    last = answer.event(self._api, self._talk)
+                    last = event_of(answer, self._api, self._talk)
                     await self._send({"type": "http.response.body", "body": last, "more_body": False})
         except TimeoutError:
             return

@@ -15,7 +15,7 @@ import msgspec
 from aiohttp import ClientWebSocketResponse, WSMsgType
 
 from answerable.errors import AnswerableError
-from answerable.gateway.answers import Answer, fault, not_here, refusal
+from answerable.gateway.answers import fault
 from answerable.gateway.asgi import Headers, Receive, Scope, Send
 from answerable.gateway.exchange import Desk
 from answerable.gateway.headers import CONVERSATION, NOT_IN_FORCE
@@ -25,6 +25,7 @@ from answerable.gateway.routes import Route, is_closed, uncarried
 from answerable.gateway.running import Running
 from answerable.gateway.served import Served
 from answerable_gate import Request, Verdict
+from answerable_gate.io.answers import Answer, not_here, refusal
 
 POLICY, BROKEN = 1008, 1011
 # How a browser hands over a key; with the operator's own, nothing that speaks for the caller reaches the upstream.
@@ -68,9 +69,9 @@ class Socket:
                 if not self.is_open:
                     head = {"status": answer.status, "headers": [(b"content-type", b"application/json")]}
                     await self._send({"type": "websocket.http.response.start", **head})
-                    await self._send({"type": "websocket.http.response.body", "body": answer.body()})
+                    await self._send({"type": "websocket.http.response.body", "body": answer.body})
                 elif not self.is_over:
-                    event = {"type": "error", **msgspec.json.decode(answer.body())}
+                    event = {"type": "error", "error": answer.error}
                     await self._send({"type": "websocket.send", "text": msgspec.json.encode(event).decode()})
                     await self.close(code)
 

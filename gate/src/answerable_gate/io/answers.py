@@ -1,4 +1,4 @@
-"""What a client is told where the gate refuses: the error of the gateway, in the same words.
+"""What a client is told where the gate refuses, by whichever way in it came.
 
 Law L11: never a level, a label or a reporter; a reference, the date of the next look, and how to object.
 """
@@ -64,6 +64,11 @@ def withheld(verdict: Verdict, param: str) -> Answer:
     return _unsaid(verdict) or _restricted("feature_not_available", sentence, verdict, param)
 
 
+def shielded(verdict: Verdict) -> Answer:
+    """Say that an answer is not given, where it would hold a shielded name; it says no more than that."""
+    return _restricted("content_not_available", "This content is not available for this account.", verdict)
+
+
 NO_IDENTITY = Answer(
     status=403,
     kind="access_restricted",
@@ -74,8 +79,6 @@ NO_IDENTITY = Answer(
 NOT_READY = Answer(
     status=503, kind="service_unavailable", code="not_ready", message="This service cannot answer this yet; try again."
 )
-
-
 DOUBTFUL = Answer(
     status=400, kind="invalid_request_error", code="bad_input", message="The identity header stands more than once."
 )
