@@ -75,6 +75,8 @@ def settle(journal: Journal, case: Case) -> None:
 
 def _waiting(journal: Journal, case: Case) -> set[SignalId]:
     """Return the signals that came in a flood which nobody has confirmed since."""
+    if not journal.roster.confirmed:
+        return case.beyond
     return {one for one in case.beyond if not _is_confirmed(journal, case.signals[one].fact.source, case, one)}
 
 

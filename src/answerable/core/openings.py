@@ -89,6 +89,9 @@ def assign(journal: Journal, case: Case) -> None:
 
     An owner who may still act keeps the case; who left or is barred, owner or deputy, is followed at once (R10).
     """
+    both = [one for one in (case.owner, case.deputy) if one is not None and one not in case.barred]
+    if len(set(both)) == 2 and all(map(journal.roster.may_decide, both)):
+        return
     able = [person for person in journal.roster.ranked() if person not in case.barred]
     if not able:
         return

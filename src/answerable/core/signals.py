@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from answerable.core import defaults, floods, openings, parties
@@ -49,17 +49,16 @@ class Incoming:
     conversation: str | None
     evidence: TextRef | None
     seen: datetime
-    beyond: bool = False
     since: datetime | None = None
 
 
 def take(journal: Journal, incoming: Incoming) -> Case:
     """Bind a signal to its case, opening or joining it, and arm what its evidence allows."""
     gravest = journal.policy.is_gravest(incoming.hazard, incoming.label)
-    incoming = replace(incoming, beyond=floods.holds_back(journal, incoming.subject, incoming.source))
-    tier = Tier.CONCERN if incoming.beyond else _tier(journal, incoming, gravest=gravest)
+    beyond = floods.holds_back(journal, incoming.subject, incoming.source)
+    tier = Tier.CONCERN if beyond else _tier(journal, incoming, gravest=gravest)
     case = openings.case_for(journal, incoming.subject, incoming.person, incoming.hazard, tier, names=False)
-    record(journal, case, incoming, gravest=gravest)
+    record(journal, case, incoming, gravest=gravest, beyond=beyond)
     defaults.raise_tier(journal, case, tier, "signal")
     if _is_noticed(journal, case.subject):
         join_flag_and_notice(journal, case)
@@ -68,7 +67,7 @@ def take(journal: Journal, incoming: Incoming) -> Case:
     return case
 
 
-def record(journal: Journal, case: Case, incoming: Incoming, *, gravest: bool) -> None:
+def record(journal: Journal, case: Case, incoming: Incoming, *, gravest: bool, beyond: bool = False) -> None:
     """Write the signal itself into a case; a look-back's hits come in by this door too."""
     journal.write(
         SignalRaised(
@@ -89,7 +88,7 @@ def record(journal: Journal, case: Case, incoming: Incoming, *, gravest: bool) -
             conversation=incoming.conversation,
             evidence=incoming.evidence,
             seen=incoming.seen,
-            beyond=incoming.beyond,
+            beyond=beyond,
         )
     )
 

@@ -7,15 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 
 from answerable.core.facts import SubjectId
 from answerable.errors import Busy, Conflict
 from answerable.store.act import Act
 from answerable.store.folds import Folds, Row
 from answerable.store.protocol import Alias
-from answerable.store.rows import Delta, Leaf, micros, moment
-from answerable.store.sql_tx import Connection, SqlTx
+from answerable.store.rows import Delta, Leaf, micros
+from answerable.store.sql_tx import Connection, Seen, SqlTx
 
 SYSTEM = ""
 EFFECTS_LOCK, RULES_LOCK = 0x616E7377_0001, 0x616E7377_0002
@@ -47,19 +46,12 @@ _TRY_ALIAS = "SELECT pg_try_advisory_xact_lock(hashtextextended(?, 0))"
 
 
 @dataclass(slots=True)
-class Group:
-    """What the acts of one transaction share: who is to come to the head of the feed, and how many acts there were.
-
-    And what is asked of the record by every act, as of the first that asked: that others have sealed or written more
-    since makes no act wrong, for a lift counts a little later and times are only ever raised.
-    """
+class Group(Seen):
+    """What the acts of one transaction share: who is to come to the head of the feed, and how many acts there were."""
 
     acts: int = 0
     bumped: list[SubjectId] = field(default_factory=list)
     mark: int = 0
-    high_water: int | None = None
-    sealed: int | None = None
-    effects: tuple[int, list[int]] | None = None
     # A fact of this transaction, by which it is found out later whether it holds.
     witness: Leaf | None = None
     before: Leaf | None = None
@@ -72,7 +64,7 @@ class Group:
         """Forget what an act that was undone has read and written."""
         del self.bumped[self.mark :]
         self.witness = self.before
-        self.high_water = self.sealed = self.effects = None
+        Seen.forget(self)
 
 
 class PgReading:
@@ -95,9 +87,11 @@ class PgReading:
 class PgTx(PgReading, SqlTx, Act):
     """One act."""
 
+    HIGH_WATER = HIGH_WATER
+
     def __init__(self, connection: Connection, origin: str, folds: Folds, group: Group) -> None:
         """Take the connection that the transaction is open on, what every act takes, and what the group shares."""
-        SqlTx.__init__(self, connection)
+        SqlTx.__init__(self, connection, group)
         Act.__init__(self, origin, folds, None)
         self._group = group
         self._ends: dict[SubjectId, int] = {}
@@ -140,9 +134,7 @@ class PgTx(PgReading, SqlTx, Act):
             self._refuse_uncounted()
         self._write_tables(delta)
         self._bump(delta.bumped)
-        self._group.high_water = max(micros(delta.high_water), self._group.high_water or 0)
-        if delta.effects:
-            self._group.effects = None
+        self._note_written(delta)
 
     def _bump(self, subjects: Sequence[SubjectId]) -> None:
         # Written at the very end of the transaction: the feed's head is the one row that all writers share.
@@ -155,28 +147,6 @@ class PgTx(PgReading, SqlTx, Act):
             since, seen = self._group.effects
             if self._effects(since) != seen:
                 raise Conflict("others had automatic effects meanwhile: they are counted anew")
-
-    def effects_since(self, since: datetime) -> list[datetime]:
-        """Return the times of automatic effects from `since` on, oldest first."""
-        asked, group = micros(since), self._group
-        if group.effects is None or asked < group.effects[0]:
-            group.effects = (asked, self._effects(asked))
-        return [moment(at) for at in group.effects[1] if at >= asked]
-
-    def _effects(self, since: int) -> list[int]:
-        return [at for (at,) in self._run("SELECT at FROM effect WHERE at >= ? ORDER BY at", (since,))]
-
-    def high_water(self) -> datetime | None:
-        """Return the latest time this record has seen."""
-        if self._group.high_water is None:
-            self._group.high_water = self._run(HIGH_WATER).fetchone()[0]
-        return None if self._group.high_water is None else moment(self._group.high_water)
-
-    def sealed_size(self) -> int:
-        """Return the size of the newest signed checkpoint, 0 where there is none."""
-        if self._group.sealed is None:
-            self._group.sealed = SqlTx.sealed_size(self)
-        return self._group.sealed
 
     # --- aliases ---
 

@@ -9,8 +9,9 @@ import hashlib
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from answerable.core.facts import CaseId, SubjectId
 from answerable.errors import Conflict, TooLarge
@@ -77,11 +78,31 @@ class Connection(Protocol):
         ...
 
 
+@dataclass(slots=True)
+class Seen:
+    """What every act asks of the record, as of the first act of its transaction that asked.
+
+    That others have sealed or written more since makes no act wrong, for a lift counts a little later and times are
+    only ever raised.
+    """
+
+    high_water: int | None = None
+    sealed: int | None = None
+    effects: tuple[int, list[int]] | None = None
+
+    def forget(self) -> None:
+        """Forget what an act that was undone has read and written."""
+        self.high_water = self.sealed = self.effects = None
+
+
 class SqlTx(ABC):
     """The rows of one act that both databases keep alike."""
 
-    def __init__(self, connection: Connection) -> None:
-        """Take the connection that the act's transaction is open on."""
+    HIGH_WATER: ClassVar[str]
+
+    def __init__(self, connection: Connection, seen: Seen) -> None:
+        """Take the connection that the act's transaction is open on, and what its acts have seen so far."""
+        self._seen = seen
         self._run = connection.execute
         self._run_many = connection.executemany
 
@@ -122,14 +143,33 @@ class SqlTx(ABC):
         row = self._run("SELECT subject FROM case_row WHERE case_id = ?", (case,)).fetchone()
         return row[0] if row else None
 
+    def high_water(self) -> datetime | None:
+        """Return the latest time this record has seen."""
+        if self._seen.high_water is None:
+            row = self._run(self.HIGH_WATER).fetchone()
+            self._seen.high_water = row[0] if row else None
+        return None if self._seen.high_water is None else moment(self._seen.high_water)
+
     def sealed_size(self) -> int:
         """Return the size of the newest signed checkpoint, 0 where there is none."""
-        return int(self._run("SELECT coalesce(max(size), 0) FROM checkpoint").fetchone()[0])
+        if self._seen.sealed is None:
+            self._seen.sealed = int(self._run("SELECT coalesce(max(size), 0) FROM checkpoint").fetchone()[0])
+        return self._seen.sealed
 
     def effects_since(self, since: datetime) -> list[datetime]:
         """Return the times of automatic effects from `since` on, oldest first."""
-        rows = self._run("SELECT at FROM effect WHERE at >= ? ORDER BY at", (micros(since),))
-        return [moment(at) for (at,) in rows]
+        asked, seen = micros(since), self._seen
+        if seen.effects is None or asked < seen.effects[0]:
+            seen.effects = (asked, self._effects(asked))
+        return [moment(at) for at in seen.effects[1] if at >= asked]
+
+    def _effects(self, since: int) -> list[int]:
+        return [at for (at,) in self._run("SELECT at FROM effect WHERE at >= ? ORDER BY at", (since,))]
+
+    def _note_written(self, delta: Delta) -> None:
+        self._seen.high_water = max(micros(delta.high_water), self._seen.high_water or 0)
+        if delta.effects:
+            self._seen.effects = None
 
     # --- texts, keys, files ---
 

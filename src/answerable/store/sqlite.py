@@ -25,6 +25,7 @@ from answerable.store.protocol import Checkpointed, Tx
 from answerable.store.record import Record
 from answerable.store.rows import HASH_BYTES, inner_place, moment
 from answerable.store.sql_lists import Lists
+from answerable.store.sql_tx import Seen
 from answerable.store.sqlite_tx import BUMP, HIGH_WATER, SqliteReading, SqliteTx
 
 CHUNK = 500
@@ -54,6 +55,7 @@ class SqliteStore(Lists, WithBulk, Record):
         self._reader_lock = RLock()
         self._bulk = Bulk(SqliteLink(folder / BULK))
         self._led: dict[str, int] = {}
+        self._seen = Seen()
 
     # --- acts ---
 
@@ -75,6 +77,7 @@ class SqliteStore(Lists, WithBulk, Record):
             super().put_checkpoint(checkpoint)
 
     def _begin(self) -> None:
+        self._seen = Seen()
         self._write.execute("BEGIN IMMEDIATE")
 
     def _commit(self) -> None:
@@ -99,6 +102,7 @@ class SqliteStore(Lists, WithBulk, Record):
         self._write.execute("RELEASE act")
 
     def _rollback_to_save(self) -> None:
+        self._seen.forget()
         if self._write.in_transaction:
             self._write.execute("ROLLBACK TO act")
             self._write.execute("RELEASE act")
@@ -109,7 +113,7 @@ class SqliteStore(Lists, WithBulk, Record):
             raise StoreUnavailable("the store has undone this batch after a failure; nothing of it was accepted")
 
     def _open_act(self, folds: Folds, edge: CompactRange | None) -> SqliteTx:
-        return SqliteTx(self._write, self._origin, folds, edge)
+        return SqliteTx(self._write, self._origin, folds, edge, self._seen)
 
     # --- reading ---
 

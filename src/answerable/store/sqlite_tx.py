@@ -7,22 +7,19 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 
 from answerable.core.facts import SubjectId
 from answerable.ledger.tree import CompactRange
 from answerable.store.act import Act
 from answerable.store.folds import Folds, Row
-from answerable.store.rows import Delta, micros, moment
-from answerable.store.sql_tx import SqlTx
+from answerable.store.rows import Delta
+from answerable.store.sql_tx import Seen, SqlTx
 
 BUMP = """
 INSERT INTO feed VALUES (?, (SELECT ifnull(max(seq), 0) + 1 FROM feed), 1)
 ON CONFLICT (subject) DO UPDATE SET seq = excluded.seq, version = version + 1
 """
-_PUT_FACT = """
-INSERT INTO fact SELECT ?1, ?2, max(?3, ifnull((SELECT high_water FROM fact WHERE idx = ?1 - 1), ?3)), ?4, ?5
-"""
+_PUT_FACT = "INSERT INTO fact VALUES (?, ?, ?, ?, ?)"
 HIGH_WATER = "SELECT high_water FROM fact ORDER BY idx DESC LIMIT 1"
 
 
@@ -47,11 +44,13 @@ class SqliteReading:
 class SqliteTx(SqliteReading, SqlTx, Act):
     """One act."""
 
+    HIGH_WATER = HIGH_WATER
+
     def __init__(
-        self, connection: sqlite3.Connection, origin: str, folds: Folds, edge: CompactRange | None
+        self, connection: sqlite3.Connection, origin: str, folds: Folds, edge: CompactRange | None, seen: Seen
     ) -> None:
-        """Take the connection that holds the write lock, and what every act takes."""
-        SqlTx.__init__(self, connection)
+        """Take the connection that holds the write lock, what every act takes, and what the transaction has seen."""
+        SqlTx.__init__(self, connection, seen)
         Act.__init__(self, origin, folds, edge)
 
     def lock(self, subjects: Sequence[SubjectId]) -> None:
@@ -59,7 +58,9 @@ class SqliteTx(SqliteReading, SqlTx, Act):
 
     def write(self, delta: Delta) -> None:
         """Write a delta down."""
-        at = micros(delta.high_water)
+        self.high_water()
+        self._note_written(delta)
+        at = self._seen.high_water
         self._put(_PUT_FACT, [(one.index, one.subject, at, one.nodes, one.data) for one in delta.leaves])
         self._write_tables(delta)
         self._put("INSERT INTO releasing VALUES (?, ?)", [(one.index, one.subject) for one in delta.releasing])
@@ -67,8 +68,3 @@ class SqliteTx(SqliteReading, SqlTx, Act):
 
     def _bump(self, subjects: Sequence[SubjectId]) -> None:
         self._put(BUMP, [(subject,) for subject in subjects])
-
-    def high_water(self) -> datetime | None:
-        """Return the latest time this record has seen."""
-        row = self._run(HIGH_WATER).fetchone()
-        return moment(row[0]) if row else None
