@@ -74,6 +74,7 @@ def joined() -> Iterator[Link]:
     number = os.getpid() % 16_384
     name, net = f"ans{number}", f"10.213.{number // 64}.{number % 64 * 4}".rpartition(".")
     here, there = (f"{net[0]}.{int(net[2]) + place}" for place in (1, 2))
+    subprocess.run(["ip", "netns", "del", name], check=False, capture_output=True)  # of a run that was killed
     try:
         ip("netns", "add", name)
     except subprocess.CalledProcessError as error:

@@ -172,7 +172,7 @@ class World:
     given: dict = field(default_factory=dict)
 
     @asynccontextmanager
-    async def running(self, *, contact: bool = True, patience_s: float = 30) -> AsyncIterator[World]:
+    async def running(self, *, contact: bool = True, patience_s: float = 60) -> AsyncIterator[World]:
         """Run everything; with `contact` the gateway is in force when this begins."""
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(asyncio.timeout(patience_s))

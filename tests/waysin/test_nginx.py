@@ -95,7 +95,7 @@ def test_with_the_gateway_away_nobody_passes_unless_the_operator_says_so(is_open
     closed = closed.partition(";\n")[0] + ";"
 
     async def story() -> None:
-        async with asyncio.timeout(30), served(StandIn(token_s=0)) as model:
+        async with asyncio.timeout(60), served(StandIn(token_s=0)) as model:
             opened = {closed: f"proxy_pass {model};"}
             async with nginx(tmp_path, closed_port(), model, **(opened if is_open else {})) as base:
                 status, body = await ask(base)
@@ -109,7 +109,7 @@ def test_a_silent_gateway_is_one_that_is_away(tmp_path: Path) -> None:
 
     async def story() -> None:
         async with (
-            asyncio.timeout(30),
+            asyncio.timeout(60),
             silent() as gateway,
             served(StandIn(token_s=0)) as model,
             nginx(tmp_path, gateway, model) as base,
