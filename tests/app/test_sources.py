@@ -15,6 +15,7 @@ from answerable.app import AccountIn, SignalIn, sources, tenants
 from answerable.app.rates import Rates
 from answerable.core import floods
 from answerable.core.facts import (
+    CaseId,
     Hazard,
     Named,
     Party,
@@ -147,6 +148,18 @@ def test_a_flood_waits_for_a_person(house: Story) -> None:
     assert sources.confirm(house.answerable.acts, "classifier-1", staff=FIRST_REVIEWER) is None
     house.work()
     assert {house.row(row.case).tier for row in rows} == {1}
+
+
+def test_a_gravest_flag_that_waits_in_a_flood_is_seen_by_a_person_first(house: Story) -> None:
+    """Each case of its own pages its owner, once; what is raised at once, and what is mild, does not (L13)."""
+    cases = [say(house, f"user-{number}") for number in range(103)]
+    house.answerable.raise_signal(replace(_again(102), id="again"))
+    mild = replace(_again(200), hazard=Hazard.OTHER)
+    assert house.row(case_of(house.answerable.raise_signal(mild))).tier is Tier.CONCERN.value
+    pages = [one.outgoing.body for one in house.store.claim(house.now, house.now, 1_000)]
+    waiting = [one for one in pages if one.get("why") == "gravest_waits"]
+    assert sorted(one["case"] for one in waiting) == sorted(cases[100:])
+    assert all(one["to"] == house.row(CaseId(one["case"])).owner for one in waiting)
 
 
 def _again(number: int) -> SignalIn:

@@ -96,6 +96,8 @@ def _page(act: Written, fact: f.Fact) -> dict[str, str] | None:
 
 def _from_outside(act: Written, fact: f.Fact) -> tuple[str, dict[str, str]] | None:
     match fact:
+        case f.SignalRaised(beyond=True, gravest=True, case=case, signal=signal):
+            return _gravest_waits(act, case, signal)
         case f.OutsideEventReported(case=case, event=event):
             return PAGE, {"to": _owner(act, case), "why": "event_reported", "case": case, "event": event}
         case f.OrderReceived(case=case, order=order):
@@ -114,6 +116,13 @@ def _under_order(act: Written, subject: f.SubjectId, link: f.LinkId) -> tuple[st
         if case.binding(f.Clause.NO_NEW_ACCOUNT):
             return PAGE, {"to": _owner(act, case.id), "why": "account_under_order", "case": case.id, "link": link}
     return None
+
+
+def _gravest_waits(act: Written, case: f.CaseId, signal: f.SignalId) -> tuple[str, dict[str, str]] | None:
+    """Page the owner of a case in which the first gravest flag waits for a flood to be confirmed: a person sees it."""
+    file = act.files.case(case)
+    gravest = [one for one in file.beyond if file.signals[one].fact.gravest]
+    return (PAGE, {"to": _owner(act, case), "why": "gravest_waits", "case": case}) if gravest == [signal] else None
 
 
 def _owner(act: Written, case: f.CaseId) -> str:

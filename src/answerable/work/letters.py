@@ -25,6 +25,7 @@ _WHY = {
     "hold_unconfirmed": "The operator's stores have not confirmed that they keep this account's data. Ask there.",
     "tenant_answered": "A tenant has answered what it was asked in this case. Open it.",
     "source_flooded": "A source says more than it ever did. Nobody unknown is raised by it until you confirm it.",
+    "gravest_waits": "A flag of the gravest class came in a flood and waits in tier 3. Look at this case first.",
     "recall_to_sign": "You were drawn to sign the recall of a source. Read the sampled cases before you sign.",
     "vendor_notice_unread": "A vendor announced a notice that cannot be read there. It is tried again; see the log.",
     "record_altered": "The record is not what its own entries and signatures make it: somebody may have changed it.",
