@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from contextlib import suppress
 
 import pytest
 
@@ -58,7 +59,11 @@ def test_connections_inherit_that_the_dead_are_given_up() -> None:
 
 
 def test_an_address_is_told_as_it_is_typed() -> None:
-    """Both families."""
-    with listen("127.0.0.1:0", share=False) as one, listen("[::1]:0", share=False) as other:
-        assert address_of(one) == f"http://127.0.0.1:{one.getsockname()[1]}"
-        assert address_of(other) == f"http://[::1]:{other.getsockname()[1]}"
+    """Both families, where this machine has both."""
+    hosts = ["127.0.0.1"]
+    with suppress(OSError), socket.socket(socket.AF_INET6) as probe:
+        probe.bind(("::1", 0))
+        hosts.append("[::1]")
+    for host in hosts:
+        with listen(f"{host}:0", share=False) as one:
+            assert address_of(one) == f"http://{host}:{one.getsockname()[1]}"
