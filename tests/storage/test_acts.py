@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,7 @@ from answerable.ledger.export import write_export
 from answerable.store.protocol import Store
 from answerable_gate import Level
 from tests.core.builders import ALMA, BELA, HER, RITA, SECOND, SUBJECT, a_world
-from tests.storage.worlds import VKEY, a_stored_world, assert_sound, seal, undone
+from tests.storage.worlds import THIRD, VKEY, a_stored_world, assert_sound, seal, undone
 
 
 def test_what_an_act_appends_is_read_back_as_it_was(store: Store) -> None:
@@ -270,6 +271,25 @@ def test_high_water_never_goes_back(store: Store) -> None:
     assert store.high_water() == latest
     with store.act() as tx:
         assert tx.high_water() == latest
+
+
+def test_in_a_batch_an_act_that_was_undone_has_moved_no_time_and_counts_as_no_effect(store: Store) -> None:
+    """What an act asks of the record is what stands, whoever asked before in the same transaction (L3, L13)."""
+    world = a_stored_world(store)
+    with store.batch():
+        world.with_notice(danger_now=True)
+        first, kept = world.now, world.facts[-1]
+        with store.act() as tx:
+            assert (tx.high_water(), tx.effects_since(first)) == (first, [first])
+        world.now = first + timedelta(minutes=1)
+        with undone(store.act()) as tx:
+            tx.append([replace(_seen(SECOND, 1, kept), at=world.now)])
+            assert tx.high_water() == world.now
+        with store.act() as tx:
+            assert (tx.high_water(), tx.effects_since(first)) == (first, [first])
+        world.with_notice(THIRD, danger_now=True)
+        with store.act() as tx:
+            assert (tx.high_water(), tx.effects_since(first)) == (world.now, [first, world.now])
 
 
 def test_a_refused_verb_is_kept_as_the_core_wrote_it(store: Store) -> None:

@@ -67,7 +67,7 @@ def unconfirmed_at(hold: Hold) -> datetime | None:
 
 def lapses_at(case: Case, hold: Hold) -> datetime | None:
     """Return when the hold lapses: 90 days after the newest notice, where nothing but notices speaks for it (L14)."""
-    is_claim = hold.fact.about is None and case.rests_on_claims and bool(case.notices)
+    is_claim = bool(case.notices) and hold.fact.about is None and case.rests_on_claims
     if not (is_claim and hold.is_standing and hold.upheld_by is None):
         return None
     return max(hold.at, *(notice.at for notice in case.notices.values())) + LAPSES_AFTER

@@ -71,6 +71,7 @@ class Folder:
         """Take the folder and the region (two letters) that completes telephone numbers without a country."""
         self.path = path
         self._region = region
+        self._accounts_file = path / ACCOUNTS
         self._last: tuple[object, dict[str, AccountLine]] = None, {}
 
     def resolve(self, identifiers: Sequence[Identifier]) -> Resolution:
@@ -116,7 +117,7 @@ class Folder:
 
     def _last_lines(self) -> dict[str, AccountLine]:
         """Return the last line about each account; every flag asks, so the file is read again only once it changed."""
-        found = (self.path / ACCOUNTS).stat()
+        found = self._accounts_file.stat()
         stamp = (found.st_mtime_ns, found.st_size, found.st_ino)
         if self._last[0] != stamp:
             self._last = stamp, {line.account: line for line in self._accounts() if line is not None}
@@ -143,7 +144,7 @@ class Folder:
         return Confirmation(account=account, hold=hold, reference=reference)
 
     def _accounts(self) -> Iterator[AccountLine | None]:
-        for line in read_lines(self.path / ACCOUNTS):
+        for line in read_lines(self._accounts_file):
             try:
                 yield None if line is None else msgspec.json.decode(line, type=AccountLine)
             except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
