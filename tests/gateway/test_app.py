@@ -14,7 +14,7 @@ from answerable.gateway.stand_in import StandIn
 from answerable_gate import Frozen, Level, Limit, alias
 from answerable_gate.io.answers import RETRY_AFTER_S
 from tests.gate.build import GATE_KEY, a_policy, an_entry
-from tests.gateway.world import Store, World, follow_log, held, logged, until
+from tests.gateway.world import REVIEW_BY, Store, World, follow_log, held, logged, until
 
 
 def run(story: Any, world: World | None = None, *, contact: bool = True) -> World:
@@ -128,7 +128,7 @@ def test_who_is_refused_never_reaches_the_model(level: Level) -> None:
             assert (got.status, got.code) == (403, "account_restricted")
             message = got.json["error"]["message"]
             assert "subject_a" in message  # the reference, in this world
-            assert "2027-01-02" in message
+            assert f"{REVIEW_BY:%Y-%m-%d}" in message
             assert "object" in message
             assert level.word not in message
         assert (await world.chat("somebody else")).status == 200

@@ -45,6 +45,9 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+REVIEW_BY = now() + timedelta(days=40)
+
+
 def held(level: Level, *, due_in: float = 0, name: str = "item_a", subject: str = "subject_a", **more: Any) -> Item:
     """Build an item that counts from now on, or falls due in some seconds."""
     return Item(
@@ -53,7 +56,7 @@ def held(level: Level, *, due_in: float = 0, name: str = "item_a", subject: str 
         standing=Standing(level, **more),
         effective=now() + timedelta(seconds=due_in),
         kind="default" if due_in else "measure",
-        review_by=datetime(2027, 1, 2, tzinfo=UTC),
+        review_by=REVIEW_BY,
     )
 
 
