@@ -19,6 +19,7 @@ from answerable.cli import (
     init,
     kit,
     ledger,
+    links,
     migrate,
     orders,
     policy,
@@ -27,6 +28,7 @@ from answerable.cli import (
     serve,
     sign,
     simulate,
+    sources,
     status,
 )
 from answerable.errors import AnswerableError
@@ -56,6 +58,9 @@ ledger.exports.command("gateway")(kit.gateway)
 app.add_typer(ledger.exports, name="export")
 app.add_typer(policy.policies, name="policy")
 app.add_typer(orders.orders, name="order")
+app.add_typer(sources.floods, name="source")
+app.add_typer(sources.recalls, name="recall")
+app.add_typer(links.links, name="link")
 app.add_typer(ports.ports, name="ports")
 
 
