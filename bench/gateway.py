@@ -87,10 +87,7 @@ def bare(upstream: str) -> Any:
         body = await read_body(receive, 1 << 23)
         target = scope["raw_path"].removeprefix(b"/v1")
         response = await asks.ask(scope["method"], target, scope["headers"], body, plain=True)
-        try:
-            await give_back(response, Reply(send), [])
-        finally:
-            response.close()
+        await give_back(response, Reply(send), [])
 
     return app
 
@@ -319,7 +316,7 @@ def run_role(names: list[str], port: int) -> None:
     kind, *addresses = names
     app = {"stand_in": stand_in, "bare": bare, "gated": gated, "store": lambda: store}[kind](*addresses)
     uvicorn.run(app, host="127.0.0.1", port=port, log_level="critical", access_log=False, ws="none", lifespan="on",
-                timeout_graceful_shutdown=1)
+                proxy_headers=False, server_header=False, timeout_graceful_shutdown=1)
 
 
 def main() -> None:

@@ -58,10 +58,14 @@ class Gateway:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection's request, or the server's start and stop."""
-        if scope["type"] == "lifespan":
+        if scope["type"] == "http":
+            route = route_of(scope["method"], scope["raw_path"])
+            if route is not None:
+                await serve(self._desk, route, scope, receive, Reply(send, api=route.api, talk=route.talk))
+            else:
+                await self._serve(scope, receive, send)
+        elif scope["type"] == "lifespan":
             await self._live(receive, send)
-        elif scope["type"] == "http":
-            await self._serve(scope, receive, send)
         elif route_of("GET", scope["raw_path"]) is REALTIME:
             await tunnel(self._desk, REALTIME, scope, receive, send)
         else:
@@ -69,10 +73,7 @@ class Gateway:
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         path: bytes = scope["raw_path"]
-        route = route_of(scope["method"], path)
-        if route is not None:
-            await serve(self._desk, route, scope, receive, Reply(send, api=route.api, talk=route.talk))
-        elif path == HEALTH:
+        if path == HEALTH:
             await self._tell_health(send)
         elif self._checks.takes(path):
             await self._checks.serve(scope, receive, send)

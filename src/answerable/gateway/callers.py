@@ -81,9 +81,13 @@ class Callers:
         """The headers that are said to this gateway alone."""
         return (self.header,) if self.tokens is None else (self.header, self.token_header)
 
+    def led(self, headers: Headers) -> str | None:
+        """Give whom a front server names in the trusted header; raise BadInput where that is doubtful."""
+        return identity_in(headers, self.header) if self.trusts_header else None
+
     async def named(self, headers: Headers, *, now: datetime) -> Caller:
         """Read the headers; raise BadInput where they are doubtful, NotAuthenticated where a credential is wrong."""
-        identity = identity_in(headers, self.header) if self.trusts_header else None
+        identity = self.led(headers)
         if identity is not None:
             return Caller(identity)
         if self.tokens is not None:

@@ -16,7 +16,7 @@ from answerable.errors import AnswerableError, BadInput, TooLarge
 from answerable.gateway.answers import fault
 from answerable.gateway.asgi import ClientGone, Headers, Receive, Scope, begin_body, next_part, read_body
 from answerable.gateway.bodies import Members, read_members, text_of
-from answerable.gateway.callers import Callers
+from answerable.gateway.callers import Caller, Callers
 from answerable.gateway.documents import handed_in, handed_out
 from answerable.gateway.edits import carry, identified, tools_of
 from answerable.gateway.features import withheld_in
@@ -26,7 +26,7 @@ from answerable.gateway.later import Later, Run
 from answerable.gateway.owners import MAKING, TOGETHER_BYTES, Owners, made_by, makes
 from answerable.gateway.recorder import Handed, Judged, Recorder, report
 from answerable.gateway.reply import Reply
-from answerable.gateway.routes import COMPLETIONS, Route, is_closed, uncarried
+from answerable.gateway.routes import CHAT, COMPLETIONS, Route, is_closed, uncarried
 from answerable.gateway.running import End, Running, Runnings, refuses
 from answerable.gateway.served import Served
 from answerable.gateway.shields import Hold, Named
@@ -84,7 +84,9 @@ class Desk:
 async def serve(desk: Desk, route: Route, scope: Scope, receive: Receive, reply: Reply) -> None:
     """Serve one exchange to its end."""
     try:
-        asked = _owned(desk, await _read(desk, route, scope, receive))
+        asked = await _read(desk, route, scope, receive)
+        if desk.owners:
+            asked = _owned(desk, asked)
     except ClientGone:
         return
     except AnswerableError as error:
@@ -106,9 +108,10 @@ async def serve(desk: Desk, route: Route, scope: Scope, receive: Receive, reply:
 async def _answer(desk: Desk, asked: Asked, judged: Judged, running: Running, reply: Reply) -> None:
     reply.wants_count = bool(judged.subjects)
     try:
-        said = _said(desk, asked, judged.verdict)
+        said = None if judged.verdict.answer == "allow" else _said(desk, asked, judged.verdict)
         if said is None:
-            reply.hold = _hold(desk, asked, judged.verdict)
+            if judged.verdict.shields:
+                reply.hold = _hold(desk, asked, judged.verdict)
             await _pass(desk, asked, judged.verdict, running, reply)
         else:
             await reply.whole(said)
@@ -131,7 +134,9 @@ async def _answer(desk: Desk, asked: Asked, judged: Judged, running: Running, re
 
 async def _read(desk: Desk, route: Route, scope: Scope, receive: Receive) -> Asked:
     headers: Headers = scope["headers"]
-    caller = await desk.callers.named(headers, now=desk.clock.now())
+    identity = desk.callers.led(headers)
+    # Nearly every request is one that a front server leads; it is spared a wait and a look at the time.
+    caller = await desk.callers.named(headers, now=desk.clock.now()) if identity is None else Caller(identity)
     target: bytes = scope["raw_path"].removeprefix(b"/v1")
     if query := scope["query_string"]:
         if not query.isascii():
@@ -143,7 +148,8 @@ async def _read(desk: Desk, route: Route, scope: Scope, receive: Receive) -> Ask
         request = desk.callers.asks(caller, headers, None, route.api)
         body, begun = await _begin(receive, headers, desk.body_bytes)
         return Asked(route, method, target, headers, named, request, body, begun=begun)
-    _raise_if_packed(headers)
+    if b"content-encoding" in named:
+        _raise_if_packed(headers)
     if int(named.get(b"content-length", b"0")) > desk.body_bytes:
         raise TooLarge(f"The request is larger than {desk.body_bytes} bytes.")
     body = await read_body(receive, desk.body_bytes)
@@ -169,8 +175,6 @@ def _raise_if_packed(headers: Headers) -> None:
 
 
 def _owned(desk: Desk, asked: Asked) -> Asked:
-    if not desk.owners:
-        return asked
     kind = kind_of(asked.headers)
     identity = desk.owners.judged_as(asked.request.identity, asked.target, asked.body, kind)
     if identity == asked.request.identity:
@@ -190,7 +194,7 @@ def _judge(desk: Desk, asked: Asked, running: Running) -> tuple[Asked, Judged]:
         running.request = asked.request
         if verdict.answer == "limit":
             verdict = desk.gate.check(asked.request, wall=wall, monotonic=monotonic, alias=running.alias)
-    subjects = tuple([held.entry.subject for held in bearers if held.entry.open])
+    subjects = tuple([held.entry.subject for held in bearers if held.entry.open]) if bearers else ()
     return asked, Judged(subjects, wall, asked.named.get(CONVERSATION), asked.request.model, verdict)
 
 
@@ -235,7 +239,7 @@ def _named_in(desk: Desk, asked: Asked, verdict: Verdict) -> str | None:
 def _hold(desk: Desk, asked: Asked, verdict: Verdict) -> Hold | None:
     """Give what looks through the answer; what the account asks decides whether words pass (L13)."""
     route, members = asked.route, asked.members
-    if not verdict.shields or not _is_read(route) or route.prompts:
+    if not _is_read(route) or route.prompts:
         return None
     names = desk.gate.names(verdict)
     if not names:
@@ -259,22 +263,26 @@ async def _pass(desk: Desk, asked: Asked, verdict: Verdict, running: Running, re
     if verdict.answer == "limit" and (missing := uncarried(asked.route, verdict)):
         report("not_in_force", {"route": asked.route.name, "not_carried": missing, "reference": verdict.reason_ref})
         extra.append((NOT_IN_FORCE, ", ".join(missing).encode()))
-    is_made = asked.method == "POST" and makes(asked.path) and asked.request.identity is not None
+    is_made = asked.route is not CHAT and _is_made(asked)
+    sent = _body(desk, asked, verdict, running)
+    if desk.identifies:
+        sent = _identified(asked, running, sent)
     response = await desk.upstream.ask(
         asked.method,
         asked.target,
         asked.headers,
-        _identified(desk, asked, running, _body(desk, asked, verdict, running)),
+        sent,
         drop=desk.callers.ours,
         plain=asked.route.reads_body or asked.route.talk is not None or is_made,
         api=asked.route.api,
     )
     if is_made and response.status < 300:
         reply.learn = lambda said: _learn(desk, asked, said)
-    try:
-        await give_back(response, reply, extra)
-    finally:
-        response.close()
+    await give_back(response, reply, extra)
+
+
+def _is_made(asked: Asked) -> bool:
+    return asked.method == "POST" and makes(asked.path) and asked.request.identity is not None
 
 
 def _learn(desk: Desk, asked: Asked, said: bytes) -> bool:
@@ -295,9 +303,9 @@ def _body(desk: Desk, asked: Asked, verdict: Verdict, running: Running) -> Sent:
     return _parts(desk, asked, running) if asked.body is None else asked.body or None
 
 
-def _identified(desk: Desk, asked: Asked, running: Running, body: Sent) -> Sent:
-    """Name the account to the model by its alias, where the operator wants that and the request names nobody."""
-    is_asked = desk.identifies and asked.route.reads_body and asked.route.talk is not None
+def _identified(asked: Asked, running: Running, body: Sent) -> Sent:
+    """Name the account to the model by its alias, where the request names nobody."""
+    is_asked = asked.route.reads_body and asked.route.talk is not None
     if not is_asked or running.alias is None or not isinstance(body, bytes):
         return body
     return identified(body, running.alias.hex(), asked.route.api)

@@ -30,6 +30,7 @@ _ORIGINS = frozenset((
     b"x-forwarded-host", b"x-forwarded-port", b"x-forwarded-prefix", b"x-forwarded-proto", b"x-forwarded-server",
     b"x-real-ip",
 ))  # fmt: skip
+_NEVER = HOP_BY_HOP | _OURS | _ORIGINS
 # With a key of the operator's own, nothing that speaks for the caller may reach the upstream.
 CREDENTIALS = frozenset((
     b"authorization", b"api-key", b"x-api-key", b"cookie", b"openai-organization", b"openai-project",
@@ -74,12 +75,12 @@ def kind_of(headers: Headers) -> bytes:
 
 def requested(headers: Headers, drop: Collection[bytes]) -> list[tuple[str, str]]:
     """Give a request's headers as they are passed on, without `drop`."""
-    gone = _hops(headers)
+    gone = _hops(headers, _NEVER)
     try:
         return [
             (key.decode("ascii"), value.decode("utf-8"))
             for key, value in headers
-            if key not in gone and key not in _OURS and key not in _ORIGINS and key not in drop
+            if key not in gone and key not in drop
         ]
     except UnicodeDecodeError as error:
         raise BadInput("A header is not UTF-8.") from error
@@ -88,12 +89,12 @@ def requested(headers: Headers, drop: Collection[bytes]) -> list[tuple[str, str]
 def answered(headers: Collection[tuple[bytes, bytes]]) -> Headers:
     """Give a response's headers as they are passed back."""
     lowered = [(key.lower(), value) for key, value in headers]
-    gone = _hops(lowered)
+    gone = _hops(lowered, HOP_BY_HOP)
     return [pair for pair in lowered if pair[0] not in gone]
 
 
-def _hops(headers: Headers) -> Collection[bytes]:
+def _hops(headers: Headers, always: frozenset[bytes]) -> frozenset[bytes]:
     named = [value for key, value in headers if key == b"connection"]
     if not named:
-        return HOP_BY_HOP
-    return HOP_BY_HOP | {token.strip().lower() for value in named for token in value.split(b",")}
+        return always
+    return always | {token.strip().lower() for value in named for token in value.split(b",")}

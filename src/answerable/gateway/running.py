@@ -88,8 +88,8 @@ class Runnings:
     def enter(self, request: Request, receive: Receive) -> Running:
         """Begin an exchange: from here on no rise is missed."""
         # What people decide of a tenant ends what its end users have running.
-        names = [name for name in (request.identity, request.tenant) if name]
-        running = Running(request, tuple([self._gate.watch(name) for name in names]), receive)
+        watched = tuple([self._gate.watch(name) for name in (request.identity, request.tenant) if name])
+        running = Running(request, watched, receive)
         for alias in running.watched:
             self._by_alias.setdefault(alias, set()).add(running)
         self._unheard.add(running)

@@ -109,7 +109,9 @@ class Upstream:
         """
         assert self._session is not None, "open first"
         host = self._host(target)
-        passed = _passed(host, headers, {*drop, *_rewritten(body, headers, plain)}, api)
+        # What is passed on in pieces keeps the length that the client gave, unless it came in pieces too.
+        is_measured = isinstance(body, bytes | None) or any(key == b"transfer-encoding" for key, _ in headers)
+        passed = _passed(host, headers, _dropped(tuple(drop), host.key is not None, is_measured, plain), api)
         if plain:
             passed["Accept-Encoding"] = "identity"
         try:
@@ -131,7 +133,7 @@ class Upstream:
         """Open a web socket; raise UpstreamDown or UpstreamSlow."""
         assert self._session is not None, "open first"
         host = self._host(target)
-        passed = _passed(host, headers, {*drop, *HANDSHAKE}, "openai")
+        passed = _passed(host, headers, _dropped((*drop, *HANDSHAKE), host.key is not None, False, False), "openai")
         try:
             return await self._session.ws_connect(
                 _url(host.url + target.decode("ascii")), headers=passed, protocols=protocols, max_msg_size=0
@@ -148,7 +150,7 @@ class Upstream:
 
 
 def _passed(host: Host, headers: Headers, drop: Collection[bytes], api: Api) -> CIMultiDict[str]:
-    passed = CIMultiDict(requested(headers, drop if host.key is None else {*CREDENTIALS, *drop}))
+    passed = CIMultiDict(requested(headers, drop))
     if host.key is not None and api == "anthropic":
         passed["X-Api-Key"] = host.key
     elif host.key is not None:
@@ -157,22 +159,29 @@ def _passed(host: Host, headers: Headers, drop: Collection[bytes], api: Api) -> 
 
 
 async def give_back(response: ClientResponse, reply: Reply, extra: Headers) -> None:
-    """Pass an answer back as it comes; raise UpstreamDown or UpstreamSlow where it breaks off, Named if shielded."""
-    if reply.hold is not None and response.headers.get("Content-Encoding", "identity") != "identity":
-        raise Named  # it cannot be looked through
-    is_stream = response.headers.get("Content-Type", "").lower().startswith("text/event-stream")
-    await reply.begin(response.status, answered(response.raw_headers) + extra, is_stream=is_stream)
-    content = response.content
-    is_last = False
-    while not is_last:
-        try:
-            chunk = await content.readany()
-        except (ServerTimeoutError, TimeoutError) as error:
-            raise UpstreamSlow from error
-        except (ClientError, OSError) as error:
-            raise _broken(error) from error
-        is_last = content.at_eof()
-        await reply.part(chunk, is_last=is_last)
+    """Pass an answer back as it comes, and let go of it.
+
+    Raise UpstreamDown or UpstreamSlow where it breaks off, Named if shielded.
+    """
+    try:
+        if reply.hold is not None and response.headers.get("Content-Encoding", "identity") != "identity":
+            raise Named  # it cannot be looked through
+        is_stream = response.headers.get("Content-Type", "").lower().startswith("text/event-stream")
+        await reply.begin(response.status, answered(response.raw_headers) + extra, is_stream=is_stream)
+        content = response.content
+        is_last = False
+        while not is_last:
+            try:
+                chunk = await content.readany()
+            except (ServerTimeoutError, TimeoutError) as error:
+                raise UpstreamSlow from error
+            except (ClientError, OSError) as error:
+                raise _broken(error) from error
+            is_last = content.at_eof()
+            await reply.part(chunk, is_last=is_last)
+    finally:
+        if not response.closed:  # read to its end it has given its connection back
+            response.close()
 
 
 def _broken(error: Exception) -> AnswerableError:
@@ -181,12 +190,11 @@ def _broken(error: Exception) -> AnswerableError:
     return cause if isinstance(cause, AnswerableError) else UpstreamDown()
 
 
-def _rewritten(body: Sent, headers: Headers, plain: bool) -> set[bytes]:
-    drop = {b"accept-encoding"} if plain else set()
-    # What is passed on in pieces keeps the length that the client gave, unless it came in pieces too.
-    if isinstance(body, bytes | None) or any(key == b"transfer-encoding" for key, _ in headers):
-        drop.add(b"content-length")
-    return drop
+@lru_cache(maxsize=64)
+def _dropped(drop: tuple[bytes, ...], has_key: bool, is_measured: bool, plain: bool) -> frozenset[bytes]:
+    """Give the headers that do not go on besides those that never do; a gateway has a handful of such sets."""
+    measured = (b"content-length",) if is_measured else ()
+    return frozenset((*drop, *measured, *(CREDENTIALS if has_key else ()), *((b"accept-encoding",) if plain else ())))
 
 
 @lru_cache(maxsize=64)
