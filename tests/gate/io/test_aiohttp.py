@@ -154,8 +154,7 @@ def test_a_default_cuts_a_running_stream_without_any_line() -> None:
     world = World(answer)
 
     async def story() -> None:
-        async with world.running() as client:
-            await client.contact()
+        async with world.running():
             watched = world.gate.watch("subject_a")
             assert await world.risen.get() == {watched}
 
