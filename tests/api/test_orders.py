@@ -5,12 +5,15 @@ Law: a claim until called back (L13); nothing on the wire says more than it must
 
 from __future__ import annotations
 
+import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from answerable.edge import SystemClock, rfc3339
-from tests.running import House, until
+from tests.running import House, command, until
 
 CALLED = {
     "number": "+1 415 551 4000", "found": "official_register", "called": rfc3339(SystemClock().now()),
@@ -105,13 +108,43 @@ def test_who_may_pass_an_order_on_and_who_may_call(house: House) -> None:
 
 
 def test_the_proof_of_an_order_is_for_staff(house: House) -> None:
-    """As a document and as a page; not before it is sealed, not for operators, and of no other order."""
+    """Asked for, then fetched, as a document and as a page; not for operators, and of no other order."""
     sent = house.call("POST", "/v1/orders", order("order-3", "user-order-3"), who="classifier-1").json
     where = f"/v1/cases/{sent['case']}/orders/{sent['id']}/proof"
-    assert house.call("GET", where, who="classifier-1").status in (401, 403)
+    for method, path in (("POST", f"{where}s"), ("GET", where)):
+        assert house.call(method, path, who="classifier-1").status in (401, 403)
+    assert house.call("GET", where, who="lead-1").code == "not_drawn"
+    drawn = until(lambda: (one := house.call("POST", f"{where}s", who="lead-1")).status == 201 and one, "it is drawn")
+    assert (drawn.json["order"], drawn.json["case"]) == (sent["id"], sent["case"])
     proof = until(lambda: (one := house.call("GET", where, who="lead-1")).status == 200 and one, "the proof is sealed")
     assert proof.json["summary"]["verified"] is None
+    assert proof.json["as_of"] == drawn.json["as_of"]
     page = house.call("GET", where, who="lead-1", headers={"Accept": "text/plain"})
     assert b"nothing is executed" in page.body
     for missing in (where.replace(sent["id"], "order_none"), where.replace(sent["case"], "case_none")):
-        assert house.call("GET", missing, who="lead-1").code == "not_found"
+        for method, path in (("POST", f"{missing}s"), ("GET", missing)):
+            assert house.call(method, path, who="lead-1").code == "not_found"
+
+
+def test_a_proof_is_drawn_beside_the_server_and_checked_by_anybody(house: House, tmp_path: Path) -> None:
+    """`order proof` writes it; `order check` needs the key alone and says as of when; an older or a cut one fails."""
+    sent = house.call("POST", "/v1/orders", order("order-4", "user-order-4"), who="classifier-1").json
+    out = tmp_path / "proof.json"
+    drawn = house.run("order", "proof", sent["case"], sent["id"], "--out", str(out))
+    assert drawn.returncode == 0, drawn.stderr
+    assert re.match(r"as of [-0-9]+ [:0-9]+ UTC; says nothing of later\n", drawn.stdout)
+    key = re.search(r"\S+\+[0-9a-f]{8}\+\S+", house.run("status").stdout)
+    assert key is not None
+    check = ("order", "check", str(out), "--key", key[0])
+    sound = command(*check)
+    assert (sound.returncode, sound.stdout) == (0, f"VERIFIED {drawn.stdout}"), sound.stderr
+    assert command(*check, "--as-of-at-least", "2020-01-01").returncode == 0
+    old = command(*check, "--as-of-at-least", "2099-01-01T00:00Z")
+    assert (old.returncode, "says nothing of later: ask for a newer one" in old.stdout) == (1, True)
+    assert command(*check, "--as-of-at-least", "yesterday").returncode != 0
+    for name, path in ((sent["id"], out), ("order_none", tmp_path / "no")):
+        assert house.run("order", "proof", sent["case"], name, "--out", str(path)).returncode != 0
+    proof = json.loads(out.read_bytes())
+    out.write_text(json.dumps(proof | {"entries": proof["entries"][1:]}))
+    cut = command(*check)
+    assert (cut.returncode, "and is missing" in cut.stdout) == (1, True), cut.stdout

@@ -29,6 +29,7 @@ from answerable.core.facts import (
     MeasureSet,
     OrderEnded,
     OrderId,
+    OrderShown,
     OutsideEventVerified,
     PersonId,
     ProposalId,
@@ -383,3 +384,21 @@ def test_a_barred_lead_verifies_nothing() -> None:
     world = a_world()
     case, order = receive(world, barred=(LEON,))
     assert refusal(verify(world, case, order, LEON)) == "not_found"
+
+
+def test_what_shows_an_order_is_listed_for_one_that_is_there() -> None:
+    """The list is a fact in the case's own stream, and the newest counts; nothing else follows from it."""
+    world = a_world()
+    case, order = in_force(world)
+    before = (world.standing(), case.binding(), evidence.digest([case], ()))
+
+    def show(name: OrderId) -> Refused | None:
+        return world.act(lambda journal: orders.show(journal, case.id, name, leaves=(1, 4), left_out=2), "lead-1")
+
+    assert refusal(show(OrderId("or_none"))) == "not_found"
+    assert case.orders[order].shown is None
+    for _ in range(2):
+        assert show(order) is None
+        assert case.orders[order].shown == case.seq
+    assert (world.standing(), case.binding(), evidence.digest([case], ())) == before
+    assert [(fact.leaves, fact.left_out) for fact in world.said(OrderShown)] == [((1, 4), 2)] * 2

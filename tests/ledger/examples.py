@@ -45,6 +45,8 @@ def _value(hint: Any, name: str, *, full: bool) -> object:
         inner = get_args(hint)[0]
         if isinstance(inner, type) and issubclass(inner, Enum):
             return tuple(inner) if full else ()
+        if inner is int:
+            return (2, 1) if full else ()
         return tuple(f"{_value(inner, name, full=full)}_{number}" for number in (2, 1)) if full else ()
     if issubclass(hint, Enum):
         return list(hint)[-1] if full else next(iter(hint))

@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 
-from answerable.app import CallIn, EventIn, Identifier, IdentifierKind, OrderIn
+from answerable.app import CallIn, EventIn, Identifier, IdentifierKind, OrderIn, proving
 from answerable.core import attempts, decisions, orders
 from answerable.core import facts as f
 from answerable.core.cases import Case
+from answerable.simulation.ordering import show
 from answerable.simulation.outside import Mail
 from answerable.simulation.people import named
 from answerable.work import letters
@@ -75,6 +76,16 @@ def an_ended_order_lets_go(patch: Patch) -> None:
         return refused
 
     patch.setattr(orders, "end", ended)
+
+
+def the_end_is_nobodys_business(patch: Patch) -> None:
+    """Shown is what was done, not what no longer is."""
+    found = proving._of
+
+    def better(order: Any, recorded: Any) -> Any:
+        return [one for one in found(order, recorded) if not isinstance(one.fact, f.OrderEnded)]
+
+    patch.setattr(proving, "_of", better)
 
 
 def each_attempt_is_told(patch: Patch) -> None:
@@ -191,6 +202,16 @@ def an_order_ends() -> None:
     stage.house.act("end", lambda: stage.house.app.orders.end(case, order, call, staff=LEAD))
     stage.carry()
     assert stage.ask("u").answer == "refuse"
+
+
+def an_authority_asks_what_became_of_its_order() -> None:
+    """It is in force, and over; each time somebody asks to be shown."""
+    stage = Stage()
+    case, order = _in_force(stage)
+    show(stage.house, case, order)
+    call = _call(stage)
+    stage.house.act("end", lambda: stage.house.app.orders.end(case, order, call, staff=LEAD))
+    show(stage.house, case, order)
 
 
 def she_lives_elsewhere() -> None:

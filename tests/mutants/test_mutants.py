@@ -133,6 +133,9 @@ MUTANTS = {
     "three of four clauses": _mutant(ordering.three_of_four, ordering.an_order_comes_into_force, Law.L4),
     "an ended order lets go": _mutant(ordering.an_ended_order_lets_go, ordering.an_order_ends, Law.L4),
     "each attempt is told": _mutant(ordering.each_attempt_is_told, ordering.he_tries_for_three_days, Law.L12),
+    "the end is not shown": _mutant(
+        ordering.the_end_is_nobodys_business, ordering.an_authority_asks_what_became_of_its_order, Law.L8
+    ),
     "the same time everywhere": _mutant(
         ordering.it_is_the_same_time_everywhere, ordering.she_lives_elsewhere, Law.L12
     ),

@@ -84,10 +84,13 @@ def _a_further_account(house: House, asking: Asking) -> None:
 
 def _shown(house: House, case: str, order: str, refused: int) -> None:
     """Ask for the proof until everybody has confirmed, then check it with the key and nothing of the house."""
-    lead = house.wire("lead-1")
+    lead, where = house.wire("lead-1"), f"/v1/cases/{case}/orders/{order}/proof"
 
     def said() -> dict[str, Any]:
-        return dict(lead.get(f"/v1/cases/{case}/orders/{order}/proof").json.get("summary", {}))
+        if lead.post(f"{where}s", {}).status != 201:
+            return {}
+        assert until(lambda: lead.get(where).status == 200, PATIENCE_S), "the proof was not signed"
+        return dict(lead.get(where).json["summary"])
 
     def is_whole() -> bool:
         found = said()

@@ -32,7 +32,7 @@ from answerable.core.facts import (
     OrderId,
     Refused,
 )
-from answerable.edge import zone_of
+from answerable.edge import rfc3339, zone_of
 
 Number = Annotated[str, Meta(min_length=3, max_length=64)]
 Numbers = Annotated[tuple[Number, ...], Meta(max_length=20)]
@@ -204,8 +204,17 @@ async def post_ending(request: Request) -> Response:
     return taken(request, order=order)
 
 
+async def post_proof(request: Request) -> Response:
+    """Draw up what shows what was done for an order, as of now; the proof is there once that is signed."""
+    staff, order = staff_of(request), OrderId(request.path_params["order"])
+    case = CaseId(request.path_params["case"])
+    found = unless_refused(await inlet(request).read(lambda reading: reading.order_list(case, order, staff=staff)))
+    as_of = await on_case(request, lambda a, _, by: a.orders.show(found, by=by))
+    return taken(request, order=order, as_of=rfc3339(as_of))
+
+
 async def get_proof(request: Request) -> Response:
-    """Return what was done for an order, with the entries that prove it; as a page where plain text is asked for."""
+    """Return the newest proof that was drawn up, with the entries it consists of; as a page for `text/plain`."""
     staff = staff_of(request)
     case, order = CaseId(request.path_params["case"]), OrderId(request.path_params["order"])
     found = unless_refused(await inlet(request).read(lambda reading: reading.order_proof(case, order, staff=staff)))

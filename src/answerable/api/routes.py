@@ -55,6 +55,7 @@ ROUTES = (
     Route(f"{CASE}/orders/{{order}}/verifications", orders.post_order_verification, methods=["POST"]),
     Route(f"{CASE}/orders/{{order}}/endings", orders.post_ending, methods=["POST"]),
     Route(f"{CASE}/attempt-notices", orders.post_attempt_notices, methods=["POST"]),
+    Route(f"{CASE}/orders/{{order}}/proofs", orders.post_proof, methods=["POST"]),
     Route(f"{CASE}/orders/{{order}}/proof", orders.get_proof, methods=["GET"]),
     Route("/v1/links", staff.get_links, methods=["GET"]),
     Route("/v1/links/{link}/confirmations", staff.post_link_confirmation, methods=["POST"]),

@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from answerable.app import identifying
+from answerable.app import identifying, proving
 from answerable.app.acts import Act, Acts
 from answerable.app.incoming import Taken
 from answerable.app.intake import Asked, Intake, keep_answer, told_before
+from answerable.app.proving import Gathered
 from answerable.core import attempts, openings, orders
 from answerable.core.facts import (
     UNKNOWN,
@@ -221,6 +222,10 @@ class Ordering:
         return orders.CallBack(
             found=call.found, hashed=hashed[0], number=TextRef(number), commit=commit, called=call.called
         )
+
+    def show(self, found: Gathered, *, by: str) -> datetime | Refused:
+        """Record which entries show what was done for an order; return as of when its proof will speak."""
+        return proving.draw(self._acts, found, by=by)
 
     # --- who is told of attempts
 

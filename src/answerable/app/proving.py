@@ -1,17 +1,20 @@
 """Proof of effect: what was done for an order, as a document that anybody can check under the log's pinned key.
 
-Law: the summary is a fold over the entries that travel with it, and nothing else; no reporter is in it (L11).
+Law: the summary is a fold over the entries that travel with it, and nothing else; which they are, and as of when, the
+log itself says, so that none can be left out on the way (L8); no reporter is in it (L11).
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from answerable.app.acts import Acts
 from answerable.core import facts as f
+from answerable.core import orders
 from answerable.core.facts import CaseId, OrderId, Recorded, Refused, StreamId, SubjectId
 from answerable.edge import rfc3339
 from answerable.errors import BadInput
@@ -21,54 +24,70 @@ from answerable.ledger.tree import inclusion
 from answerable.ledger.verify import VerifierKey
 from answerable.store.protocol import Checkpointed, Store
 
-FORMAT = "answerable-order-proof/1"
-ATTEMPTS_MAX = 200
-"""So many blocks of refused requests travel with a proof, the newest; of the others it says how many they are."""
+FORMAT = "answerable-order-proof/2"
+ATTEMPTS_MAX = CONFIRMED_MAX = 200
+"""So many blocks of refused requests are on the list, the newest, and so many confirmations by gates, the first."""
+
+_NOT_THERE = Refused("not_found", "There is no such order.")
+_NOT_DRAWN = Refused("not_drawn", "Nobody has asked for this proof yet: ask for it, then fetch it.")
+_NOT_SEALED = Refused(
+    "not_sealed", "What shows this is durable and not yet inside a signed checkpoint; ask again shortly."
+)
 
 
-def prove(acts: Acts, case: CaseId, order: OrderId) -> dict[str, Any] | Refused:
-    """Return the proof of an order as a document, by the newest signed checkpoint."""
-    store = acts.store
+# --- the list --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gathered:
+    """Which leaves show what was done for an order, while so many entries stand in its case's stream."""
+
+    case: CaseId
+    order: OrderId
+    entries: int
+    leaves: tuple[int, ...]
+    left_out: int
+
+
+def gather(acts: Acts, case: CaseId, order: OrderId) -> Gathered | Refused:
+    """Return which entries show what was done for an order, once all of its case's are in the tree."""
     with acts.store.act() as tx:
         subject = tx.subject_of(case)
         file = tx.files((subject,)).case(case) if subject is not None else None
         staff = tx.roster().seq
-    newest = store.newest_checkpoint()
     if file is None or order not in file.orders:
-        return Refused("not_found", "There is no such order.")
-    if newest is None:
-        return Refused("not_sealed", "Nothing is inside a signed checkpoint yet; ask again shortly.")
-    stream = list(_stream(store, file.subject, StreamId(f"case:{case}"), file.seq, newest))
-    found = _of(order, [one for one in stream if one is not None])
-    if not found:
-        return Refused("not_sealed", "The order is durable and not yet inside a signed checkpoint; ask again shortly.")
-    attempts = [one for one in found if isinstance(one.fact, f.AttemptsRefused)]
-    left_out = attempts[: max(len(attempts) - ATTEMPTS_MAX, 0)]
-    enrolled = _enrolment(_stream(store, None, f.SYSTEM, staff, newest), found)
-    kept = [*enrolled, *(one for one in found if one not in left_out)]
-    return {
-        "format": FORMAT,
-        "log": store.origin,
-        "case": case,
-        "order": order,
-        "summary": summary(kept),
-        "attempt_blocks_left_out": len(left_out),
-        "entries_not_yet_signed": stream.count(None),
-        "entries": [_receipt(store, one, newest).decode() for one in kept],
-    }
+        return _NOT_THERE
+    stream = list(_stream(acts.store, file.subject, StreamId(f"case:{case}"), file.seq))
+    placed = [one for one in stream if one is not None]
+    if len(placed) < file.seq:
+        return _NOT_SEALED
+    found = _of(order, placed)
+    kept = [*_enrolment(_stream(acts.store, None, f.SYSTEM, staff), found), *_bounded(found)]
+    leaves = sorted(one.index for one in kept if one.index is not None)
+    left_out = len(found) - len(_bounded(found))
+    return Gathered(case=case, order=order, entries=file.seq, leaves=tuple(leaves), left_out=left_out)
 
 
-def _stream(
-    store: Store, subject: SubjectId | None, stream: StreamId, count: int, newest: Checkpointed
-) -> Iterator[Recorded | None]:
-    """Yield the facts of a stream, None for each that no checkpoint covers yet."""
+def draw(acts: Acts, found: Gathered, *, by: str) -> datetime | Refused:
+    """Record the list for whoever asked; return as of when it speaks. Refuse where the case has grown meanwhile."""
+    with acts.on_case(found.case, by) as act:
+        file = act.journal.files.case(found.case)
+        if file.seq != found.entries:
+            return _NOT_SEALED
+        refused = orders.show(act.journal, file.id, found.order, leaves=found.leaves, left_out=found.left_out)
+        return refused or act.now
+
+
+def _stream(store: Store, subject: SubjectId | None, stream: StreamId, count: int) -> Iterator[Recorded | None]:
+    """Yield the facts of a stream, None for each that waits for its place in the tree."""
     for seq in range(1, count + 1):
         index = store.place_of(subject, stream, seq)
-        if index is None or index >= newest.size:
-            yield None
-        else:
-            (entry,) = store.entries(index, index + 1)
-            yield read_entry(entry, index)
+        yield None if index is None else _entry(store, index)
+
+
+def _entry(store: Store, index: int) -> Recorded:
+    (entry,) = store.entries(index, index + 1)
+    return read_entry(entry, index)
 
 
 def _of(order: OrderId, recorded: Sequence[Recorded]) -> list[Recorded]:
@@ -111,11 +130,51 @@ def _enrolment(system: Iterable[Recorded | None], kept: Sequence[Recorded]) -> l
     return known[-1:]
 
 
-def _receipt(store: Store, recorded: Recorded, newest: Checkpointed) -> bytes:
-    assert recorded.index is not None, "what is proved is in the tree"
-    (entry,) = store.entries(recorded.index, recorded.index + 1)
-    path = tuple(inclusion(recorded.index, newest.size, store.node))
-    return write_receipt(Receipt(index=recorded.index, path=path, note=newest.note, entry=entry))
+def _bounded(found: Sequence[Recorded]) -> list[Recorded]:
+    """Return the entries of an order without those that are too many of one kind to say anything new."""
+    attempts = [one for one in found if isinstance(one.fact, f.AttemptsRefused)]
+    confirmed = [one for one in found if isinstance(one.fact, f.MeasureConfirmed)]
+    beyond = attempts[: max(len(attempts) - ATTEMPTS_MAX, 0)] + confirmed[CONFIRMED_MAX:]
+    over = {one.index for one in beyond}
+    return [one for one in found if one.index not in over]
+
+
+# --- the proof -------------------------------------------------------------------------------------------------
+
+
+def prove(acts: Acts, case: CaseId, order: OrderId) -> dict[str, Any] | Refused:
+    """Return the proof of an order as a document, by its newest list and the newest signed checkpoint."""
+    store = acts.store
+    with store.act() as tx:
+        subject = tx.subject_of(case)
+        file = tx.files((subject,)).case(case) if subject is not None else None
+    if file is None or order not in file.orders:
+        return _NOT_THERE
+    place = file.orders[order].shown
+    if place is None:
+        return _NOT_DRAWN
+    index, newest = store.place_of(file.subject, StreamId(f"case:{case}"), place), store.newest_checkpoint()
+    if index is None or newest is None or index >= newest.size:
+        return _NOT_SEALED
+    listed = _entry(store, index)
+    assert isinstance(listed.fact, f.OrderShown), "the fold notes the place of the list"
+    kept = [_entry(store, leaf) for leaf in listed.fact.leaves]
+    return {
+        "format": FORMAT,
+        "log": store.origin,
+        "case": case,
+        "order": order,
+        "as_of": rfc3339(listed.at),
+        "left_out": listed.fact.left_out,
+        "summary": summary(kept),
+        "entries": [_receipt(store, leaf, newest).decode() for leaf in (*listed.fact.leaves, index)],
+    }
+
+
+def _receipt(store: Store, index: int, newest: Checkpointed) -> bytes:
+    (entry,) = store.entries(index, index + 1)
+    path = tuple(inclusion(index, newest.size, store.node))
+    return write_receipt(Receipt(index=index, path=path, note=newest.note, entry=entry))
 
 
 # --- the fold --------------------------------------------------------------------------------------------------
@@ -200,6 +259,7 @@ def render(proof: dict[str, Any]) -> str:
     received, verified, attempts = said["received"], said["verified"], said["attempts"]
     issuer = f"a {received['authority']} in {received['jurisdiction']}, dated {received['dated'][:10]}"
     lines = [
+        f"as of {_time(proof['as_of'])}; says nothing of later",
         f"Order {proof['order']} in the log {proof['log']}",
         f"received  {_time(received['at'])}, from {issuer}",
         f"verified  {_verified(verified)}",
@@ -218,6 +278,7 @@ def render(proof: dict[str, Any]) -> str:
         f"attempts  {told}",
         f"ended     {_time(said['ended']) if said['ended'] else 'no'}",
         *([f"void      {_time(said['void'])}, as two people found"] if said["void"] else []),
+        *([f"{proof['left_out']} further entries say the like, and are not shown"] if proof["left_out"] else []),
         f"{len(proof['entries'])} entries of the ledger prove this; `answerable order check` checks them.",
     ]
     return "\n".join(lines) + "\n"
@@ -233,31 +294,58 @@ def _time(text: str) -> str:
     return f"{datetime.fromisoformat(text):%Y-%m-%d %H:%M:%S} UTC"
 
 
-def check(document: bytes, keys: Sequence[VerifierKey]) -> dict[str, Any]:
-    """Return a proof whose every entry is in the tree that the log signed, and whose summary is what they say.
+# --- the check -------------------------------------------------------------------------------------------------
 
-    Raise `BadInput` where anything of that does not hold.
+
+def check(
+    document: bytes, keys: Sequence[VerifierKey], *, as_of_at_least: datetime | None = None
+) -> dict[str, Any]:
+    """Return a proof that holds: each entry is in the signed tree, they are those of its list, the summary is theirs.
+
+    Raise `BadInput`, which says what does not hold, or that the proof speaks up to an earlier time than is wanted.
     """
     try:
         proof = json.loads(document)
-        entries, said, form = proof["entries"], proof["summary"], proof["format"]
-        found = [_proved(one.encode(), keys, proof["log"]) for one in entries]
+        texts = [one.encode() for one in proof["entries"]]
+        said = [proof[name] for name in ("format", "log", "case", "order", "as_of", "left_out", "summary")]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise BadInput("this is no proof of an order") from error
-    if form != FORMAT or not isinstance(proof, dict):
+    if proof["format"] != FORMAT:
         raise BadInput("this is no proof of an order that this version reads")
-    of_it = [one.fact for one in found if not isinstance(one.fact, f.StaffEnrolled)]
-    if any(getattr(fact, "case", None) != proof["case"] for fact in of_it):
-        raise BadInput("an entry belongs to another case")
-    if any(getattr(fact, "order", proof["order"]) != proof["order"] for fact in of_it):
-        raise BadInput("an entry belongs to another order")
-    if summary(found) != said:
+    shown = [_proved(place, text, keys, proof["log"]) for place, text in enumerate(texts, 1)]
+    listed = shown.pop() if shown else None
+    if listed is None or not isinstance(listed.fact, f.OrderShown):
+        raise BadInput("the last entry is not the log's own list of what shows this order")
+    if (listed.fact.case, listed.fact.order) != (proof["case"], proof["order"]):
+        raise BadInput("the list is that of another order")
+    if len({read_receipt(text).note for text in texts}) != 1:
+        raise BadInput("the entries are proved by more than one checkpoint")
+    _compare([one.index for one in shown], listed.fact.leaves)
+    told = [FORMAT, proof["log"], listed.fact.case, listed.fact.order, rfc3339(listed.at), listed.fact.left_out]
+    if [*told, summary(shown)] != said:
         raise BadInput("the summary is not what the entries say")
+    if as_of_at_least is not None and listed.at < as_of_at_least:
+        raise BadInput(f"this speaks as of {_time(proof['as_of'])} and says nothing of later: ask for a newer one")
     return dict(proof)
 
 
-def _proved(text: bytes, keys: Sequence[VerifierKey], log: str) -> Recorded:
-    receipt = read_receipt(text)
-    if receipt.entry is None or verify_receipt(receipt, keys).origin != log:
-        raise BadInput("an entry does not travel with its proof, or is in another log")
+def _compare(got: Sequence[int | None], listed: Sequence[int]) -> None:
+    """Raise where entries are not those of the list, in its order."""
+    missing, strange = [one for one in listed if one not in got], [one for one in got if one not in listed]
+    if missing:
+        raise BadInput(f"entry {missing[0]} of the log shows what was done for this order, and is missing")
+    if strange:
+        raise BadInput(f"entry {strange[0]} of the log is not among those that show what was done for this order")
+    if list(got) != list(listed):
+        raise BadInput("the entries are doubled, or stand in another order than in the log")
+
+
+def _proved(place: int, text: bytes, keys: Sequence[VerifierKey], log: str) -> Recorded:
+    try:
+        receipt = read_receipt(text)
+        origin = verify_receipt(receipt, keys).origin
+    except BadInput as error:
+        raise BadInput(f"entry {place} of the file: {error}") from error
+    if receipt.entry is None or origin != log:
+        raise BadInput(f"entry {place} of the file is of another log")
     return read_entry(receipt.entry, receipt.index)

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from answerable.app import proving, receipts
 from answerable.app.acts import Acts
 from answerable.app.genesis import Adoption, adoption
+from answerable.app.proving import Gathered
 from answerable.core.facts import ActorId, CaseId, NoticeId, OrderId, Refused, StaffId
 from answerable.ledger.entries import decode
 from answerable.ports.signer import Signer
@@ -85,6 +86,12 @@ class Reading:
     def receipt(self, notice: NoticeId) -> bytes | Refused:
         """Return the receipt of a notice."""
         return receipts.receipt(self._acts.store, notice)
+
+    def order_list(self, case: CaseId, order: OrderId, *, staff: StaffId) -> Gathered | Refused:
+        """Return which entries show what was done for an order, to be recorded for whoever wants the proof."""
+        if case_for(self._acts, case, staff) is None:
+            return Refused("not_found", "There is no such case.")
+        return proving.gather(self._acts, case, order)
 
     def order_proof(self, case: CaseId, order: OrderId, *, staff: StaffId) -> dict[str, Any] | Refused:
         """Return what was done for an order, with the entries that prove it; no content, so no opening (L6)."""

@@ -31,7 +31,7 @@ class Event:
 
 @dataclass(slots=True, kw_only=True)
 class Order:
-    """An order, what of it was put in force, and what was refused under it."""
+    """An order, what of it was put in force, and what was refused under it; `shown` is the place of its newest list."""
 
     fact: OrderReceived
     at: datetime
@@ -39,6 +39,7 @@ class Order:
     ended_at: datetime | None = None
     executed: dict[Clause, ClauseExecuted] = field(default_factory=dict)
     refused: int = 0
+    shown: int | None = None
 
 
 @dataclass(slots=True, kw_only=True)

@@ -50,6 +50,10 @@ def _attempts(case: Case, fact: f.AttemptsRefused, _: f.Recorded) -> None:
     case.orders[fact.order].refused += fact.exchanges
 
 
+def _shown(case: Case, fact: f.OrderShown, recorded: f.Recorded) -> None:
+    case.orders[fact.order].shown = recorded.seq
+
+
 def _asked(case: Case, fact: f.AttemptNoticesAsked, _: f.Recorded) -> None:
     case.telling.asked = fact
 
@@ -76,6 +80,7 @@ ARMS: dict[type, Callable[[Case, Any, f.Recorded], None]] = {
     f.ClauseExecuted: _executed,
     f.OrderEnded: _ended,
     f.AttemptsRefused: _attempts,
+    f.OrderShown: _shown,
     f.AttemptNoticesAsked: _asked,
     f.AttemptNoticesEnded: _asked_no_more,
     f.DigestPlanned: _planned,

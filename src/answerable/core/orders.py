@@ -26,6 +26,7 @@ from answerable.core.facts import (
     OrderEnded,
     OrderId,
     OrderReceived,
+    OrderShown,
     OrderVerified,
     OutsideEventReported,
     OutsideEventVerified,
@@ -258,6 +259,19 @@ def end(journal: Journal, case_id: CaseId, order_id: OrderId, call: CallBack, *,
             commit=call.commit,
             called=call.called,
         )
+    )
+    return None
+
+
+def show(
+    journal: Journal, case_id: CaseId, order_id: OrderId, *, leaves: tuple[int, ...], left_out: int
+) -> Refused | None:
+    """Record which entries show what was done for an order, so that whoever is shown them sees where one is missing."""
+    case = journal.files.case(case_id)
+    if order_id not in case.orders:
+        return Refused("not_found", "There is no such order.")
+    journal.write(
+        OrderShown(subject=case.subject, case=case.id, order=order_id, leaves=leaves, left_out=left_out)
     )
     return None
 

@@ -150,6 +150,18 @@ class AttemptsRefused(OfCase):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OrderShown(OfCase):
+    """The list of what shows all that was done for an order up to here, by leaf index, drawn up for whoever asked.
+
+    Of refused requests and of confirmations only so many are on it; `left_out` says how many more there were.
+    """
+
+    order: OrderId
+    leaves: tuple[int, ...]
+    left_out: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptNoticesAsked(OfCase):
     """The protected person asked to be told of attempts, between these hours of her time zone, at most once a day."""
 
@@ -184,5 +196,5 @@ class DigestSent(OfCase):
 
 OutsideFact = (
     OutsideEventReported | OutsideEventVerified | OrderReceived | OrderVerified | ClauseExecuted | OrderEnded
-    | AttemptsRefused | AttemptNoticesAsked | AttemptNoticesEnded | DigestPlanned | DigestSent
+    | AttemptsRefused | OrderShown | AttemptNoticesAsked | AttemptNoticesEnded | DigestPlanned | DigestSent
 )

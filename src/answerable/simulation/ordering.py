@@ -6,16 +6,18 @@ never weaker than it says (L4), and who is told of attempts is told once a day a
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from answerable.app import CallIn, EventIn, Identifier, IdentifierKind, OrderIn
+from answerable.app import CallIn, EventIn, Identifier, IdentifierKind, OrderIn, proving
 from answerable.core import facts as f
+from answerable.ledger.verify import parse_vkey
 from answerable.ports.notifier import Letter
 from answerable.simulation.chance import Chance
 from answerable.simulation.laws import Checks, Law
@@ -24,6 +26,7 @@ from answerable.simulation.witness import SeenCase, Witness
 from answerable_gate import Level
 
 if TYPE_CHECKING:
+    from answerable.simulation.house import House
     from answerable.simulation.world import World
 
 DAY, NEARLY_A_DAY = timedelta(days=1), timedelta(hours=20)
@@ -124,6 +127,18 @@ class Ordering:
                 holds = f.Clause.BLOCK not in order.clauses or level >= Level.SUSPENDED
                 self._checks.that(Law.L4, holds, f"{name} blocks, and {case.id} holds {level.word}")
 
+    def shown(self, proof: dict[str, Any]) -> None:
+        """Check that what an authority is shown of an order leaves out nothing of what came of it (L8)."""
+        one, said = self._orders[proof["case"]][proof["order"]], proof["summary"]
+        executed = {clause["clause"] for clause in said["clauses"] if clause["executed"]}
+        for what, shown, noted in (
+            ("the call", said["verified"] is not None, one.is_verified),
+            ("the end", said["ended"] is not None, one.is_ended),
+            ("that it is void", said["void"] is not None, proof["order"] in self._witness.cases[proof["case"]].refuted),
+            ("a clause", executed, {clause.value for clause in one.executed}),
+        ):
+            self._checks.that(Law.L8, shown == noted, f"the proof of {proof['order']} leaves out {what}")
+
     def told(self, letters: Sequence[Letter]) -> None:
         """Check, at rest, that whoever was told of attempts was told nothing else, and of each day once (L12)."""
         days: dict[tuple[str, str], set[str]] = {}
@@ -147,6 +162,21 @@ def _held(case: SeenCase) -> Level:
     """Return the highest level that a case holds by what nobody let go."""
     levels = (item.standing.level for item in case.items.values() if item.lift is None and not item.is_default)
     return max(levels, default=Level.NONE)
+
+
+def show(house: House, case: f.CaseId, order: f.OrderId) -> None:
+    """Draw up what an authority is shown of an order, and check it as the authority does; nothing while none signs."""
+    house.seal()
+    if house.disk.is_late:
+        return
+    listed = house.act("gather", lambda: proving.gather(house.app.acts, case, order))
+    if not isinstance(listed, proving.Gathered):
+        return
+    house.act("show", lambda: house.app.orders.show(listed, by="lead-1"))
+    house.seal()
+    proof = house.act("prove", lambda: proving.prove(house.app.acts, case, order))
+    if isinstance(proof, dict):
+        house.ordering.shown(proving.check(json.dumps(proof).encode(), (parse_vkey(house.signer.vkey),)))
 
 
 class Courts:
@@ -245,6 +275,7 @@ class Courts:
         call = CallIn(number=IN_THE_REGISTER, found=f.Found.OWN_DIRECTORY, called=house.now)
         house.view(case, lead)
         house.act("order ends", lambda: house.app.orders.end(case, f.OrderId(name), call, staff=lead))
+        show(house, case, f.OrderId(name))
 
     def _ask(self) -> None:
         """Let somebody who warned ask to be told of attempts, or not any more."""
