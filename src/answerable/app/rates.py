@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from math import inf
 from statistics import median
 
 from answerable.app.acts import Act
@@ -31,7 +32,7 @@ class Rates:
         hour = act.now.strftime(HOUR)
         bound = act.journal.policy.source_bound(self._median(act.tx, source, act.now, hour))
         known, start = self._counts.get(source, (hour, 0))
-        count = _reached(act.tx, source, hour, start if known == hour else 0)
+        count = _reached(act.tx, source, hour, start if known == hour else 0, enough=bound + 1)
         if count <= bound:
             count += 1
             act.tx.remember(_space(source), f"{hour} {count}", b"")
@@ -59,8 +60,8 @@ def _day(tx: Tx, source: str, day: str) -> list[int]:
     return found
 
 
-def _reached(tx: Tx, source: str, hour: str, start: int = 0) -> int:
-    """Return how many signals of an hour are counted; each has a row with its number."""
+def _reached(tx: Tx, source: str, hour: str, start: int = 0, *, enough: float = inf) -> int:
+    """Return how many signals of an hour are counted, or `enough` and maybe more; each has a row with its number."""
 
     def is_there(number: int) -> bool:
         return tx.remembered(_space(source), f"{hour} {number}") is not None
@@ -68,7 +69,7 @@ def _reached(tx: Tx, source: str, hour: str, start: int = 0) -> int:
     # What was counted in an act that came to nothing is not there.
     reached = start if start and is_there(start) else 0
     step = 1
-    while is_there(reached + step):
+    while reached < enough and is_there(reached + step):
         reached += step
         step *= 2
     while step > 1:
