@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -37,6 +39,75 @@ def test_a_name_is_found_as_it_may_be_written(text: str) -> None:
 def test_what_is_not_the_name_is_not_found(text: str) -> None:
     """A first name alone, another name, words too far apart."""
     assert not of(MARA).find(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "M.a.r.a W.e.i.s.s", "M a r a W e i s s", "m-a-r-a  w-e-i-s-s", "M a r a   W e i s s",
+        "M. a. r. a. W. e. i. s. s.", "Mara W.e.i.s.s", "W_e_i_s_s, M_a_r_a", "I M a r a W e i s s",
+        "- M\n- a\n- r\n- a\n\n- W\n- e\n- i\n- s\n- s", "Ma.ra We-iss", "M·á·r·a | Weiss", "I M.a.r.a Weiss",
+        "**M**a**r**a Weiss", "M, a, r, a. Weiss",
+    ],
+)  # fmt: skip
+def test_a_name_that_is_spaced_out_is_found(text: str) -> None:
+    """Letter by letter, all by the same marks or blanks, or a word with marks in it."""
+    assert of(MARA).find(text)
+    assert of(MARA).find(f"She is {text}, they say.")
+
+
+ORDINARY = (
+    "Mar-a-Lago", "U.S.A.", "e.g.", "i.e.", "a", "I", "x, y, z", "a.m.", "J. R. R.", "A, B, C, D", "well-known", "M",
+    "he'll", "ma", "ra", "mar", "weis", "s", "Mara", "Bea", "-", "1. a", "2. r", "W.e.b.", "A.I.", "O'M", "|",
+    "https://a.b/c-d/e", "le(a, b)",
+)  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(ORDINARY), max_size=30), st.sampled_from([" ", "  ", "\n", ", "]), st.integers(1, 7))
+def test_ordinary_text_is_never_taken_for_a_spaced_out_name(texts: list[str], gap: str, size: int) -> None:
+    """Abbreviations, lists, initials and broken words, wherever a chunk ends."""
+    text, found = gap.join(texts), of(MARA, "Hell", "Mary", "Lea", "Ai")
+    window = Window(found)
+    pieces = [text[at : at + size] for at in range(0, len(text), size)]
+    for piece in pieces:
+        assert not window.push(piece)
+    assert not window.end()
+
+
+SPACED = ("M", "a", "r", "a", "W", "e", "iss", "Weiss", "Mara", " ", " ", ".", ".", "-", "I", "x", "  ", "\n", "'")
+
+
+@given(st.lists(st.sampled_from(SPACED), max_size=40), st.lists(st.integers(0, 60), max_size=8))
+def test_a_spaced_out_name_is_found_in_pieces_as_in_the_whole(letters: list[str], cuts: list[int]) -> None:
+    """And nothing of a name was safe before it was found."""
+    text = "".join(letters)
+    is_named, told = in_pieces(text, cuts)
+    assert is_named == of(MARA).find(text)
+    assert not of(MARA).find(text[:told])
+
+
+@given(
+    st.lists(st.sampled_from(["so", "well-known", "I", "a", "e.g.", "x, y"]), max_size=4),
+    st.sampled_from([".", "-", " ", "_", " . ", "\n", "*", "  ", ", "]), st.lists(st.integers(0, 60), max_size=12),
+)  # fmt: skip
+def test_no_letter_of_a_spaced_out_name_is_out_too_soon(before: list[str], mark: str, cuts: list[int]) -> None:
+    """Whatever stands before it and wherever a chunk ends."""
+    begin = " ".join([*before, "by "])
+    is_named, told = in_pieces(f"{begin}{mark.join('Mara')}, {mark.join('Weiss')} then.", cuts)
+    assert is_named
+    assert told <= len(begin)
+
+
+def in_pieces(text: str, cuts: list[int]) -> tuple[bool, int]:
+    """Say whether a name is found, and how much was safe before that."""
+    window = Window(of(MARA))
+    edges = sorted({0, len(text), *(cut for cut in cuts if cut < len(text))})
+    told = 0
+    for begin, end in pairwise(edges):
+        if window.push(text[begin:end]):
+            return True, told
+        told = window.safe
+    return window.end(), told
 
 
 def test_what_has_one_order_is_found_in_that_order() -> None:
@@ -105,12 +176,23 @@ def test_a_window_is_small(words: int, tail: str) -> None:
     window = Window(of(MARA))
     for _ in range(50):
         assert not window.push("lorem " * words + tail.replace("m", ""))
-        assert window.taken - window.safe <= 3 * (names.WORD_LETTERS_MAX + names.GAP_MAX)
+        assert window.taken - window.safe <= 3 * (names.GROUP_MAX + names.GAP_MAX)
     assert not window.push("y" * 1000)
     assert window.safe == window.taken
     assert not window.push(" ")
     assert not window.end()
     assert window.safe == window.taken
+
+
+@pytest.mark.parametrize("mark", [".", " "])
+def test_a_name_in_front_of_what_is_too_long_to_wait_for_is_found(mark: str) -> None:
+    """What never ends is read before it is let go, and costs no memory."""
+    for first, is_name in (("Mara.", True), ("Bea.", False)):
+        window, found = Window(of(MARA)), []
+        for piece in (first, "We", "iss", mark, *["x" * 100] * 9):
+            found.append(window.push(piece))
+            assert any(found) or window.taken - window.safe <= 2 * names.GROUP_MAX
+        assert any(found) == is_name
 
 
 def test_what_was_looked_up_is_remembered_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -79,6 +79,16 @@ def test_a_name_in_pieces_never_begins(talk: str, pieces: list[str]) -> None:
 
 
 @pytest.mark.parametrize("talk", PATHS)
+@pytest.mark.parametrize("pieces", [["M.", "a.r", ".a W.e.", "i.s.s"], ["M", " a", " r a", " W e i s", " s"]])
+def test_a_name_that_is_spaced_out_never_begins(talk: str, pieces: list[str]) -> None:
+    """Its first letter waits for the others."""
+    out = handed(written(talk, ["So it was ", "told by one: ", *pieces, " then."]), a_hold())
+    assert out.endswith(b"CUT")
+    assert b"So it was " in out
+    assert not any(json.dumps(piece).encode() in out for piece in pieces)
+
+
+@pytest.mark.parametrize("talk", PATHS)
 def test_without_waiting_it_would_begin(talk: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The check above sees a gateway that hands on each event as it comes."""
     monkeypatch.setattr(shields, "EVENTS_MAX", 0)

@@ -1,4 +1,4 @@
-"""Names under a shield: kept as keyed hashes, found in a text word by word, also where it comes in pieces.
+"""Names under a shield: kept as keyed hashes, found in a text word by word, spaced out or in pieces.
 
 Law: what the hashes are of only the text can tell, where it holds the name itself (L11).
 """
@@ -15,10 +15,17 @@ from answerable_gate.spelling import plain
 NAME_PREFIX = b"name\n"
 HASH_BYTES = 16
 WORDS_MAX = 8
-WORD_LETTERS_MAX = 64
+GROUP_MAX = 400  # a word, or one that is spaced out: its letters and what stands between them
 GAP_MAX = 16  # letters between two words of one name: blanks, marks, a line's end
 
 _WORD = re.compile(r"[^\W_]+")
+# Letters that are spaced out (M a r a, M.a.r.a) all by the same; else a word, with marks in it or none (Ma-ra).
+_LETTER, _MARK = r"[^\W_](?![^\W_])", "[-._*~|+·•]"
+_GROUP = re.compile(
+    rf"{_LETTER}([\W_]{{1,5}}){_LETTER}(?:\1{_LETTER}){{1,62}}|[^\W_]+(?:{_MARK}{{1,3}}[^\W_]+){{0,7}}"
+)
+_MAY_GROW, _MAY_GROW_SPELLED = re.compile(_MARK + "{0,3}"), re.compile(r"[\W_]{0,5}")
+_SPELLED_MIN = 3  # A.I. and e.g. are nobody
 _SEALED = re.compile(rf"([1-{WORDS_MAX}]):([0-9a-f]{{{2 * HASH_BYTES}}})")
 # An address, a handle or a number has one order only.
 _FIXED = re.compile(r"[@/:+\d]")
@@ -116,35 +123,76 @@ class Window:
         return is_named
 
     def _look(self, *, is_last: bool) -> bool:
-        words = list(_WORD.finditer(self._tail))
-        is_open = bool(words) and not is_last and words[-1].end() == len(self._tail)
-        closed = len(words) - is_open
-        run: list[str] = []
+        groups = list(_GROUP.finditer(self._tail))
+        settled = len(groups) if is_last else _settled(groups, self._tail)
+        reading = _Reading(self._names)
         begins: list[int] = []
         before = 0
-        for number, word in enumerate(words[:closed]):
-            if word.start() - before > GAP_MAX or len(word[0]) > WORD_LETTERS_MAX:
-                run, begins = [], []
-            before = word.end()
-            run.append(word[0])
-            begins.append(word.start())
-            if number >= self._looked and self._names.ends(run):
+        for number, group in enumerate(groups[:settled]):
+            is_long = len(group[0]) > GROUP_MAX
+            if group.start() - before > GAP_MAX or is_long:
+                reading, begins = _Reading(self._names), []
+            before = group.end()
+            begins += [] if is_long else [group.start()]
+            if reading.read(group) and number >= self._looked:
                 return True
-        self._keep(begins, words[-1] if is_open else None, before)
+        self._keep(begins, groups[settled].start() if settled < len(groups) else None, before)
         return False
 
-    def _keep(self, begins: list[int], open_word: re.Match[str] | None, before: int) -> None:
+    def _keep(self, begins: list[int], unsettled: int | None, before: int) -> None:
         """Forget what can be no part of a name any more: all but the last words, and the one that still grows."""
         size, span = len(self._tail), self._names.span
-        ends = size if open_word is None else open_word.start()
+        ends = size if unsettled is None else unsettled
         is_apart = ends - before > GAP_MAX
         kept = [] if is_apart or span < 2 else begins[1 - span :]
-        if open_word is not None:
-            kept = [*kept, ends] if size - ends <= WORD_LETTERS_MAX else []
-        place = kept[0] if kept else size
-        self._looked = len(kept) - (open_word is not None and bool(kept))
+        self._looked = len(kept)
+        place = kept[0] if kept else ends
         self._tail = self._tail[place:]
         self.safe = self.taken - len(self._tail)
+
+
+class _Reading:
+    """A text read twice, word by word and with each spaced-out word as one."""
+
+    __slots__ = ("_joined", "_names", "_since", "_words")
+
+    def __init__(self, names: Names) -> None:
+        self._names = names
+        self._words: list[str] = []
+        self._joined: list[str] = []
+        self._since = WORDS_MAX
+
+    def read(self, group: re.Match[str]) -> bool:
+        """Read on; say whether a name ends here."""
+        text = group[0]
+        self._since += 1
+        if text.isalnum():
+            self._words.append(text)
+            self._joined.append(text)
+            return self._names.ends(self._words) or (self._since < WORDS_MAX and self._names.ends(self._joined))
+        parts, is_named = _WORD.findall(text), False
+        for part in parts:
+            self._words.append(part)
+            is_named = is_named or self._names.ends(self._words)
+        whole, self._since = "".join(parts), 0
+        self._joined.append(whole if len(whole) >= _SPELLED_MIN else text)
+        # A word of one letter may stand before or behind one that is spaced out, as if it were of it.
+        others = (whole[1:], whole[:-1]) if group[1] and len(whole) > _SPELLED_MIN else ()
+        return is_named or self._names.ends(self._joined) or any(self._names.ends((one,)) for one in others)
+
+
+def _settled(groups: Sequence[re.Match[str]], text: str) -> int:
+    """Count the groups that stay as they are, whatever comes: not the last one, nor single letters before it."""
+    count = len(groups)
+    if not count:
+        return 0
+    last = groups[-1][0]
+    grows = _MAY_GROW_SPELLED if not last[-2:-1].isalnum() else _MAY_GROW
+    if grows.fullmatch(text, groups[-1].end()) is None:
+        return count
+    while count and len(groups) - count < _SPELLED_MIN and (count == len(groups) or len(groups[count - 1][0]) == 1):
+        count -= 1
+    return count if len(text) - groups[count].start() <= GROUP_MAX else len(groups)
 
 
 def _terms(key: bytes, shields: Iterable[Shield]) -> Iterator[str]:
