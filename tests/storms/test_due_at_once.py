@@ -13,7 +13,7 @@ import pytest
 from answerable.cli.wiring import open_house
 from answerable.config import load
 from answerable.core import facts as f
-from answerable.errors import Conflict
+from answerable.errors import Conflict, StoreUnavailable
 from answerable.work.ticker import sweep
 from tests.storms.conftest import Enter
 from tests.storms.ground import FORKED, Ground, prepare
@@ -30,7 +30,7 @@ def work(config: str, environment: dict[str, str]) -> None:
     while house.store.due(desk.acts.now(house.store.high_water()), 1):
         try:
             sweep(desk)
-        except Conflict:
+        except (Conflict, StoreUnavailable):  # and whoever waited ten seconds for the file tries again
             time.sleep(0.01)
     house.close()
 

@@ -11,7 +11,7 @@ import pytest
 from answerable.app import Answerable
 from answerable.core.facts import SubjectId
 from answerable.errors import NewerVersion, StoreUnavailable
-from answerable.store.sqlite import create_store
+from answerable.store.sqlite import create_store, open_store
 from answerable.work import ticker
 from tests.work.memory import ORIGIN, START, in_memory, policy
 
@@ -26,6 +26,30 @@ def test_everything_due_is_written_down(tmp_path: Path, monkeypatch: pytest.Monk
     house.clock.advance(timedelta(days=30))
     assert ticker.sweep(house.answerable) == 10
     assert ticker.sweep(house.answerable) == 0
+
+
+def test_between_two_batches_others_have_their_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A long backlog keeps nobody who gives notice waiting: the record is free for longer than SQLite waits to look."""
+    monkeypatch.setattr(ticker, "BATCH", 3)
+    (tmp_path / "keys").mkdir()
+    store = create_store(tmp_path / "record", keys=tmp_path / "keys", origin=ORIGIN, mark="0" * 32)
+    other = open_store(tmp_path / "record", keys=tmp_path / "keys", origin=ORIGIN, mark="0" * 32)
+    other._write.execute("PRAGMA busy_timeout=0")
+    house, turns = in_memory(tmp_path, store), list[float]()
+
+    def turn(seconds: float) -> None:
+        turns.append(seconds)
+        with other.act() as tx:
+            tx.remember("test", f"key-{len(turns)}", b"")
+
+    for number in range(10):
+        house.flag(f"s{number}", f"user-{number}")
+    house.clock.advance(timedelta(days=30))
+    monkeypatch.setattr(ticker, "sleep", turn)
+    assert ticker.sweep(house.answerable) == 10
+    assert len(turns) == 3 and min(turns) > 0.1
+    store.close()
+    other.close()
 
 
 def stricter() -> str:

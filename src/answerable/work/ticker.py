@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from functools import partial
+from time import sleep
 
 from answerable.app import Answerable, sources
 from answerable.core.facts import SubjectId
@@ -15,6 +16,8 @@ from answerable.errors import AnswerableError, Busy
 from answerable.work.writer import Failed, attempt
 
 BATCH = 200
+GIVE_WAY_S = 0.12
+"""SQLite keeps no queue: whoever waits for the record looks again ten times a second, and must once find it free."""
 
 _log = logging.getLogger("answerable.ticker")
 
@@ -51,6 +54,8 @@ def _settle_found(answerable: Answerable, find: Callable[[int], list[SubjectId]]
         stuck.update(tried.intersection(found))
         tried.update(due)
         settled += len(due) - len(_settle(answerable, due))
+        if len(due) >= BATCH:
+            sleep(GIVE_WAY_S)
     return settled
 
 
