@@ -142,6 +142,11 @@ def test_a_proof_is_drawn_beside_the_server_and_checked_by_anybody(house: House,
     old = command(*check, "--as-of-at-least", "2099-01-01T00:00Z")
     assert (old.returncode, "says nothing of later: ask for a newer one" in old.stdout) == (1, True)
     assert command(*check, "--as-of-at-least", "yesterday").returncode != 0
+    whole = str(tmp_path / "ledger")
+    assert house.run("export", "ledger", whole).returncode == 0
+    held = command(*check, "--ledger", whole)
+    assert (held.returncode, held.stdout) == (0, sound.stdout), held.stderr
+    assert "cannot be read" in command(*check, "--ledger", str(tmp_path / "none")).stderr
     for name, path in ((sent["id"], out), ("order_none", tmp_path / "no")):
         assert house.run("order", "proof", sent["case"], name, "--out", str(path)).returncode != 0
     proof = json.loads(out.read_bytes())

@@ -23,12 +23,14 @@ from answerable.core.facts import (
     ItemId,
     LoweringKind,
     NoticeId,
+    OrderEnded,
     OrderId,
     Refused,
     SubjectId,
 )
 from answerable.errors import BadInput
-from answerable.ledger.proofs import read_receipt
+from answerable.ledger.export import write_export
+from answerable.ledger.proofs import read_receipt, write_receipt
 from answerable.ledger.verify import VerifierKey, parse_vkey
 from answerable_gate import Level, Standing
 from tests.scenarios.story import EVERYBODY, FIRST_REVIEWER, PERSON_EMAIL, PERSON_NAME, SUBJECT, Story, case_of
@@ -340,6 +342,42 @@ def test_a_forged_proof_is_found(story: Story, forge: Any) -> None:
     forge(proof)
     with pytest.raises(BadInput, match=FORGERIES[forge]):
         proving.check(written(proof), keys(story))
+
+
+def test_a_list_that_passes_over_an_entry_is_found_in_the_log(
+    story: Story, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The operator's own program leaves the end out of the list: the proof holds, and the whole log contradicts it."""
+    case, order = an_order_in_force(story)
+    honest = proof_by(story, case, order)
+    assert story.answerable.orders.end(case, order, call(story), staff=FIRST_REVIEWER) is None
+    story.sync()
+    found = proving._of
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            proving, "_of", lambda *of: [one for one in found(*of) if not isinstance(one.fact, OrderEnded)]
+        )
+        lying = proof_by(story, case, order)
+    assert proving.check(written(lying), keys(story))["summary"]["ended"] is None
+    folder = tmp_path / "export"
+    store = story.store
+    notes = [(one.size, one.note) for one in store.checkpoints()]
+    write_export(folder, store.entries(0, store.size()), notes)
+    exported = folder / "entries.jsonl"
+    proving.compare(honest, folder, keys(story))
+    with pytest.raises(BadInput, match="tells of this order, and the log's own list passes over it"):
+        proving.compare(lying, folder, keys(story))
+    receipt = read_receipt(honest["entries"][-1].encode())
+    forked = write_receipt(replace(receipt, entry=b"{}")).decode()
+    with pytest.raises(BadInput, match="another log"):
+        proving.compare(honest | {"entries": [*honest["entries"][:-1], forked]}, folder, keys(story))
+    later = proof_by(story, case, order)
+    with pytest.raises(BadInput, match="ends before this proof"):
+        proving.compare(later, folder, keys(story))
+    lines = exported.read_bytes().splitlines(keepends=True)
+    exported.write_bytes(b"".join(lines[1:]))
+    with pytest.raises(BadInput, match="does not hold"):
+        proving.compare(honest, folder, keys(story))
 
 
 def test_an_entry_of_something_else_is_found(story: Story) -> None:

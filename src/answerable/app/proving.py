@@ -10,6 +10,8 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from answerable.app.acts import Acts
@@ -19,9 +21,10 @@ from answerable.core.facts import CaseId, OrderId, Recorded, Refused, StreamId, 
 from answerable.edge import rfc3339
 from answerable.errors import BadInput
 from answerable.ledger.codec import read_entry
+from answerable.ledger.entries import decode
 from answerable.ledger.proofs import Receipt, read_receipt, verify_receipt, write_receipt
 from answerable.ledger.tree import inclusion
-from answerable.ledger.verify import VerifierKey
+from answerable.ledger.verify import VerifierKey, audit_folder
 from answerable.store.protocol import Checkpointed, Store
 
 FORMAT = "answerable-order-proof/2"
@@ -349,3 +352,26 @@ def _proved(place: int, text: bytes, keys: Sequence[VerifierKey], log: str) -> R
     if receipt.entry is None or origin != log:
         raise BadInput(f"entry {place} of the file is of another log")
     return read_entry(receipt.entry, receipt.index)
+
+
+def compare(proof: dict[str, Any], folder: Path, keys: Sequence[VerifierKey]) -> None:
+    """Hold a proof against an export of the whole log: its list passes over nothing that tells of the order.
+
+    Raise `BadInput` where it does, where the export does not hold, or ends before the list.
+    """
+    audit, listed = audit_folder(folder, keys), read_receipt(proof["entries"][-1].encode())
+    if audit.findings:
+        raise BadInput(f"the export of the log does not hold: {audit.findings[0]}")
+    if audit.sealed <= listed.index:
+        raise BadInput("the export of the log ends before this proof was drawn up")
+    name, stream = f"case:{proof['case']}", []
+    with (folder / "entries.jsonl").open("rb") as lines:
+        for index, line in enumerate(islice(lines, listed.index)):
+            if name.encode() in line and decode(line[:-1]).stream == name:
+                stream.append(read_entry(line[:-1], index))
+        if next(lines)[:-1] != listed.entry:
+            raise BadInput("the export is of another log")
+    leaves = [read_receipt(one.encode()).index for one in proof["entries"]]
+    passed = [one.index for one in _bounded(_of(proof["order"], stream)) if one.index not in leaves]
+    if passed:
+        raise BadInput(f"entry {passed[0]} of the log tells of this order, and the log's own list passes over it")

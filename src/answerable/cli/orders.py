@@ -33,6 +33,10 @@ AsOf = Annotated[
     str | None,
     typer.Option("--as-of-at-least", metavar="TIME", help="Refuse a proof that speaks of an earlier time, in UTC."),
 ]
+Ledger = Annotated[
+    Path | None,
+    typer.Option("--ledger", metavar="DIR", help="Hold it against a whole export of the ledger as well."),
+]
 Key = Annotated[str, typer.Option("--key", help="The pinned key of the log, as `answerable status` prints it.")]
 
 
@@ -88,12 +92,15 @@ def _patiently(answerable: Answerable, ask: Callable[[], T | Refused]) -> T | Re
 
 
 @orders.command("check")
-def check(file: In, key: Key, as_of: AsOf = None) -> None:
+def check(file: In, key: Key, as_of: AsOf = None, ledger: Ledger = None) -> None:
     """Check a proof under the log's pinned key and print what it proves; exit status 1 where it does not."""
+    keys = (_key(key),)
     try:
-        found = proving.check(file.read_bytes(), (_key(key),), as_of_at_least=_moment(as_of))
+        found = proving.check(file.read_bytes(), keys, as_of_at_least=_moment(as_of))
+        if ledger is not None:
+            proving.compare(found, ledger, keys)
     except OSError as error:
-        raise BadInput(f"{file} cannot be read: {error.strerror}") from error
+        raise BadInput(f"{error.filename or ledger} cannot be read: {error.strerror or error}") from error
     except BadInput as error:
         typer.echo(f"FAILED: {error}")
         sys.exit(1)
