@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from answerable.app import AccountIn, SignalIn, sources, tenants
-from answerable.app.rates import Rates
+from answerable.app.rates import COMMON, HOUR, LANES, Rates
 from answerable.core import floods
 from answerable.core.facts import (
     CaseId,
@@ -80,6 +80,30 @@ def test_a_flood_does_not_raise_its_own_bound(house: Story) -> None:
     assert flooded.fact.bound == 100
     house.clock.advance(timedelta(hours=1))
     assert learned(house) == 101
+
+
+def test_processes_far_from_the_bound_share_no_row(house: Story) -> None:
+    """So that none waits for another's count; what each counted is the hour's all the same."""
+    for lane in range(3):
+        count(house, Rates(_lane=lane), 5)
+    hour = house.now.strftime(HOUR)
+    with house.answerable.acts.open("classifier-1") as act:
+        rows = [act.tx.remembered("rate:classifier-1", f"{hour}.{lane} 1") for lane in (0, 1, 2, COMMON)]
+    assert rows == [b"", b"", b"", None]
+    house.clock.advance(timedelta(hours=1))
+    assert learned(house) == 15
+
+
+@pytest.mark.parametrize("processes", [1, 2, LANES, 2 * LANES])
+def test_however_many_processes_count_the_bound_is_the_same(house: Story, processes: int) -> None:
+    """In turn, in lanes of their own or in shared ones: a hundred are no flood, and the next one is."""
+    crew = [Rates(_lane=number % LANES) for number in range(processes)]
+    for number in range(100):
+        count(house, crew[number % processes])
+    assert house.facts(SourceFlooded) == []
+    for number in range(10):
+        count(house, crew[number % processes])
+    assert len(house.facts(SourceFlooded)) == 1
 
 
 def test_a_count_that_came_to_nothing_is_not_counted(house: Story) -> None:
