@@ -18,7 +18,7 @@ from answerable.cli.demo.processes import Processes
 from answerable.edge import rfc3339
 
 BEGINS = datetime(2025, 11, 14, 9, 0, tzinfo=UTC)
-PATIENCE_S = 30.0
+PATIENCE_S = 120.0
 HIS = [{"kind": "email", "value": "cv.private@example.net"}, {"kind": "phone", "value": "+14155550134"}]
 
 
