@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from answerable.gateway import documents
 from answerable.gateway.bodies import read_members
 from answerable.gateway.documents import handed_in, handed_out
 from answerable.gateway.routes import (
@@ -104,3 +105,8 @@ def test_an_answer_that_cannot_be_read_is_not_known() -> None:
         served.add(b" " * (READ_BYTES_MAX // 2))
     served.tokens()
     assert served.documents() is None
+
+
+def test_whatever_tells_of_a_document_holds_a_hint() -> None:
+    """So that a look for the hints alone misses none."""
+    assert all(any(hint in mark for hint in documents._HINTS) for mark in documents._MARKS)
