@@ -51,6 +51,9 @@ def test_all_roles_in_one_process(house: House) -> None:
     """One process serves, judges and works; status and health name it and its gate; it ends without a trace."""
     process = house.start("serve", "--roles", "gateway,api,worker")
     assert until(lambda: answered(house, "user-1") == 200, "the gateway has contact")
+    response = ask(house, "user-1")
+    response.read()
+    assert [name.lower() for name, _ in response.getheaders()].count("date") == 1
     health = until(
         lambda: [one for one in [house.call("GET", "/v1/health").json] if one["processes"] and one["work"]["swept_at"]],
         "a sweep and the process are written down",

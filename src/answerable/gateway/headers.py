@@ -31,6 +31,8 @@ _ORIGINS = frozenset((
     b"x-real-ip",
 ))  # fmt: skip
 _NEVER = HOP_BY_HOP | _OURS | _ORIGINS
+# The server that hands an answer over writes its own date, as it must where there is none: it would stand twice.
+_ANSWERED = HOP_BY_HOP | {b"date"}
 # With a key of the operator's own, nothing that speaks for the caller may reach the upstream.
 CREDENTIALS = frozenset((
     b"authorization", b"api-key", b"x-api-key", b"cookie", b"openai-organization", b"openai-project",
@@ -89,7 +91,7 @@ def requested(headers: Headers, drop: Collection[bytes]) -> list[tuple[str, str]
 def answered(headers: Collection[tuple[bytes, bytes]]) -> Headers:
     """Give a response's headers as they are passed back."""
     lowered = [(key.lower(), value) for key, value in headers]
-    gone = _hops(lowered, HOP_BY_HOP)
+    gone = _hops(lowered, _ANSWERED)
     return [pair for pair in lowered if pair[0] not in gone]
 
 
