@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -25,7 +26,10 @@ PATIENCE_S = 400.0
 def work(config: str, environment: dict[str, str]) -> None:
     """Be a worker that nobody told to wait for a leader: write down what is due until nothing is."""
     os.environ.update(environment)
-    house = open_house(load(Path(config)))
+    house = None
+    while house is None:
+        with suppress(StoreUnavailable):  # two who sweep leave a third no moment in a file
+            house = open_house(load(Path(config)))
     desk = house.answerable()
     while house.store.due(desk.acts.now(house.store.high_water()), 1):
         try:
