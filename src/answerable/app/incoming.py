@@ -14,9 +14,10 @@ from answerable.vault.identifiers import Identifier
 class SignalIn:
     """A flag as a source sent it. `id` is the source's own and makes a second delivery harmless.
 
-    `label` is kept verbatim; `score` is in [0, 1] or None; `evidence` is the text that it was raised on; `also` is what
-    else the source calls the account, should it not be known yet; `since` is when it was announced, where it could be
-    read only later: its clocks run from then on (L3).
+    `label` is kept verbatim; `score` is in [0, 1] or None; `evidence` is the text that it was raised on, of the
+    account's own conversations and of nobody who reported it (L11); `also` is what else the source calls the account,
+    should it not be known yet; `since` is when it was announced, where it could be read only later: its clocks run from
+    then on (L3).
     """
 
     id: str
