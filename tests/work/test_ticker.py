@@ -28,9 +28,9 @@ def test_everything_due_is_written_down(tmp_path: Path, monkeypatch: pytest.Monk
     assert ticker.sweep(house.answerable) == 0
 
 
-def test_between_two_batches_others_have_their_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_after_some_batches_others_have_their_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A long backlog keeps nobody who gives notice waiting: the record is free for longer than SQLite waits to look."""
-    monkeypatch.setattr(ticker, "BATCH", 3)
+    monkeypatch.setattr(ticker, "BATCH", 1)
     (tmp_path / "keys").mkdir()
     store = create_store(tmp_path / "record", keys=tmp_path / "keys", origin=ORIGIN, mark="0" * 32)
     other = open_store(tmp_path / "record", keys=tmp_path / "keys", origin=ORIGIN, mark="0" * 32)
@@ -47,7 +47,7 @@ def test_between_two_batches_others_have_their_turn(tmp_path: Path, monkeypatch:
     house.clock.advance(timedelta(days=30))
     monkeypatch.setattr(ticker, "sleep", turn)
     assert ticker.sweep(house.answerable) == 10
-    assert len(turns) == 3 and min(turns) > 0.1
+    assert len(turns) == 2 and min(turns) > 0.1
     store.close()
     other.close()
 

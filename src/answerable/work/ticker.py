@@ -16,8 +16,11 @@ from answerable.errors import AnswerableError, Busy
 from answerable.work.writer import Failed, attempt
 
 BATCH = 200
-GIVE_WAY_S = 0.12
-"""SQLite keeps no queue: whoever waits for the record looks again ten times a second, and must once find it free."""
+GIVE_WAY_AFTER, GIVE_WAY_S = 4, 0.12
+"""SQLite keeps no queue: whoever waits for the record looks again ten times a second, and must once find it free.
+
+After four full batches: a pause at each would add six seconds to a backlog of ten thousand.
+"""
 
 _log = logging.getLogger("answerable.ticker")
 
@@ -44,7 +47,7 @@ def _settle_found(answerable: Answerable, find: Callable[[int], list[SubjectId]]
     """
     tried: set[SubjectId] = set()
     stuck: set[SubjectId] = set()
-    settled = 0
+    settled = full = 0
     while not (once and settled):
         found = find(BATCH + len(stuck))
         due = [subject for subject in found if subject not in tried]
@@ -54,7 +57,9 @@ def _settle_found(answerable: Answerable, find: Callable[[int], list[SubjectId]]
         stuck.update(tried.intersection(found))
         tried.update(due)
         settled += len(due) - len(_settle(answerable, due))
-        if len(due) >= BATCH:
+        full += len(due) >= BATCH
+        if full == GIVE_WAY_AFTER:
+            full = 0
             sleep(GIVE_WAY_S)
     return settled
 
