@@ -106,6 +106,17 @@ def test_however_many_processes_count_the_bound_is_the_same(house: Story, proces
     assert len(house.facts(SourceFlooded)) == 1
 
 
+def test_whoever_comes_late_finds_the_bound_used_up(house: Story) -> None:
+    """One process raised nearly all; others, whose lanes are empty, bring the hour to its bound and beyond."""
+    count(house, Rates(_lane=0), 97)
+    late = [Rates(_lane=lane) for lane in (1, 2, 3)]
+    for one in late:
+        count(house, one)
+    assert house.facts(SourceFlooded) == []
+    count(house, late[0])
+    assert len(house.facts(SourceFlooded)) == 1
+
+
 def test_a_count_that_came_to_nothing_is_not_counted(house: Story) -> None:
     """An act that fails takes its count along, whatever the process remembers."""
     rates = Rates()

@@ -1,7 +1,7 @@
 """How fast each source speaks: its signals by the hour, and the rate that 30 days have taught (L13).
 
 Law: a count is written in the transaction of its signal, once for each, and a flood never raises its own bound. Far
-from the bound no process waits for another's count: each counts a part of it in a lane, and only the rest in common.
+from the bound no process waits for another's count: each has a lane for a fifth of it; the rest counts in common.
 """
 
 from __future__ import annotations
@@ -37,11 +37,12 @@ class Rates:
         """Count one signal of a source, and record where it floods; beyond the bound it need not be counted on."""
         hour = act.now.strftime(HOUR)
         bound = act.journal.policy.source_bound(self._median(act.tx, source, act.now, hour))
-        part, lane = bound // LANES, self._own_lane(act)
-        if self._counted(act.tx, source, hour, lane, enough=part) < part:
+        part, lane = bound // (LANES + 1), self._own_lane(act)
+        common = self._counted(act.tx, source, hour, COMMON, enough=bound + 1)
+        # Once anybody counts in common everybody does: a lane that fills behind his back would hide a flood.
+        if not common and self._counted(act.tx, source, hour, lane, enough=part) < part:
             self._count(act.tx, source, hour, lane)
             return
-        common = self._counted(act.tx, source, hour, COMMON, enough=bound + 1)
         count = bound + 1
         if self._beyond.get(source) != (hour, bound, common):
             count = common + sum(self._counted(act.tx, source, hour, one, enough=part) for one in range(LANES))
