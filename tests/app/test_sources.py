@@ -215,6 +215,26 @@ def test_a_recall_needs_a_reason_and_a_span(house: Story) -> None:
     assert isinstance(sources.sign(acts, RecallId("rc_none"), staff=StaffId("lead-1")), Refused)
 
 
+def test_a_recall_looks_through_page_after_page(house: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each page is an act of its own, so that a warning comes in between; whoever may not recall sees none of them."""
+    monkeypatch.setattr(sources, "PAGE", 2)
+    cases = {CaseId(say(house, f"user-{number}")) for number in range(5)}
+    house.fast_forward(minutes=5)
+    acts = house.answerable.acts
+    said = Said(source="classifier-1", model="guard", version="4", since=START, until=house.now)
+    barred = sources.resting(acts, said, after=None, staff=StaffId("nobody"))
+    assert isinstance(barred, Refused) and barred.code == "not_authorised"
+    first = sources.resting(acts, said, after=None, staff=FIRST_REVIEWER)
+    assert isinstance(first, sources.Resting) and len(first.cases) == 2
+    house.notice("user-7")  # its case is tier 1 too and stands somewhere in between
+    found = sources.propose(acts, sources.RecallIn(said=said, reason="It was broken."), staff=FIRST_REVIEWER)
+    assert isinstance(found, sources.Proposed)
+    assert (found.cases, set(found.sample)) == (5, cases)
+    twice = [*first.cases, *cases]  # as pages are that move while people work
+    again = sources.propose_for(acts, sources.RecallIn(said=said, reason="It is."), twice, staff=FIRST_REVIEWER)
+    assert isinstance(again, sources.Proposed) and again.cases == 5
+
+
 def test_a_record_with_recalls_and_tenants_is_verified(tmp_path: Path) -> None:
     """The check of a record finds each of these facts, its page and its text where they should be."""
     house, kept = begin(tmp_path)

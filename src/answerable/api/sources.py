@@ -6,6 +6,7 @@ Law: nothing listed here is content, and one person alone only raises.
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -15,8 +16,8 @@ from answerable.api.identity import staff_of
 from answerable.api.shapes import Shape, Text, Word
 from answerable.api.staff import answer, body_as_staff, unless_refused
 from answerable.api.state import inlet
-from answerable.app import sources
-from answerable.core.facts import RecallId
+from answerable.app import Answerable, sources
+from answerable.core.facts import CaseId, RecallId, Refused, StaffId
 from answerable.core.recalls import Said
 
 
@@ -53,10 +54,23 @@ async def post_confirmation(request: Request) -> Response:
 async def post_recall(request: Request) -> Response:
     """Propose a recall; the answer names the second person and the sample that both read."""
     wanted = (await body_as_staff(request, RecallBody)).wanted()
-    staff = staff_of(request)
-    found = unless_refused(await inlet(request).write(lambda a: sources.propose(a.acts, wanted, staff=staff)))
+    staff, house = staff_of(request), inlet(request)
+    matching: list[CaseId] = []
+    after: CaseId | None = None
+    while True:
+        page = unless_refused(await house.write(partial(_page, wanted, after, staff)))
+        matching += page.cases
+        if (after := page.after) is None:
+            break
+    found = unless_refused(await house.write(lambda a: sources.propose_for(a.acts, wanted, matching, staff=staff)))
     told = {"recall": found.recall, "drawn": found.drawn, "sample": found.sample, "cases": found.cases}
     return answer(told, status=201)
+
+
+def _page(
+    wanted: sources.RecallIn, after: CaseId | None, staff: StaffId, answerable: Answerable
+) -> sources.Resting | Refused:
+    return sources.resting(answerable.acts, wanted.said, after=after, staff=staff)
 
 
 async def post_signature(request: Request) -> Response:

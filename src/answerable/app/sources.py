@@ -26,7 +26,7 @@ from answerable.core.roster import Roster
 from answerable.errors import BadInput
 from answerable.store.protocol import CaseRow
 
-PAGE = 500
+PAGE = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +35,19 @@ class RecallIn:
 
     said: Said
     reason: str
+
+    def __post_init__(self) -> None:
+        """Raise `BadInput` where the reason has no words."""
+        if not any(letter.isalnum() for letter in self.reason):
+            raise BadInput("the reason has no words")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resting:
+    """Of one page of the open cases those that rest on what is to be taken back alone; `after` until there are none."""
+
+    cases: tuple[CaseId, ...]
+    after: CaseId | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,16 +68,45 @@ def confirm(acts: Acts, source: str, *, staff: StaffId) -> Refused | None:
 
 def propose(acts: Acts, wanted: RecallIn, *, staff: StaffId) -> Proposed | Refused:
     """Propose a recall; the system draws the second person and the sample."""
-    if not any(letter.isalnum() for letter in wanted.reason):
-        raise BadInput("the reason has no words")
-    matching = [case for page in _pages(acts) for case in _resting(acts, page, wanted.said)]
+    matching: list[CaseId] = []
+    after: CaseId | None = None
+    while True:
+        page = resting(acts, wanted.said, after=after, staff=staff)
+        if isinstance(page, Refused):
+            return page
+        matching += page.cases
+        if (after := page.after) is None:
+            return propose_for(acts, wanted, matching, staff=staff)
+
+
+def resting(acts: Acts, said: Said, *, after: CaseId | None, staff: StaffId) -> Resting | Refused:
+    """Look through one page of the open cases.
+
+    A page is an act, so that a warning need not wait until a million cases were looked through; nobody does it who may
+    not recall.
+    """
+    page = acts.store.cases(after=after, limit=PAGE)
+    rows = [row for row in page if row.person == UNKNOWN]
+    with acts.store.act() as tx:
+        if refused := recalls.barred(tx.roster(), staff):
+            return refused
+        files = tx.files([row.subject for row in rows])
+        found = tuple(row.case for row in rows if recalls.rests_on(files, files.case(row.case), said))
+    return Resting(cases=found, after=page[-1].case if page else None)
+
+
+def propose_for(
+    acts: Acts, wanted: RecallIn, matching: Sequence[CaseId], *, staff: StaffId
+) -> Proposed | Refused:
+    """Propose a recall for those cases; one that came or went meanwhile is judged when the recall reaches it."""
     with acts.open(staff) as act:
         recall = RecallId(act.mint.token("rc"))
         reason = act.keep(wanted.reason, subject=recall, author=staff, slot="reason")
-        found = recalls.propose(act.journal, wanted.said, matching, staff=staff, recall=recall, reason=reason)
+        cases = list(dict.fromkeys(matching))  # pages move while people work
+        found = recalls.propose(act.journal, wanted.said, cases, staff=staff, recall=recall, reason=reason)
         if isinstance(found, Refused):
             return found
-        return Proposed(recall=found.recall, drawn=found.drawn, sample=found.sample, cases=len(matching))
+        return Proposed(recall=found.recall, drawn=found.drawn, sample=found.sample, cases=len(cases))
 
 
 def sign(acts: Acts, recall: RecallId, *, staff: StaffId) -> Refused | None:
@@ -121,13 +163,3 @@ def _pages(acts: Acts) -> Iterator[Sequence[CaseRow]]:
     while page := acts.store.cases(after=after, limit=PAGE):
         yield page
         after = page[-1].case
-
-
-def _resting(acts: Acts, page: Sequence[CaseRow], said: Said) -> Iterator[CaseId]:
-    """Yield the cases of a page that rest on what is to be taken back, and on nothing else."""
-    rows = [row for row in page if row.person == UNKNOWN]
-    with acts.store.act() as tx:
-        files = tx.files([row.subject for row in rows])
-        found = [row.case for row in rows if recalls.rests_on(files, files.case(row.case), said)]
-    yield from found
-

@@ -27,7 +27,7 @@ from answerable.core.facts import (
     Tier,
 )
 from answerable.core.journal import Journal
-from answerable.core.roster import Recall
+from answerable.core.roster import Recall, Roster
 
 SAMPLE = 20
 LIFTS_MAX = 256
@@ -45,12 +45,17 @@ class Said:
     until: datetime
 
 
+def barred(roster: Roster, staff: StaffId) -> Refused | None:
+    """Say no to whoever may not recall."""
+    return None if roster.may_decide(staff) else Refused("not_authorised", "You cannot recall a source.")
+
+
 def propose(
     journal: Journal, said: Said, matching: Sequence[CaseId], *, staff: StaffId, recall: RecallId, reason: TextRef
 ) -> RecallProposed | Refused:
     """Propose a recall; the system draws the second person and the sample that both read. Nothing is lowered by it."""
-    if not journal.roster.may_decide(staff):
-        return Refused("not_authorised", "You cannot recall a source.")
+    if refused := barred(journal.roster, staff):
+        return refused
     if not said.since < said.until <= journal.now:
         return Refused("bad_input", "A recall is of a span that is over.")
     if not matching:
