@@ -1,6 +1,7 @@
 """From a flag to fifty gates: how long until each holds what it armed, in peace, under bulk load, after a kill.
 
 A trial flags a new account over HTTP; a gate has it once it has taken the line in. The gates are real, in one process.
+Beside it the receipt of a warning: from the sending of a notice about a new account to its answer.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from answerable_gate.io.following import BACKOFF_MAX_S, Clocks, Listener
 SCRIPT = str(Path(__file__).resolve())
 GATES, TRIALS, KILLS, PAUSE_S, PATIENCE_S = 50, 100, 3, 0.02, 60.0
 ROWS, FLAGS, LOADED_USERS = 1000, 200, 200
-GOAL_MS = 1000
+GOAL_MS, RECEIPT_GOAL_MS = 1000, 300
 ALIASES = re.compile(rb'"aliases":\["([0-9a-f]{32})"')
 POLICY = GatePolicy(version=1, preamble="", tools_allowed=(), on_stale="guarded", on_cold_start="refuse",
                     on_no_identity="guarded", lease_s=60)
@@ -174,6 +175,13 @@ def _flag(user: str, key: str) -> bytes:
     }).encode()
 
 
+def _notice(user: str) -> bytes:
+    return json.dumps({
+        "id": f"notice-{user}", "text": "He says that he will come here tonight.", "hazard": "threat",
+        "danger_now": True, "subject": [{"kind": "account", "value": user}],
+    }).encode()
+
+
 class Load:
     """Clients that send exchanges and flags as fast as they are taken."""
 
@@ -233,10 +241,10 @@ def measure(kind: str) -> dict[str, Any]:
         try:
             gates.tell({"token": found.tokens["gate"]})
             _trial(server, gates, key, "warm")
-            report = {"in_peace": _trials(server, gates, key, "peace")}
+            report = {"in_peace": _trials(server, gates, key, "peace") | _receipts(server, "peace")}
             with Load(server) as load:
                 time.sleep(1)
-                report["under_load"] = _trials(server, gates, key, "load")
+                report["under_load"] = _trials(server, gates, key, "load") | _receipts(server, "load")
             report["load_per_s"] = {name: round(count / load.seconds) for name, count in load.counts.items()}
             report["killed_beside_another"] = _kills(server, gates, key, "beside")
             report["killed_and_restarted"] = _kills(server, gates, key, "again")
@@ -275,6 +283,17 @@ def _trials(server: Server, gates: Crew, key: bytes, name: str) -> dict[str, flo
     for kind, values in (("gate", each), ("last_gate", last), ("sent_to_last_gate", whole)):
         found |= {f"{kind}_p50_ms": round(median(values) * 1e3, 1), f"{kind}_p99_ms": round(_p99(values) * 1e3, 1)}
     return found
+
+
+def _receipts(server: Server, name: str) -> dict[str, float]:
+    """Return milliseconds from the sending of a warning to its receipt."""
+    spent = []
+    for number in range(TRIALS):
+        sent = time.monotonic()
+        server.post("/v1/notices", _notice(f"warned-{name}-{number}"), "classifier-1", "application/json")
+        spent.append(time.monotonic() - sent)
+        time.sleep(PAUSE_S)
+    return {"receipt_p50_ms": round(median(spent) * 1e3, 1), "receipt_p99_ms": round(_p99(spent) * 1e3, 1)}
 
 
 def _p99(values: list[float]) -> float:
