@@ -31,7 +31,9 @@ from tests.core.builders import (
     ALMA,
     BELA,
     CARL,
+    EVA,
     HER,
+    LEON,
     PIA,
     RENE,
     RITA,
@@ -377,3 +379,36 @@ def test_who_is_named_loses_the_case_with_the_same_notice() -> None:
     world.with_notice(barred=(owner, deputy))
     assert {case.owner, case.deputy}.isdisjoint({owner, deputy})
     assert case.owner in (RITA, RENE, ROSA, "leon", "eva", "pia")
+
+
+EVERYBODY = (RITA, RENE, ROSA, LEON, EVA, PIA)
+
+
+def test_a_notice_that_names_everybody_leaves_the_case_to_the_partner() -> None:
+    """One letter with every name silences nobody else's warning: somebody owns the case, sees it and decides (L3)."""
+    world = a_world().with_notice().with_notice(named=(*EVERYBODY, CARL, StaffId("nobody")))
+    case = world.case()
+    assert case.barred == {*EVERYBODY, CARL} - {PIA}
+    assert (case.owner, case.deputy) == (PIA, None)
+    assert world.decide(case, Level.PAUSED, PIA) is None
+    assert refusal(world.view(case, RITA)) == "not_found"
+
+
+def test_names_in_several_notices_leave_the_last_who_may_decide() -> None:
+    """Who is named one after another is kept away, until one is left; that one stays, the partner or not."""
+    world = a_world()
+    for person in (PIA, *EVERYBODY):
+        world.with_notice(named=(person,))
+    case = world.case()
+    (last,) = set(EVERYBODY) - case.barred
+    assert case.owner == last != PIA
+    world.with_notice(named=EVERYBODY)
+    assert case.owner == last
+
+
+def test_who_matches_an_identifier_is_kept_away_though_nobody_is_left() -> None:
+    """The last one may be whom the notice is about: who stays is somebody who was only named (L6)."""
+    case = a_world().with_notice(barred=(PIA, ROSA), named=EVERYBODY).case()
+    (last,) = set(EVERYBODY) - case.barred
+    assert case.owner == last not in (PIA, ROSA)
+    assert a_world().with_notice(barred=EVERYBODY).case().barred == set(EVERYBODY)

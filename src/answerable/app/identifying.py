@@ -262,10 +262,8 @@ def _is_protected(act: Act, key: str) -> bool:
     return bool(act.tx.find_alias(PERSON, key))
 
 
-def barred_staff(act: Act, blinds: Sequence[Blind], named: Sequence[StaffId]) -> tuple[StaffId, ...]:
-    """Return the staff whom the reporter named or who match an identifier of subject or reporter (L6)."""
+def barred_staff(act: Act, blinds: Sequence[Blind]) -> tuple[StaffId, ...]:
+    """Return the staff who match an identifier of subject or reporter (L6)."""
     keys = {one.key for one in blinds}
-    matching = {
-        person for person, enrolled in act.journal.roster.staff.items() if keys.intersection(enrolled.identifiers)
-    }
-    return tuple(sorted(matching | {one for one in named if one in act.journal.roster.staff}))
+    staff = act.journal.roster.staff.items()
+    return tuple(sorted(person for person, enrolled in staff if keys.intersection(enrolled.identifiers)))

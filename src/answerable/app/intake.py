@@ -178,8 +178,9 @@ class Intake:
             text=TextRef(text),
             commit=commit,
             repeats=self._repeats(act, f"{subject}:{about or ''}", came.text, notice),
-            barred=identifying.barred_staff(act, blinds, [StaffId(one) for one in came.named_staff]),
+            barred=identifying.barred_staff(act, blinds),
             seen=_seen(came.at, act.now),
+            named=tuple([StaffId(one) for one in came.named_staff]),
             reporter_subject=others[0] if others else None,
             subject_person=self._person_of(act, subject),
         )

@@ -186,7 +186,7 @@ class Ordering:
         )
 
     def _barred(self, act: Act, given: Sequence[Identifier]) -> tuple[StaffId, ...]:
-        return identifying.barred_staff(act, self._intake.index.blinds(given), ())
+        return identifying.barred_staff(act, self._intake.index.blinds(given))
 
     def _hashes(self, numbers: Sequence[str]) -> tuple[str, ...]:
         """Return the keyed hashes of telephone numbers; what is none cannot be called back either."""

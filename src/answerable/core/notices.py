@@ -41,6 +41,7 @@ from answerable.core.journal import Journal
 class Incoming:
     """A notice as it came in, identifiers already turned into tokens; see `NoticeReceived` for the fields.
 
+    `barred` are the staff who match an identifier of subject or reporter, `named` those whom the reporter names.
     `reporter_subject` is the reporter's own account, where known; `subject_person` the token under which the subject
     would be a reporter or protected person: with both, a crossed pair of reports can be seen.
     """
@@ -57,6 +58,7 @@ class Incoming:
     repeats: NoticeId | None
     barred: tuple[StaffId, ...]
     seen: datetime
+    named: tuple[StaffId, ...] = ()
     reporter_subject: SubjectId | None = None
     subject_person: PersonId | None = None
 
@@ -95,7 +97,7 @@ def _record(journal: Journal, case: Case, incoming: Incoming) -> None:
             text=incoming.text,
             commit=incoming.commit,
             repeats=incoming.repeats,
-            barred=incoming.barred,
+            barred=openings.kept_away(journal, case, incoming.barred, incoming.named),
             seen=incoming.seen,
         )
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 
 from answerable.core import holds
 from answerable.core.cases import Case
@@ -100,6 +101,24 @@ def assign(journal: Journal, case: Case) -> None:
     deputy = case.deputy if case.deputy in others else next(iter(others), None)
     if (case.owner, case.deputy) != (owner, deputy):
         journal.write(CaseAssigned(subject=case.subject, case=case.id, owner=owner, deputy=deputy))
+
+
+def kept_away(
+    journal: Journal, case: Case, matching: Iterable[StaffId], named: Iterable[StaffId]
+) -> tuple[StaffId, ...]:
+    """Return whom a notice keeps away from its case, sorted: who matches it, and who is named in it (L6).
+
+    The last who may decide cannot be named away, the outside partner before anybody inside: else one letter with
+    every name would leave a case to nobody, and whoever wrote it would have silenced all the others who warn in it.
+    """
+    matched = set(matching)
+    barred = matched | {one for one in named if one in journal.roster.staff}
+    before = [person for person in journal.roster.ranked() if person not in case.barred]
+    if barred.issuperset(before):
+        last = [person for person in before if person not in matched]
+        partner = journal.roster.partner(frozenset(case.barred | matched))
+        barred -= set(last[:1]) if partner is None else {partner}
+    return tuple(sorted(barred))
 
 
 def may_act(journal: Journal, case: Case, staff: StaffId) -> Refused | None:
