@@ -20,7 +20,7 @@ import pytest
 from answerable.app.receipts import receipt
 from answerable.core.facts import NoticeReceived, SubjectId
 from answerable.errors import Conflict, Corrupt, KeyFault, StoreUnavailable
-from answerable.store import copying
+from answerable.store import copying, postgres_copying
 from answerable.store.copying import Copied, Side, copy
 from answerable.store.opening import Identity
 from answerable.store.places import Place
@@ -96,8 +96,10 @@ def fill(house: InMemory) -> None:
 
 
 @pytest.fixture
-def ends(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ends]:
+def ends(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ends]:
     """Give the two places that a test names, else a folder and a database."""
+    # A busy server takes longer to notice that a process has ended.
+    monkeypatch.setattr(postgres_copying, "PATIENCE_S", 60.0)
     source, target = getattr(request, "param", ("sqlite", "postgres"))
     with ExitStack() as within:
         yield Ends(tmp_path, source, target, within)
@@ -167,12 +169,14 @@ def test_what_was_moved_takes_no_fact_any_more(ends: Ends) -> None:
 
 
 @pytest.mark.parametrize("ends", [("sqlite", "sqlite"), ("postgres", "sqlite")], indirect=True, ids="-".join)
-def test_nobody_else_has_the_record_open(ends: Ends) -> None:
+def test_nobody_else_has_the_record_open(ends: Ends, monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that only reads would go on after the move: it keeps the copy from beginning."""
     store = ends.open(ends.source)
     assert store.size()
-    with pytest.raises(Conflict, match="open"):
-        ends.copy()
+    with monkeypatch.context() as hurried:
+        hurried.setattr(postgres_copying, "PATIENCE_S", 0.5)
+        with pytest.raises(Conflict, match="open"):
+            ends.copy()
     assert not ends.target.is_begun()
     store.close()
     ends.copy()

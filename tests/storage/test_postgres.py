@@ -22,7 +22,7 @@ from answerable.core import facts as f
 from answerable.core.facts import SubjectId
 from answerable.errors import Busy, StoreUnavailable, Unsure
 from answerable.ports.signer import LocalSigner
-from answerable.store import postgres_links, postgres_opening
+from answerable.store import postgres_links
 from answerable.store.opening import SCHEMA
 from answerable.store.postgres import PostgresStore, create_store, open_store
 from answerable.store.postgres_inspecting import PgInspection
@@ -35,7 +35,9 @@ from tests.storage.worlds import MARK, a_stored_world, assert_sound
 from tests.storms.proxy import Line
 from tests.work.memory import InMemory, a_flag, a_notice, in_memory
 
-WAITED_S = 20
+WAITED_S = 60
+QUIET = "-c wal_writer_delay=10s -c wal_level=minimal -c max_wal_senders=0 -c autovacuum=off -c bgwriter_lru_maxpages=0"
+"""A server that writes its log down for a commit and for nothing else, once its log writer stands still."""
 
 
 @pytest.fixture
@@ -170,14 +172,18 @@ def crashed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Crashed
     """Give a house with a server of its own."""
     keys, run, numbers = tmp_path / "keys", PgConnection.execute, list[str]()
     keys.mkdir()
-    with own_server("-c wal_writer_delay=10s") as server:
+    with own_server(QUIET) as server:
         house = in_memory(tmp_path, create_store(server.dsn(), keys=keys, origin="record/test", mark=MARK))
+        writes_log = log_writer(server.dsn())
+        # Whenever it comes it writes down what it finds, the crash's own transaction too.
+        os.kill(writes_log, signal.SIGSTOP)
         other = open_store(server.dsn(), keys=keys, origin="record/test", mark=MARK)
 
         def crash(connection: PgConnection, asked: str, values: object = (), /) -> Any:
             if asked == "COMMIT" and not numbers:
                 numbers.append(number(connection))
-                os.kill(connection.raw.info.backend_pid, signal.SIGKILL)
+                for one in (connection.raw.info.backend_pid, writes_log):
+                    os.kill(one, signal.SIGKILL)
                 until_it_writes(other, numbers)
             return run(connection, asked, values)
 
@@ -214,6 +220,13 @@ def number(connection: PgConnection) -> str:
     return str(connection.raw.execute("SELECT pg_current_xact_id()::text").fetchone()[0])  # type: ignore[index]
 
 
+def log_writer(dsn: str) -> int:
+    """Return the process that writes a server's log down in the background."""
+    with psycopg.connect(dsn) as asking:
+        asked = "SELECT pid FROM pg_stat_activity WHERE backend_type = 'walwriter'"
+        return int(asking.execute(asked).fetchone()[0])  # type: ignore[index]
+
+
 def until_it_writes(store: PostgresStore, numbers: list[str]) -> None:
     """Write as soon as the server is back, and note the numbers that it gives for it."""
     until = time.monotonic() + WAITED_S
@@ -228,11 +241,8 @@ def until_it_writes(store: PostgresStore, numbers: list[str]) -> None:
 # --- who stops, and who waits
 
 
-def test_a_stopped_writer_keeps_others_out_for_as_long_as_its_session(
-    postgres: OpenPostgres, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_stopped_writer_keeps_others_out_for_as_long_as_its_session(postgres: OpenPostgres) -> None:
     """Whoever stands still in the middle of an act is undone by the server; nothing of it is kept when it goes on."""
-    monkeypatch.setattr(postgres_opening, "SESSION", postgres_opening.SESSION.replace("'15s'", "'700ms'"))
     stopped, other = postgres(), postgres()
     world = a_stored_world(other).with_flag()
     entered, go_on = threading.Event(), threading.Event()
@@ -242,9 +252,13 @@ def test_a_stopped_writer_keeps_others_out_for_as_long_as_its_session(
     def stand_still() -> None:
         try:
             with stopped.act() as tx:
-                began.append(time.monotonic())
                 tx.files([SUBJECT])
                 tx.remember("test", "key", b"never")
+                # Shortened only now: on a busy machine it may stand still before it does.
+                (held,) = stopped._own.execute("SHOW idle_in_transaction_session_timeout").fetchone()
+                assert held == "15s"
+                began.append(time.monotonic())
+                stopped._own.execute("SET idle_in_transaction_session_timeout = '700ms'")
                 entered.set()
                 go_on.wait(WAITED_S)
                 tx.remember("test", "other", b"never")
@@ -278,11 +292,12 @@ def test_who_holds_anything_never_waits(postgres: OpenPostgres) -> None:
         began = time.monotonic()
         with one.batch():
             with one.act() as tx:
+                one._own.execute("SET lock_timeout = '60s'")
                 tx.files([SUBJECT])
                 tx.remember("test", "kept", b"yes")
             with pytest.raises(Busy), one.act() as tx:
                 tx.files([SECOND])
-        assert time.monotonic() - began < 4.5, "whoever waits for a lock waits for five seconds"
+        assert time.monotonic() - began < 30, "whoever waits for a lock waits for a minute here"
     with one.act() as tx:
         assert tx.remembered("test", "kept") == b"yes"
 
@@ -290,11 +305,14 @@ def test_who_holds_anything_never_waits(postgres: OpenPostgres) -> None:
 # --- who leads
 
 
+LEASE_S, PATIENT_S = 1.5, 600.0
+
+
 @pytest.fixture
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let leases be short."""
     monkeypatch.setattr(postgres_links, "RENEWED_S", 0.1)
-    monkeypatch.setattr(postgres_links, "PATIENCE_S", 1.5)
+    monkeypatch.setattr(postgres_links, "PATIENCE_S", LEASE_S)
 
 
 def leading(stores: list[PostgresStore]) -> list[int]:
@@ -302,24 +320,32 @@ def leading(stores: list[PostgresStore]) -> list[int]:
     return [number for number, store in enumerate(stores) if store.leads("test")]
 
 
-def until_leads(stores: list[PostgresStore]) -> float:
-    """Ask until one leads, and return how long that took."""
-    began = time.monotonic()
+def until_leads(stores: list[PostgresStore]) -> None:
+    """Ask until one leads."""
+    until = time.monotonic() + WAITED_S
     while not leading(stores):
-        assert time.monotonic() - began < WAITED_S
+        assert time.monotonic() < until
         time.sleep(0.02)
-    return time.monotonic() - began
 
 
 @pytest.mark.usefixtures("hurried")
-def test_one_of_four_leads_and_is_followed_when_it_falls_silent(postgres: OpenPostgres) -> None:
+def test_one_of_four_leads_and_is_followed_when_it_falls_silent(
+    postgres: OpenPostgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """One leads; silent, it is followed by another and by one alone; when it comes back it leads no more."""
     four = [postgres() for _ in range(4)]
+    # Impatient only while one is meant to be silent: on a busy machine anybody is, for longer than a short lease.
+    monkeypatch.setattr(postgres_links, "PATIENCE_S", PATIENT_S)
     for _ in range(10):
         assert leading(four) == [0]
         time.sleep(0.06)
-    took = until_leads(four[1:])
-    assert took > 0.15
+    time.sleep(0.1)
+    began = time.monotonic()
+    assert leading(four) == [0]
+    monkeypatch.setattr(postgres_links, "PATIENCE_S", LEASE_S)
+    until_leads(four[1:])
+    assert time.monotonic() - began > LEASE_S
+    monkeypatch.setattr(postgres_links, "PATIENCE_S", PATIENT_S)
     ahead = leading(four[1:])
     assert len(ahead) == 1
     time.sleep(0.15)
