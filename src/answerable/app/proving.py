@@ -6,7 +6,6 @@ log itself says, so that none can be left out on the way (L8); no reporter is in
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,8 +23,9 @@ from answerable.ledger.codec import read_entry
 from answerable.ledger.entries import decode
 from answerable.ledger.proofs import Receipt, read_receipt, verify_receipt, write_receipt
 from answerable.ledger.tree import inclusion
-from answerable.ledger.verify import VerifierKey, audit_folder
+from answerable.ledger.verify import VerifierKey, audit_folder, canonical
 from answerable.store.protocol import Checkpointed, Store
+from answerable_gate import strict
 
 FORMAT = "answerable-order-proof/2"
 ATTEMPTS_MAX = CONFIRMED_MAX = 200
@@ -183,6 +183,11 @@ def _receipt(store: Store, index: int, newest: Checkpointed) -> bytes:
 # --- the fold --------------------------------------------------------------------------------------------------
 
 
+_MEMBERS = ("format", "log", "case", "order", "as_of", "left_out", "summary")
+
+_BY_OTHERS = (f.Clause.BLOCK, f.Clause.PRESERVE)
+"""What gates and the operator's stores do: decided here, confirmed there (L9)."""
+
 _OVER: dict[type, str] = {f.OrderEnded: "ended", f.EvidenceRefuted: "void"}
 
 
@@ -271,6 +276,8 @@ def render(proof: dict[str, Any]) -> str:
         when = f"in force since {_time(clause['executed'])}" if clause["executed"] else "not executed"
         until = f", lifted {_time(clause['lifted'])}" if "lifted" in clause else ""
         lines.append(f"  {clause['clause']:<15} {when}{until}")
+        if clause["executed"] and clause["clause"] in _BY_OTHERS and not clause["confirmed"]:
+            lines.append(f"  {'':<15} not confirmed so far")
         for one in clause.get("confirmed", ()):
             who = one.get("gate", "the operator's stores")
             lines.append(f"  {'':<15} confirmed {_time(one['at'])} by {who}")
@@ -290,7 +297,7 @@ def render(proof: dict[str, Any]) -> str:
 def _verified(said: dict[str, str] | None) -> str:
     if said is None:
         return "not yet, so nothing is executed"
-    return f"{_time(said['at'])}, by a {said['by_role']}, who called an independent number ({said['found']})"
+    return f"{_time(said['at'])}, by a {said['by_role']}, who recorded a call to an independent number ({said['found']})"
 
 
 def _time(text: str) -> str:
@@ -308,14 +315,16 @@ def check(
     Raise `BadInput`, which says what does not hold, or that the proof speaks up to an earlier time than is wanted.
     """
     try:
-        proof = json.loads(document)
-        texts = [one.encode() for one in proof["entries"]]
-        said = [proof[name] for name in ("format", "log", "case", "order", "as_of", "left_out", "summary")]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        # Whoever reads the file must read what was checked: no member stands twice in it, and none besides these.
+        proof = strict.members(strict.parse(document), *_MEMBERS, "entries")
+        entries = proof["entries"] if isinstance(proof["entries"], list) else []
+        texts = [strict.text(one, len(document)).encode() for one in entries]
+        said = canonical([proof[name] for name in _MEMBERS])
+    except ValueError as error:
         raise BadInput("this is no proof of an order") from error
     if proof["format"] != FORMAT:
         raise BadInput("this is no proof of an order that this version reads")
-    shown = [_proved(place, text, keys, proof["log"]) for place, text in enumerate(texts, 1)]
+    shown = [_proved(place, text, keys, str(proof["log"])) for place, text in enumerate(texts, 1)]
     listed = shown.pop() if shown else None
     if listed is None or not isinstance(listed.fact, f.OrderShown):
         raise BadInput("the last entry is not the log's own list of what shows this order")
@@ -324,11 +333,12 @@ def check(
     if len({read_receipt(text).note for text in texts}) != 1:
         raise BadInput("the entries are proved by more than one checkpoint")
     _compare([one.index for one in shown], listed.fact.leaves)
+    _tell(listed.fact, shown)
     told = [FORMAT, proof["log"], listed.fact.case, listed.fact.order, rfc3339(listed.at), listed.fact.left_out]
-    if [*told, summary(shown)] != said:
+    if canonical([*told, summary(shown)]) != said:
         raise BadInput("the summary is not what the entries say")
     if as_of_at_least is not None and listed.at < as_of_at_least:
-        raise BadInput(f"this speaks as of {_time(proof['as_of'])} and says nothing of later: ask for a newer one")
+        raise BadInput(f"this speaks as of {_time(rfc3339(listed.at))} and says nothing of later: ask for a newer one")
     return dict(proof)
 
 
@@ -341,6 +351,14 @@ def _compare(got: Sequence[int | None], listed: Sequence[int]) -> None:
         raise BadInput(f"entry {strange[0]} of the log is not among those that show what was done for this order")
     if list(got) != list(listed):
         raise BadInput("the entries are doubled, or stand in another order than in the log")
+
+
+def _tell(listed: f.OrderShown, shown: Sequence[Recorded]) -> None:
+    """Raise where an entry of the list tells of something else: folded with the others, it would speak for this."""
+    places = {f.SYSTEM: _enrolment(shown, shown), StreamId(f"case:{listed.case}"): _of(listed.order, shown)}
+    for one in shown:
+        if one not in places.get(one.stream, ()):
+            raise BadInput(f"entry {one.index} of the log is on the list, and tells nothing of this order")
 
 
 def _proved(place: int, text: bytes, keys: Sequence[VerifierKey], log: str) -> Recorded:
