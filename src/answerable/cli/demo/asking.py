@@ -19,7 +19,7 @@ Got = Literal["allow", "limit", "refuse", "nothing"]
 QUESTION = "Can you help me with a letter?"
 CHAT = "/v1/chat/completions"
 AGAIN_S = 0.2
-TRIES = 40
+TRIES = 300
 
 
 class StoryFailed(AnswerableError):

@@ -26,10 +26,11 @@ NOTICE = (
     "My former partner has been writing about me with your chatbot for months. It writes reports about me, and he "
     "sends them to people around me. I am afraid. Please stop this."
 )
-LOOK_BACK_S = 20.0
-BEFORE, AFTER, EVERY_S = timedelta(seconds=5), timedelta(seconds=2), 0.4
+LOOK_BACK_S = 60.0
+LONG_BEFORE, BEFORE, AFTER = timedelta(minutes=5), timedelta(seconds=5), timedelta(seconds=2)
+EVERY_S = 0.4
 STREAM_WORDS = 300
-CUT_WITHIN_S = 3.0
+SPOKEN_S, CUT_WITHIN_S = 60.0, 20.0
 FIRST = "reviewer-1"
 HE = "Corvin Vale asks"
 
@@ -181,8 +182,10 @@ def silence(story: Telling) -> None:
         story.demand(story.asking.ask(text).got == "limit", "an exchange before the deadline was not limited")
     stage.chapter(story.deadline, "Silence")
     stage.say("Nobody looks, nobody decides. The last seconds as they pass: [green]●[/] answered with care, ○ refused.")
-    story.jump(story.deadline - BEFORE)
+    story.jump(story.deadline - LONG_BEFORE)
     stream = story.asking.stream("word " * STREAM_WORDS)
+    story.demand(until(lambda: bool(stream.events), SPOKEN_S), "the long answer did not begin")
+    story.house.shift(story.deadline - BEFORE)
     stage.begin_line(f"{story.house.now:%H:%M:%S}")
     count_down(story)
     stage.end_line()
@@ -195,14 +198,15 @@ def silence(story: Telling) -> None:
 
 def count_down(story: Telling) -> None:
     """Ask again and again across the deadline, and mark each answer as it came."""
-    is_past = False
-    while (now := story.house.now) < story.deadline + AFTER:
-        if now >= story.deadline and not is_past:
-            is_past = True
-            story.measured["workers_alive_at_deadline"] = int(story.house.processes.is_alive(WORK))
-            story.stage.mark(f" {story.deadline:%H:%M:%S} ", "cyan")
+    while story.house.now < story.deadline:
         mark(story, story.asking.ask(QUESTION))
         time.sleep(EVERY_S)
+    story.measured["workers_alive_at_deadline"] = int(story.house.processes.is_alive(WORK))
+    story.stage.mark(f" {story.deadline:%H:%M:%S} ", "cyan")
+    mark(story, story.asking.ask(QUESTION))
+    while story.house.now < story.deadline + AFTER:
+        time.sleep(EVERY_S)
+        mark(story, story.asking.ask(QUESTION))
 
 
 def mark(story: Telling, said: Said) -> None:

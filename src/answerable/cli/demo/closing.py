@@ -19,8 +19,8 @@ from answerable.edge import rfc3339
 from answerable_gate import Level
 
 DAY_AFTER = datetime(2025, 11, 11, 10, 30, tzinfo=UTC)
-LETTER_S = 20.0
-RECORD_S = 20.0
+LETTER_S = 60.0
+RECORD_S = 60.0
 REFUSALS = ("ActRefused", "EntitlementRaiseRefused")
 
 
@@ -32,7 +32,7 @@ def other_account(story: Telling) -> None:
     stage.say("The operator's directory reports a new account, with the same verified e-mail address and telephone.")
     taken = story.send("billing-1", "/v1/accounts", account(SECOND_ACCOUNT, DAY_AFTER), 201)
     stage.came("the directory", taken, f"account taken in as {taken.json['id'][:12]}…")
-    story.demand(story.house.heard(), "the gateway did not hear of the second account")
+    story.demand(story.house.caught_up(), "the gateway did not hear of the second account")
     said = story.asking.ask("Hello, I am new here.", account=SECOND_ACCOUNT)
     story.measured["second_account_first_verdict"] = said.got
     story.demand(said.got == "limit", f"the first request of the second account got {said.got}")

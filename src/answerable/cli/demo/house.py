@@ -26,7 +26,7 @@ ACCOUNT, SECOND_ACCOUNT = "corvin-vale", "cv-evenings"
 ACCOUNT_EMAIL, ACCOUNT_PHONE = "corvin.vale@example.net", "+14155550134"
 SMALL, LARGE = stand_in.MODELS
 POLICY = "staffed"
-HEARD_S = 10.0
+HEARD_S = 60.0
 PROGRAM = ("-m", "answerable")
 
 CONFIG = """\
@@ -129,7 +129,7 @@ class House:
 
     def open(self, at: datetime) -> None:
         """Begin the story at a time: two sign the policy, then model, record, gateway and worker start."""
-        self._shift(at)
+        self.shift(at)
         self._sign(*SIGNERS)
         self.processes.start(
             MODEL, "-m", "uvicorn", f"{stand_in.__name__}:StandIn", "--factory", "--host", "127.0.0.1",
@@ -178,7 +178,7 @@ class House:
 
     def jump(self, to: datetime) -> bool:
         """Move every clock forward at once, and wait for the gateway's next heartbeat; False where none came."""
-        self._shift(to)
+        self.shift(to)
         return self.heard()
 
     def heard(self) -> bool:
@@ -186,7 +186,13 @@ class House:
         begun = self.clock.monotonic()
         return until(lambda: self._heard_since(begun), HEARD_S)
 
-    def _shift(self, to: datetime) -> None:
+    def caught_up(self) -> bool:
+        """Wait until the gateway holds everything that is recorded now: what its next heartbeat says was read before.
+        """
+        return self.heard() and self.heard()
+
+    def shift(self, to: datetime) -> None:
+        """Move every clock forward at once."""
         shift_clock(self.offset, Decimal((to - self.now) // timedelta(microseconds=1)) / 1_000_000)
 
     def _heard_since(self, begun: float) -> bool:

@@ -12,15 +12,19 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from answerable.edge import RandomMint
 from answerable.errors import AnswerableError
 
-START_S = 30.0
-STOP_S = 5.0
+# How long a busy machine may take; who has died is seen at once.
+START_S = 180.0
+STOP_S = 20.0
 LOOK_EVERY_S = 0.05
 LOG_LINES = 12
+PORTS = range(20_000, 32_000)
 
 
 class NotStarted(AnswerableError):
@@ -30,10 +34,12 @@ class NotStarted(AnswerableError):
 
 
 def free_port() -> int:
-    """Return a port of this machine that is free at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a port of this machine that is free at this moment, and that the system gives to nobody by itself."""
+    while True:
+        port = PORTS[int(RandomMint().fraction() * len(PORTS))]
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def until(come: Callable[[], bool], within_s: float) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from typing import Any
 
-ANSWER_S = 20.0
+ANSWER_S = 60.0
 NO_ANSWER = 0
 LINE_LETTERS = 400
 
