@@ -6,7 +6,6 @@ import asyncio
 import hashlib
 import json
 from dataclasses import fields, replace
-from datetime import timedelta
 from typing import Any
 
 from answerable.edge import SeededMint, parse_time
@@ -52,7 +51,7 @@ def test_each_exchange_of_an_open_case_is_a_row(caplog: Any) -> None:
     assert stream["tokens"] == json.loads(last)["usage"]["completion_tokens"]
     assert (refused["tokens"], refused["digest"]) == (0, hashlib.sha256().hexdigest())
     assert all(row["complete"] is True for row in (plain, stream, refused))
-    assert logged(caplog, "exchange") == [{"kind": "exchange", **row} for row in (plain, stream, refused)]
+    assert logged(caplog, "exchange") == [plain, stream, refused]
 
 
 def test_a_closed_case_is_not_recorded() -> None:
@@ -118,6 +117,7 @@ def test_rows_wait_for_a_store_that_is_down_and_leave_before_the_gateway_stops(c
 def test_rows_without_room_are_a_gap(caplog: Any) -> None:
     """It is counted, told to the store with its span once there is room again, and shown."""
     follow_log(caplog)
+    begins = now()
 
     async def story(world: World) -> None:
         await world.hold(held(Level.WATCH))
@@ -134,7 +134,7 @@ def test_rows_without_room_are_a_gap(caplog: Any) -> None:
     assert len(world.store.rows()) == 3
     (gap,) = world.store.rows("gaps")
     assert (gap["subject"], gap["exchanges"], gap["reason"], gap["gate"]) == ("subject_a", 3, "no_room", "gate-1")
-    assert timedelta(0) <= parse_time(gap["until"]) - parse_time(gap["since"]) < timedelta(seconds=20)
+    assert begins <= parse_time(gap["since"]) <= parse_time(gap["until"]) <= now()
     assert [line["exchanges"] for line in logged(caplog, "gap")] == [3]
 
 
@@ -180,4 +180,4 @@ def test_many_items_are_confirmed_in_parts(caplog: Any) -> None:
     assert [len(line["items"]) for line in basket.lines] == [256, 256, 88]
     basket.is_full = True
     recorder.confirm("subject_a", ("item_a",))
-    assert logged(caplog, "not_confirmed") == [{"kind": "not_confirmed", "subject": "subject_a", "items": 1}]
+    assert logged(caplog, "not_confirmed") == [{"subject": "subject_a", "items": 1}]

@@ -37,6 +37,8 @@ from answerable_gate import (
 from tests.gate.build import GATE_KEY, ORIGIN, Log, a_policy, an_entry
 
 TOKEN = "gate-token"
+# A story takes a second; what shares its machine with many others may stand still for a while.
+PATIENCE_S = 120
 HEADER = "X-Answerable-User"
 
 
@@ -99,6 +101,7 @@ class Store:
     status: int = 200
     posts: list[tuple[str, dict]] = field(default_factory=list)
     seq: int = 0
+    following: int = 0
     lines: list[bytes] = field(default_factory=list)
     grown: asyncio.Condition = field(default_factory=asyncio.Condition)
 
@@ -109,15 +112,24 @@ class Store:
         async with self.grown:
             self.grown.notify_all()
 
+    async def go_down(self) -> None:
+        """Go away, and wait until no gateway is told anything any more."""
+        self.down = True
+        await until(lambda: not self.following)
+
     def rows(self, path: str = "exchanges") -> list[dict]:
         """Give what gateways posted."""
         return [row for kind, row in self.posts if kind == path]
 
     async def feed(self, request: web.Request) -> web.StreamResponse:
         """Serve the feed until the store goes down or the gateway has gone."""
-        with suppress(ClientConnectionResetError):
-            return await self._feed(request)
-        return web.Response()
+        self.following += 1
+        try:
+            with suppress(ClientConnectionResetError):
+                return await self._feed(request)
+            return web.Response()
+        finally:
+            self.following -= 1
 
     async def _feed(self, request: web.Request) -> web.StreamResponse:
         assert request.headers["Authorization"] == f"Bearer {TOKEN}"
@@ -129,9 +141,9 @@ class Store:
         await response.write(hello_line(hello))
         sent = 0
         while not self.down:
-            for line in self.lines[sent:]:
-                await response.write(line)
-            sent = len(self.lines)
+            while sent < len(self.lines):
+                sent += 1
+                await response.write(self.lines[sent - 1])
             if self.beats:
                 await response.write(heartbeat_line(Heartbeat(seq=self.seq, now=now(), size=0)))
             with suppress(TimeoutError):
@@ -140,11 +152,11 @@ class Store:
         return response
 
     async def take(self, request: web.Request) -> web.Response:
-        """Take rows."""
+        """Take rows, each once however often it is delivered."""
         assert request.headers["Authorization"] == f"Bearer {TOKEN}"
-        text = await request.text()
+        taken = [(request.match_info["kind"], json.loads(line)) for line in (await request.text()).splitlines()]
         if self.status == 200:
-            self.posts += [(request.match_info["kind"], json.loads(line)) for line in text.splitlines()]
+            self.posts += [one for one in taken if one not in self.posts]
         return web.Response(status=self.status)
 
     @asynccontextmanager
@@ -175,7 +187,7 @@ class World:
     given: dict = field(default_factory=dict)
 
     @asynccontextmanager
-    async def running(self, *, contact: bool = True, patience_s: float = 60) -> AsyncIterator[World]:
+    async def running(self, *, contact: bool = True, patience_s: float = PATIENCE_S) -> AsyncIterator[World]:
         """Run everything; with `contact` the gateway is in force when this begins."""
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(asyncio.timeout(patience_s))
@@ -259,9 +271,9 @@ async def until(holds: Callable[[], Any]) -> None:
 
 
 def logged(caplog: Any, kind: str) -> list[dict]:
-    """Give the lines of one kind in the gateway's log."""
-    lines = [json.loads(record.message) for record in caplog.records if record.name == "answerable.gateway"]
-    return [line for line in lines if line["kind"] == kind]
+    """Give what the lines of one kind in the gateway's log tell."""
+    records = [record for record in caplog.records if record.name == "answerable.gateway"]
+    return [json.loads(json.dumps(record.told, default=str)) for record in records if record.message == kind]
 
 
 def follow_log(caplog: Any) -> None:

@@ -130,8 +130,8 @@ def _logged(host: House) -> dict[str, datetime]:
     found = {}
     for line in (host.home / "serve.log").read_text().splitlines():
         entry = json.loads(line) if line.startswith("{") else {}
-        told = json.loads(entry["message"]) if entry.get("logger") == "answerable.gateway" else {}
-        if told.get("kind") == "exchange":
+        told = entry.get("told", {}) if entry.get("logger") == "answerable.gateway" else {}
+        if entry.get("message") == "exchange":
             found[told["id"]] = parse_time(told["at"])
     return found
 

@@ -105,8 +105,8 @@ def _logged(evening: Evening) -> list[tuple[Any, ...]]:
     found = []
     for line in evening.log.read_text("utf-8").splitlines():
         entry = json.loads(line) if line.startswith("{") else {}
-        told = json.loads(entry["message"]) if entry.get("logger") == "answerable.gateway" else {}
-        if told.get("kind") == "exchange" and parse_time(told["at"]) >= evening.notice_at:
+        told = entry.get("told", {}) if entry.get("logger") == "answerable.gateway" else {}
+        if entry.get("message") == "exchange" and parse_time(told["at"]) >= evening.notice_at:
             found.append(tuple(told[name] for name in TOLD))
     return sorted(found)
 

@@ -21,16 +21,18 @@ DEFAULT_CONFIG = Path(CONFIG_FILE)
 
 
 class _Lines(logging.Formatter):
-    """One JSON line for each entry; a trace stands inside its line."""
+    """One JSON line for each entry; what it tells as data and a trace stand inside its line."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line; its time is UTC, as everywhere in the record."""
         at = strict.written(datetime.fromtimestamp(record.created, UTC))
-        line = {"at": at, "level": record.levelname.lower(), "logger": record.name}
+        line: dict[str, object] = {"at": at, "level": record.levelname.lower(), "logger": record.name}
         line["message"] = record.getMessage()
+        if (told := getattr(record, "told", None)) is not None:
+            line["told"] = told
         if record.exc_info:
             line["trace"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False)
+        return json.dumps(line, ensure_ascii=False, default=str)
 
 
 def log_to_stderr() -> None:

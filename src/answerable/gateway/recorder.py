@@ -6,7 +6,6 @@ Law L18: an exchange is recorded, or counted in a gap with its reason.
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -60,10 +59,8 @@ class _Gap:
 
 
 def report(kind: str, told: dict[str, object]) -> None:
-    """Write one line of JSON into the gateway's log; what a person must look at is an error."""
-    level = logging.INFO if kind in _ORDINARY else logging.ERROR
-    if _log.isEnabledFor(level):
-        _log.log(level, "%s", json.dumps({"kind": kind, **told}, default=str))
+    """Write one entry into the gateway's log, its data beside the word; what a person must look at is an error."""
+    _log.log(logging.INFO if kind in _ORDINARY else logging.ERROR, "%s", kind, extra={"told": told})
 
 
 _ORDINARY = frozenset(("exchange", "refused", "cut", "in_contact", "kept_out", "run_ended"))
