@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 from yarl import URL
 
+from answerable.edge import SystemClock, shift_clock
 from answerable.gateway.app import keep
 from answerable.gateway.stand_in import StandIn
 from answerable_gate import Frozen, Level, Limit, alias
@@ -291,18 +294,20 @@ def test_before_the_first_contact_policy_holds(rule: Any, chat: int, code: str |
     run(story, World(store=Store(down=True), changes={"policy": policy}), contact=False)
 
 
-def test_a_gate_cut_off_keeps_what_it_holds() -> None:
+def test_a_gate_cut_off_keeps_what_it_holds(tmp_path: Path) -> None:
     """Beyond the lease the known stay under their measures, what falls due falls due, the unknown get `on_stale`."""
     store = Store(policy=a_policy(on_stale="refuse", lease_s=1))
+    offset = tmp_path / "clock.offset"
 
     async def story(world: World) -> None:
-        await world.hold(held(Level.WATCH, name="item_w"), held(Level.PAUSED, due_in=3))
-        assert (await world.chat()).status == 200
+        await world.hold(held(Level.WATCH, name="item_w"), held(Level.PAUSED, due_in=3600))
         store.down = True
         await until(lambda: _is(world, "somebody else", 503))
+        assert (await world.chat()).status == 200
+        shift_clock(offset, Decimal(3600))
         await until(lambda: _is(world, "subject_a", 403))
 
-    run(story, World(store=store))
+    run(story, World(store=store, changes={"clock": SystemClock(offset)}))
 
 
 async def _is(world: World, user: str, status: int) -> bool:
@@ -409,7 +414,7 @@ def test_a_stream_passes_as_it_comes() -> None:
         assert body.endswith(b"data: [DONE]\n\n")
         assert b"event: error" not in body
 
-    run(story, World(upstream=StandIn(token_s=0.02)))
+    run(story, World(upstream=StandIn(token_s=0.02, words=100)))
 
 
 def test_what_runs_beside_is_begun_again(caplog: Any, monkeypatch: Any) -> None:

@@ -74,7 +74,8 @@ def joined() -> Iterator[Link]:
     number = os.getpid() % 16_384
     name, net = f"ans{number}", f"10.213.{number // 64}.{number % 64 * 4}".rpartition(".")
     here, there = (f"{net[0]}.{int(net[2]) + place}" for place in (1, 2))
-    subprocess.run(["ip", "netns", "del", name], check=False, capture_output=True)  # of a run that was killed
+    for kind in ("link", "netns"):  # of a run that was killed
+        subprocess.run(["ip", kind, "del", name], check=False, capture_output=True)
     try:
         ip("netns", "add", name)
     except subprocess.CalledProcessError as error:
@@ -176,14 +177,14 @@ def test_with_the_link_cut_silence_protects(tmp_path: Path) -> None:
     with apart(tmp_path / "house") as (house, link, far):
         armed(house)
         case, proposal = nearly_lifted(house)
-        # Lines come one by one: that user-7 is known says nothing about having caught up, an answer for a stranger does.
+        # Lines come one by one: that user-7 is known says nothing about having caught up, a stranger's answer does.
         until(lambda: far.ask("stranger")["answer"] == "allow", "contact")
         assert (far.ask("user-8")["answer"], far.ask("user-7")["level"]) == ("refuse", "guarded")
         assert far.ask("user-7")["answer"] == "limit"
         link.up("down")
-        house.forward(minutes=59)
+        house.forward(minutes=40)
         assert far.ask("user-7")["level"] == "guarded"
-        house.forward(minutes=2)
+        house.forward(minutes=21)
         assert (far.ask("user-7")["level"], far.ask("user-7")["answer"]) == ("suspended", "refuse")
         until(lambda: not far.ask("stranger")["in_force"], "the lease has passed")
         told = far.ask("stranger")

@@ -101,7 +101,7 @@ class Slow(StandIn):
     async def _complete(self, scope: Any, body: bytes, speaks: Any, send: Any) -> None:
         if not json.loads(body)["stream"]:
             self.served += 1
-            await asyncio.sleep(3)
+            await asyncio.sleep(600)
             return
         await super()._complete(scope, body, speaks, send)
 
@@ -128,7 +128,7 @@ def test_a_client_that_leaves_is_recorded_as_gone(standing: str, is_stream: bool
         await writer.wait_closed()
         await until(world.store.rows)
 
-    world = run(story, World(upstream=Slow(token_s=0.05, words=400)))
+    world = run(story, World(upstream=Slow(token_s=0.05, words=100_000)))
     (row,) = world.store.rows()
     is_refused = standing == "paused"
     assert (row["answer"] == "refuse", row["complete"]) == (is_refused, is_refused)

@@ -6,11 +6,13 @@ import asyncio
 import hashlib
 import json
 import time
+from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 from aiohttp import ClientPayloadError
 
-from answerable.edge import ManualClock
+from answerable.edge import ManualClock, SystemClock, shift_clock
 from answerable.gateway.callers import Callers, Key
 from answerable.gateway.running import Runnings
 from answerable.gateway.stand_in import StandIn
@@ -23,7 +25,7 @@ CHAT = "/v1/chat/completions"
 STREAM = json.dumps({"model": "m1", "messages": [{"role": "user", "content": "Hi"}], "stream": True})
 NAMED = {"X-Answerable-User": "subject_a"}
 LONG: dict = {"token_s": 0.02, "words": 100_000}
-CUT_WITHIN_S = 10
+CUT_WITHIN_S = 30
 
 
 def events(body: bytes) -> list[dict]:
@@ -79,20 +81,33 @@ def test_what_is_decided_of_a_tenant_cuts_its_end_users_stream() -> None:
     run(story, World(upstream=Leaving(**LONG), changes={"callers": callers}))
 
 
-def test_a_default_cuts_a_running_stream_when_it_falls_due() -> None:
+def test_a_default_cuts_a_running_stream_when_it_falls_due(tmp_path: Path) -> None:
     """With the store gone meanwhile: only time passes."""
+    offset = tmp_path / "clock.offset"
+
+    async def story(world: World) -> None:
+        await world.hold(held(Level.PAUSED, due_in=3600))
+
+        async def gone() -> None:
+            await world.store.go_down()
+            shift_clock(offset, Decimal(3600))
+
+        body, seconds = await cut_stream(world, gone)
+        assert events(body)[-1]["error"]["code"] == "account_restricted"
+        assert seconds < CUT_WITHIN_S
+
+    run(story, World(upstream=StandIn(**LONG), changes={"clock": SystemClock(offset)}))
+
+
+def test_a_default_cuts_a_running_stream_when_its_second_comes() -> None:
+    """No clock is moved: what was open until then is ended, and what comes afterwards is refused."""
 
     async def story(world: World) -> None:
         item = held(Level.PAUSED, due_in=2)
         await world.hold(item)
-
-        async def gone() -> None:
-            world.store.down = True
-
-        body, seconds = await cut_stream(world, gone)
-        assert events(body)[-1]["error"]["code"] == "account_restricted"
+        got = await world.send(STREAM.encode())
         assert now() >= item.effective
-        assert seconds < CUT_WITHIN_S
+        assert b"account_restricted" in got.body
 
     run(story, World(upstream=StandIn(**LONG)))
 
@@ -258,7 +273,7 @@ class Silent(StandIn):
 
     async def _complete(self, scope: Any, body: bytes, speaks: Any, send: Any) -> None:
         self.served += 1
-        await asyncio.sleep(20)
+        await asyncio.sleep(600)
 
 
 class HalfABody(StandIn):
@@ -267,7 +282,7 @@ class HalfABody(StandIn):
     async def _complete(self, scope: Any, body: bytes, speaks: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"100")]})
         await send({"type": "http.response.body", "body": b"half", "more_body": True})
-        await asyncio.sleep(20)
+        await asyncio.sleep(600)
 
 
 class Torrent(Leaving):

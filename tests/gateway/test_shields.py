@@ -433,5 +433,5 @@ class Slow(StandIn):
         """Answer nothing yet."""
         if scope["type"] == "http":
             self.served += 1
-            await asyncio.sleep(60)
+            await asyncio.sleep(600)
         await super().__call__(scope, receive, send)
