@@ -11,7 +11,7 @@ from typing import NamedTuple
 import pytest
 
 from answerable.simulation import Law, LawBroken
-from tests.mutants import killers, ordering, plants, shields
+from tests.mutants import killers, ordering, plants, reviews, shields
 
 
 class Mutant(NamedTuple):
@@ -159,6 +159,23 @@ MUTANTS = {
         shields.a_gate_keeps_the_level_alone, shields.somebody_is_shielded_of_whom_he_wrote, Law.L1
     ),
     "a shield is for ever": _mutant(shields.a_shield_is_for_ever, shields.a_shield_is_lifted, Law.L2),
+    "a default is reviewed some day": _mutant(
+        reviews.a_default_is_reviewed_some_day, reviews.somebody_is_held_and_told_until_when, Law.L3
+    ),
+    "the time to review runs from when it was noted": _mutant(
+        reviews.the_time_to_review_runs_from_when_it_was_noted,
+        reviews.the_worker_is_away_while_a_default_falls_due,
+        Law.L3,
+    ),
+    "only what people set has a date": _mutant(
+        reviews.only_what_people_set_has_a_date, reviews.somebody_is_held_and_told_until_when, Law.L3
+    ),
+    "a gate tells the last date": _mutant(
+        reviews.a_gate_tells_the_last_date, reviews.somebody_is_held_and_told_until_when, Law.L3
+    ),
+    "a gate tells the date of measures alone": _mutant(
+        reviews.a_gate_tells_the_date_of_measures_alone, reviews.somebody_is_held_and_told_until_when, Law.L3
+    ),
     "a draw from outside the mint": _mutant(
         plants.a_draw_from_outside_the_mint, killers.the_same_seed_runs_twice, Law.L16
     ),

@@ -18,7 +18,7 @@ from answerable.errors import Conflict, NewerVersion
 from answerable.ledger.codec import read_entry
 from answerable.simulation import Law, LawBroken, endings
 from answerable.simulation.database import InDatabase
-from answerable.simulation.house import Program
+from answerable.simulation.parts import Program
 from answerable.simulation.people import named
 from answerable.store import folds
 from answerable_gate import Level, Withheld

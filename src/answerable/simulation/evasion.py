@@ -36,11 +36,7 @@ class Evasion:
 
     def begin(self) -> None:
         """Set the first."""
-        self._world.after(self._chance.wait(EVERY), self._again)
-
-    def _again(self) -> None:
-        self.come()
-        self.begin()
+        self._world.recur(self.come, EVERY, self._chance)
 
     def come(self) -> None:
         """Let a dangerous user come back under another name, with the same e-mail address and telephone."""

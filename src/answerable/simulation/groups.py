@@ -30,11 +30,7 @@ class Groups:
 
     def begin(self) -> None:
         """Set the first."""
-        self._world.after(self._chance.wait(EVERY), self._again)
-
-    def _again(self) -> None:
-        self.come()
-        self.begin()
+        self._world.recur(self.come, EVERY, self._chance)
 
     def come(self) -> None:
         """Let some flags come at once; what was not taken comes again alone."""

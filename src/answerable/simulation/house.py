@@ -18,7 +18,7 @@ from answerable.core import policy as policies
 from answerable.edge import SeededMint, rfc3339
 from answerable.errors import AnswerableError, Busy, Conflict
 from answerable.ledger.verify import leaf_hash, parse_checkpoint, parse_note
-from answerable.simulation import bounds, interlock, protection
+from answerable.simulation import bounds, interlock, protection, reviewing
 from answerable.simulation.chance import Chance
 from answerable.simulation.grounds import ORIGIN, Ground, InMemory
 from answerable.simulation.keeping import Keeping, Stores
@@ -34,16 +34,19 @@ from answerable.simulation.parts import (
     HeardActs,
     MemorySigner,
     OwnClock,
+    Program,
     TrueTime,
 )
+from answerable.simulation.reviewing import Reviewing
 from answerable.simulation.shielding import Shielding
 from answerable.simulation.sourcing import Sourcing
+from answerable.simulation.watching import Watch
 from answerable.simulation.wires import Site
-from answerable.simulation.witness import Witness
+from answerable.simulation.witness import SeenItem, Witness
 from answerable.store.protocol import Store
 from answerable.vault.keys import make_keyring
 from answerable.work.writer import TRIES_MAX
-from answerable_gate import Entry, Verdict
+from answerable_gate import Entry, Standing, Verdict, join
 from answerable_gate.io.proofs import pin
 
 START = datetime(2026, 1, 5, 8, tzinfo=UTC)
@@ -53,26 +56,14 @@ RULES = GateRules(on_stale="allow", on_cold_start="allow", on_no_identity="allow
 T = TypeVar("T")
 
 
-class Program:
-    """A process of the house with its own clock and its own way to the record: a server, or the worker."""
-
-    store: FailingStore
-    acts: Acts
-    app: Answerable
-    reading: Reading
-
-    def __init__(self, name: str, true: TrueTime) -> None:
-        """Take the name; `House.start` does the rest."""
-        self.name = name
-        self.clock = OwnClock(true)
-
-
 class _Seen:
     """What was seen of a house so far, and by what time."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_crossed: bool) -> None:
         self.true = TrueTime(START)
         self.checks = Checks()
+        self.witness = Witness(self.checks, is_crossed=is_crossed)
+        self.stores = Stores()
         self.acts_done: deque[str] = deque(maxlen=REMEMBERED)
         self.steps = 0
         self.policies: dict[str, policies.Policy] = {}
@@ -83,6 +74,14 @@ class _Seen:
         self._views: Counter[tuple[str, str]] = Counter()
         self._bearers: dict[str, str] = {}
         self._head = 0
+        self.sourcing = Sourcing(self.checks, self.witness, self.policies)
+        self.ordering = Ordering(self.checks, self.witness)
+        self._watches: tuple[Watch, ...] = (
+            Keeping(self.checks, self.stores),
+            self.sourcing,
+            self.ordering,
+            Reviewing(self.checks, self.witness, self.policies),
+        )
 
 
 class House(_Seen):
@@ -103,10 +102,9 @@ class House(_Seen):
 
         `between` is called inside acts, where the ground lets somebody else write there.
         """
-        super().__init__()
-        self.witness = Witness(self.checks, is_crossed=between is not None)
+        super().__init__(is_crossed=between is not None)
         self.disk, self.ground = Disk(), ground or InMemory()
-        self._between, self.ordering = between, Ordering(self.checks, self.witness)
+        self._between = between
         # What the witness reads with: it is in nobody's act, and sees what everybody has committed.
         self.store: Store = self.ground.open()
         self.mint = SeededMint(seed)
@@ -115,8 +113,7 @@ class House(_Seen):
         self.index = Index(keyring=self.keyring)
         self._time = Acts(store=self.store, keyring=self.keyring, clock=OwnClock(self.true), mint=self.mint)
         self.signer = MemorySigner(ORIGIN, self.mint.secret(32))
-        self.accounts, self.stores = Accounts(), Stores()
-        self._keeping, self.sourcing = Keeping(self.checks, self.stores), Sourcing(self)
+        self.accounts = Accounts()
         self.sites: list[Site] = []
         self._ahead, self.shielding = Ahead(self.true), Shielding(self.checks, self.witness, self.keyring.gate)
         self.programs: list[Program] = []
@@ -303,21 +300,19 @@ class House(_Seen):
             act = [one.fact for one in fresh if one.act == recorded.act]
             interlock.check(self.checks, self.witness, recorded, act, self.policies)
             bounds.check(self.checks, self.witness, recorded, self._holds)
-            self.sourcing.check(recorded)
-            self.ordering.check(recorded)
+            for watch in self._watches:
+                watch.check(recorded, act)
             ahead = recorded.at - self.true.now
             note(self.witness, recorded, self.policies, true=self.true.elapsed, ahead=ahead)
-            self._keeping.note(recorded)
-            self.sourcing.note(recorded)
-            self.ordering.note(recorded)
+            for watch in self._watches:
+                watch.note(recorded)
             subject = getattr(recorded.fact, "subject", None)
             if subject is not None:
                 touched.setdefault(recorded.at, set()).update(self.witness.holder(subject))
         for at, subjects in touched.items():
             interlock.owed(self.checks, self.witness, subjects, at)
-            self._keeping.owed(subjects, at)
-            self.sourcing.owed(subjects)
-            self.ordering.owed(subjects)
+            for watch in self._watches:
+                watch.owed(subjects, at)
         if fresh:
             self._entries_follow(set().union(*touched.values()))
 
@@ -365,11 +360,16 @@ class House(_Seen):
         verdict = site.judge(account, model, tools=tools)
         if subject is None:
             return verdict
+        possible = list(protection.ever(self.witness, subject))
+        there: list[tuple[SeenItem, Standing]] = []
         if site.contact is not None:
-            owed = protection.by_nature(
+            there = protection.by_nature(
                 self.witness, subject, self.sealed, self.true.elapsed, contact=site.contact, lowest=self._ahead.lowest
             )
-            protection.check_verdict(self.checks, verdict, owed, where=f"{site.name} for {subject}")
+        where, owed = f"{site.name} for {subject}", join(*(standing for _, standing in there))
+        protection.check_verdict(self.checks, verdict, owed, possible, where=where)
+        items = (item for item, _ in there)
+        reviewing.check_told(self.checks, verdict, items, possible, now=site.now, where=where)
         self.shielding.check(subject, verdict.shields, self.entries, 0, where=site.name)
         held = site.gate.held(subject)
         if held is not None and held.entry.open:

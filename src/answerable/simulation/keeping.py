@@ -12,6 +12,7 @@ from answerable.core import facts as f
 from answerable.ports.preserve import Confirmation
 from answerable.ports.unknown import NotKnown
 from answerable.simulation.laws import Checks, Law
+from answerable.simulation.watching import Watch
 
 HOUR, LAPSE = timedelta(hours=1), timedelta(days=90)
 
@@ -51,7 +52,7 @@ class _Noted:
     is_open: bool = True
 
 
-class Keeping:
+class Keeping(Watch):
     """Notes of every hold, and the checks over them."""
 
     def __init__(self, checks: Checks, stores: Stores) -> None:
@@ -61,7 +62,7 @@ class Keeping:
         self._found: set[str] = set()
         self._cases: dict[str, dict[str, _Noted]] = {}
 
-    def note(self, recorded: f.Recorded) -> None:
+    def note(self, recorded: f.Recorded, /) -> None:
         """Check one fact and note it."""
         fact = recorded.fact
         if isinstance(fact, f.SubjectSeen) and fact.found:
@@ -98,7 +99,7 @@ class Keeping:
         self._checks.that(Law.L14, at - since >= LAPSE, f"{fact.hold} lapsed {at - since} after the newest notice")
         case.settled.add(fact.hold)
 
-    def owed(self, subjects: set[str], at: datetime) -> None:
+    def owed(self, subjects: set[str], at: datetime, /) -> None:
         """Check, after an act on some subjects, that each case has its hold, and that silence about one was noted."""
         for subject in sorted(subjects & self._found):
             for name, case in self._cases.get(subject, {}).items():

@@ -57,6 +57,7 @@ def _item(
         subject=fact.subject,
         standing=fact.standing,
         due=due,
+        review=None if isinstance(fact, f.DefaultStepped) else fact.review,
         limit=due - recorded.at,
         known=true,
         ahead=ahead,

@@ -22,6 +22,7 @@ from answerable.ports.notifier import Letter
 from answerable.simulation.chance import Chance
 from answerable.simulation.laws import Checks, Law
 from answerable.simulation.people import User, named
+from answerable.simulation.watching import Watch
 from answerable.simulation.witness import SeenCase, Witness
 from answerable_gate import Level
 
@@ -52,7 +53,7 @@ class _Seen:
     executed: set[f.Clause] = field(default_factory=set)
 
 
-class Ordering:
+class Ordering(Watch):
     """Notes of every order, and the checks over them."""
 
     def __init__(self, checks: Checks, witness: Witness) -> None:
@@ -63,7 +64,7 @@ class Ordering:
         self._digests: dict[str, datetime] = {}
         self._asked: dict[str, f.AttemptNoticesAsked] = {}
 
-    def check(self, recorded: f.Recorded) -> None:
+    def check(self, recorded: f.Recorded, _: Sequence[f.Fact], /) -> None:
         """Check one fact before it is noted."""
         fact = recorded.fact
         match fact:
@@ -90,7 +91,7 @@ class Ordering:
             case _:
                 pass
 
-    def note(self, recorded: f.Recorded) -> None:
+    def note(self, recorded: f.Recorded, /) -> None:
         """Note one fact."""
         fact = recorded.fact
         match fact:
@@ -115,7 +116,7 @@ class Ordering:
         one = self._orders[case][order]
         return one.is_verified and not one.is_ended and order not in self._witness.cases[case].refuted
 
-    def owed(self, subjects: set[str]) -> None:
+    def owed(self, subjects: set[str], _: datetime, /) -> None:
         """Check, after an act on some subjects, that every order in force is whole and nothing of it was let go."""
         for case in self._witness.cases_of(subjects):
             for name, order in self._orders.get(case.id, {}).items():
@@ -197,15 +198,7 @@ class Courts:
             (self._end, 45 * DAY),
             (self._ask, 5 * DAY),
         ):
-            self._again(event, every)
-
-    def _again(self, event: object, every: timedelta) -> None:
-        def come() -> None:
-            assert callable(event)
-            event()
-            self._again(event, every)
-
-        self._world.after(self._chance.wait(every), come)
+            self._world.recur(event, every, self._chance)
 
     def _about(self) -> tuple[User, bool]:
         """Return whom it is about, and whether it is so: a letterhead is easily made."""

@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 
 from answerable.ports.history import Message, Speaker
 from answerable.ports.notifier import Delivery, DeliveryState, Letter
-from answerable.simulation.house import Program
 from answerable.simulation.ordering import TOLD
+from answerable.simulation.parts import Program
 from answerable.simulation.people import Population
 
 DAY = timedelta(days=1)

@@ -14,7 +14,7 @@ from typing import Any, TypeVar, cast
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from answerable.app import Acts
+from answerable.app import Acts, Answerable, Reading
 from answerable.core.facts import Recorded
 from answerable.errors import SignerUnavailable, StoreUnavailable
 from answerable.ledger.notes import sign_note, vkey
@@ -232,6 +232,20 @@ class HeardActs(Acts):
         found = Acts.now(self, high_water)
         self.heard(found)
         return found
+
+
+class Program:
+    """A process of the house with its own clock and its own way to the record: a server, or the worker."""
+
+    store: FailingStore
+    acts: Acts
+    app: Answerable
+    reading: Reading
+
+    def __init__(self, name: str, true: TrueTime) -> None:
+        """Take the name; the house does the rest when it starts it."""
+        self.name = name
+        self.clock = OwnClock(true)
 
 
 class MemorySigner:

@@ -88,6 +88,10 @@ class Population:
         """Those who do not."""
         return [user for user in self.users if not user.is_dangerous]
 
+    def is_dangerous(self, subject: str) -> bool:
+        """Tell whether an account's token is that of somebody who endangers somebody."""
+        return any(user.is_dangerous for user in self.users if user.subject == subject)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Size:

@@ -5,7 +5,7 @@ Law: at a gate it is real time that counts: a limit is over when it has lasted, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 
 from answerable.simulation.laws import Checks, Law
@@ -58,19 +58,23 @@ def by_nature(
     *,
     contact: timedelta,
     lowest: Callable[[timedelta], timedelta],
-) -> Standing:
-    """Return the least that a gate owes: all that was written before its last contact and whose limit has lasted.
+) -> list[tuple[SeenItem, Standing]]:
+    """Return the least that a gate holds: all that was written before its last contact and whose limit has lasted.
 
     `lowest` tells how little ahead of true time anybody who could tell a gate has been since some moment; a gate that
     had to ask again was told so much later.
     """
-    return join(
-        *(
-            standing
-            for item, standing in weighing(witness, subject, sealed, by=contact)
-            if item.known <= contact and item.known + item.limit + _told_later(item, lowest) + ON_THE_WAY <= true
-        )
-    )
+    return [
+        (item, standing)
+        for item, standing in weighing(witness, subject, sealed, by=contact)
+        if item.known <= contact and item.known + item.limit + _told_later(item, lowest) + ON_THE_WAY <= true
+    ]
+
+
+def ever(witness: Witness, subject: str) -> Iterator[SeenItem]:
+    """Yield all that a gate, whatever it missed, may hold of an account: its own and of whom it was ever linked to."""
+    for case in witness.cases_of(witness.sharing(subject, 0, full=False)):
+        yield from case.items.values()
 
 
 def _told_later(item: SeenItem, lowest: Callable[[timedelta], timedelta]) -> timedelta:
@@ -101,13 +105,19 @@ def _check_item(checks: Checks, witness: Witness, item: Item) -> None:
         if seen is not None:
             whole = item.effective == seen.due and item.standing in (seen.standing, cap(seen.standing, Level.GUARDED))
             checks.that(Law.L3, whole, f"{name} was armed for {seen.due} and is sent out for {item.effective}")
+            same = item.review_by == seen.review
+            checks.that(Law.L3, same, f"{name} is reviewed by {seen.review} and is sent out with {item.review_by}")
             return
     checks.that(Law.L7, False, f"{name} is sent out and stands in no fact")
 
 
-def check_verdict(checks: Checks, verdict: Verdict, owed: Standing, *, where: str) -> None:
-    """Check that an exchange was judged by no less than what is owed (L1)."""
+def check_verdict(
+    checks: Checks, verdict: Verdict, owed: Standing, possible: Iterable[SeenItem], *, where: str
+) -> None:
+    """Check that an exchange was judged by no less than what is owed (L1), and by nothing that is not there (L2)."""
     found = Standing(verdict.level, verdict.limits, verdict.shields)
+    most = max((item.standing.level for item in possible), default=Level.NONE)
+    checks.that(Law.L2, found.level <= most, f"{where} judged by {_words(found)}, and nothing there is above {most}")
     seen = f"{where} judged by {_words(found)} and owed {_words(owed)}"
     checks.that(Law.L1, covers(found, owed), seen)
     if owed.refuses:

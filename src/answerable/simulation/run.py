@@ -11,11 +11,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from answerable.simulation import endings
-from answerable.simulation.chance import Chance
 from answerable.simulation.grounds import Ground, InMemory
 from answerable.simulation.laws import Law, LawBroken
 from answerable.simulation.people import Size
-from answerable.simulation.switches import Switches
 from answerable.simulation.tally import Tally, tally
 from answerable.simulation.world import World
 
@@ -76,7 +74,6 @@ def simulate(
         breach = None
         try:
             world.begin()
-            Switches(world, Chance(seed, 8)).begin()
             while world.step() < timedelta(days=days):
                 pass
             endings.bring_to_rest(world)

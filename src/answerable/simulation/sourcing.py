@@ -6,7 +6,7 @@ Law: who was held back, and who rests on what was recalled, is worked out here f
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -15,15 +15,16 @@ from typing import TYPE_CHECKING
 
 from answerable.app import SignalIn, sources
 from answerable.core import facts as f
+from answerable.core.policy import Policy
 from answerable.core.recalls import Said
 from answerable.simulation.chance import Chance
-from answerable.simulation.laws import Law
+from answerable.simulation.laws import Checks, Law
 from answerable.simulation.people import User
-from answerable.simulation.witness import SeenCase
+from answerable.simulation.watching import Watch
+from answerable.simulation.witness import SeenCase, Witness
 from answerable_gate import Level
 
 if TYPE_CHECKING:
-    from answerable.simulation.house import House
     from answerable.simulation.world import World
 
 EVERY = timedelta(days=35)
@@ -43,12 +44,12 @@ class SeenRecall:
     released: list[f.SourceRecalled] = field(default_factory=list)
 
 
-class Sourcing:
+class Sourcing(Watch):
     """What the log has said of sources so far."""
 
-    def __init__(self, house: House) -> None:
-        """Begin with sources that nobody knows; the house's policies tell what any of them may raise in an hour."""
-        self._checks, self._witness, self._policies = house.checks, house.witness, house.policies
+    def __init__(self, checks: Checks, witness: Witness, policies: Mapping[str, Policy]) -> None:
+        """Begin with sources that nobody knows; the policies tell what any of them may raise in an hour."""
+        self._checks, self._witness, self._policies = checks, witness, policies
         self._decided: set[str] = set()
         self._said: dict[str, Counter[datetime]] = {}
         self._floods: set[str] = set()
@@ -56,7 +57,7 @@ class Sourcing:
         self._waiting: dict[str, str] = {}
         self.recalls: dict[str, SeenRecall] = {}
 
-    def note(self, recorded: f.Recorded) -> None:
+    def note(self, recorded: f.Recorded, /) -> None:
         """Note one fact, after the witness."""
         fact = recorded.fact
         if isinstance(fact, f.SourceFlooded):
@@ -98,7 +99,7 @@ class Sourcing:
             for case in cases
         )
 
-    def owed(self, subjects: set[str]) -> None:
+    def owed(self, subjects: set[str], _: datetime, /) -> None:
         """Check, after an act, that nobody is raised by a flood alone (L13)."""
         for case in self._witness.cases_of(subjects):
             # A notice about a linked account speaks of this one as well.
@@ -137,7 +138,7 @@ class Sourcing:
         self._checks.that(Law.L4, waited or fact.tier > f.Tier.CRITICAL, f"{fact.recall} lets go tier 1 at once")
         known.released.append(fact)
 
-    def check(self, recorded: f.Recorded) -> None:
+    def check(self, recorded: f.Recorded, _: Sequence[f.Fact], /) -> None:
         """Check a lift by a recall before it is noted: it lets go what rests on that alone, and nothing else (L4)."""
         fact = recorded.fact
         if isinstance(fact, f.MeasureLifted) and fact.proposal in self.recalls:
@@ -177,11 +178,7 @@ class Noise:
 
     def begin(self) -> None:
         """Set the first."""
-        self._world.after(self._chance.wait(EVERY), self._again)
-
-    def _again(self) -> None:
-        self.come()
-        self.begin()
+        self._world.recur(self.come, EVERY, self._chance)
 
     def come(self) -> None:
         """Let the source say too much within an hour, mostly of people whom nothing else speaks of."""

@@ -37,11 +37,7 @@ class Switches:
 
     def begin(self) -> None:
         """Set the first."""
-        self._world.after(self._chance.wait(EVERY), self._again)
-
-    def _again(self) -> None:
-        self.turn()
-        self.begin()
+        self._world.recur(self.turn, EVERY, self._chance)
 
     def turn(self) -> None:
         """Switch an account off; two in three times somebody switches it on again. Support asks about somebody."""

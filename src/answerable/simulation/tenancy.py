@@ -38,11 +38,7 @@ class Tenancy:
             user = User(account=account, email=f"{party}@acme.example")
             came = AccountIn(account=account, identifiers=BOTH, verified_at=now, party=party)
             self._world.enter(user, came)
-        self._world.after(self._chance.wait(EVERY), self._again)
-
-    def _again(self) -> None:
-        self.come()
-        self._world.after(self._chance.wait(EVERY), self._again)
+        self._world.recur(self.come, EVERY, self._chance)
 
     def come(self) -> None:
         """Let a flag come, and the tenant answer some time later, or never."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from answerable.app import Reading
 from answerable.simulation.parts import OwnClock, TrueTime
@@ -119,9 +119,14 @@ class Site:
 
     # --- exchanges
 
-    def judge(self, account: str, model: str, *, tools: tuple[str, ...]) -> Verdict:
-        """Judge one exchange."""
-        request = Request(identity=account, model=model, tools=tools)
+    @property
+    def now(self) -> datetime:
+        """The time that the gate takes it to be."""
+        return self.gate.status(wall=self.clock.now(), monotonic=self.clock.monotonic()).now
+
+    def judge(self, account: str, model: str, *, tools: tuple[str, ...], tenant: str | None = None) -> Verdict:
+        """Judge one exchange, which may come with a tenant's key."""
+        request = Request(identity=account, model=model, tools=tools, tenant=tenant)
         return self.gate.check(request, wall=self.clock.now(), monotonic=self.clock.monotonic())
 
     def holds(self, subject: str, item: str) -> bool:

@@ -34,6 +34,7 @@ class SeenItem:
     subject: str
     standing: Standing
     due: datetime
+    review: datetime | None
     limit: timedelta
     known: timedelta
     ahead: timedelta

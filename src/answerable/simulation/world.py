@@ -12,7 +12,6 @@ from heapq import heappop, heappush
 
 from answerable.app import AccountIn, Identifier, IdentifierKind, NoticeIn, SignalIn, Taken
 from answerable.core import facts as f
-from answerable.core.journal import Plan
 from answerable.ports.entitlements import Plan as PortPlan
 from answerable.simulation.chance import Chance
 from answerable.simulation.crossing import Crossing
@@ -23,10 +22,12 @@ from answerable.simulation.grounds import Ground
 from answerable.simulation.groups import Groups
 from answerable.simulation.house import House
 from answerable.simulation.laws import Law
+from answerable.simulation.offices import Offices
 from answerable.simulation.ordering import Courts
 from answerable.simulation.outside import History, Mail
 from answerable.simulation.people import Notice, Size, User, named, population, staff, words
 from answerable.simulation.sourcing import SMALL_BOUND, Noise
+from answerable.simulation.switches import Switches
 from answerable.simulation.tenancy import Tenancy
 from answerable.simulation.wires import LINE_DELAY_MAX, Site
 from answerable.work.look_back import look
@@ -71,8 +72,8 @@ class World:
         self._words = words(seed)
         self.faults, self.groups = Faults(self, Chance(seed, 4)), Groups(self, Chance(seed, 7))
         self.evasion, self.noise = Evasion(self, Chance(seed, 8)), Noise(self, Chance(seed, 9))
-        self.tenancy = Tenancy(self, Chance(seed, 10))
-        self.courts = Courts(self, Chance(seed, 11))
+        self.tenancy, self.offices = Tenancy(self, Chance(seed, 10)), Offices(self, Chance(seed, 12))
+        self.courts, self.switches = Courts(self, Chance(seed, 11)), Switches(self, Chance(seed, 13))
         self._desks: list[Desk] = []
         self._seed, self._then = seed, then
 
@@ -92,7 +93,7 @@ class World:
             self.enter(user, came)
         for number, colleague in enumerate(self.colleagues):
             chance = Chance(self._seed, 100 + number)
-            desk = Desk(self.house, colleague.person.id, colleague.manner, chance, self._is_dangerous)
+            desk = Desk(self.house, colleague.person.id, colleague.manner, chance, self.people.is_dangerous)
             self._desks.append(desk)
             self.after(chance.span(timedelta(0), colleague.every), self._works(desk, chance, colleague.every))
         for event, every in (
@@ -100,13 +101,8 @@ class World:
             (self._notice, self._size.notices),
             (self._flood, 60 * DAY),
             (self._cross, 30 * DAY),
-            (self._raise_plan, 6 * DAY),
-            (self._confirm_notice, 12 * DAY),
-            (self._confirm_link, 15 * DAY),
-            (self._take_back, 25 * DAY),
-            (self._staff_changes, 30 * DAY),
         ):
-            self._recur(event, every)
+            self.recur(event, every, self._comes)
         self.after(HOUR, self._sweep)
         self.after(FLUSH, self._flush)
         self.faults.begin()
@@ -114,7 +110,9 @@ class World:
         self.evasion.begin()
         self.noise.begin()
         self.tenancy.begin()
+        self.offices.begin()
         self.courts.begin()
+        self.switches.begin()
         self.crossing.begin(self)
         if (then := self._then) is not None:
             self.after(30 * DAY, lambda: self._adopt(then))
@@ -126,12 +124,14 @@ class World:
         self._count += 1
         heappush(self._events, (self.house.true.elapsed + wait, self._count, event))
 
-    def _recur(self, event: Callable[[], None], every: timedelta) -> None:
+    def recur(self, event: Callable[[], None], every: timedelta, chance: Chance) -> None:
+        """Set an event that comes again and again, by somebody's chance."""
+
         def again() -> None:
             event()
-            self.after(self._comes.wait(every), again)
+            self.after(chance.wait(every), again)
 
-        self.after(self._comes.wait(every), again)
+        self.after(chance.wait(every), again)
 
     def step(self) -> timedelta:
         """Take the next event and return the true time it came at."""
@@ -145,8 +145,9 @@ class World:
         """Return what may happen while one of the programs is in the middle of an act."""
         house = self.house
         found = [
-            self._signal, self._notice, self._cross, self.evasion.come, self._confirm_notice, self._confirm_link,
-            self._take_back, house.seal, self.groups.come, *(desk.work for desk in self._desks),
+            self._signal, self._notice, self._cross, self.evasion.come, self.offices.confirm_notice,
+            self.offices.confirm_link, self.offices.take_back, house.seal, self.groups.come,
+            *(desk.work for desk in self._desks),
         ]  # fmt: skip
         if not house.worker.store.is_writing:
             found += [self.tick, self._look]
@@ -214,9 +215,6 @@ class World:
             self.after(self._users.wait(self._size.exchanges), event)
 
         return event
-
-    def _is_dangerous(self, subject: str) -> bool:
-        return any(user.is_dangerous for user in self.people.users if user.subject == subject)
 
     # --- who warns
 
@@ -331,43 +329,6 @@ class World:
             self.after(chance.wait(every), event)
 
         return event
-
-    def _confirm_notice(self) -> None:
-        warned = (case for case in self.house.witness.cases.values() if case.notices)
-        cases = [case for case in warned if self._is_dangerous(case.subject)]
-        if cases:
-            case = self._comes.pick(cases)
-            notice, name = f.NoticeId(self._comes.pick(list(case.notices))), f.CaseId(case.id)
-            partner = f.StaffId("partner-1")
-            self.house.act("confirm notice", lambda: self.house.app.confirm_notice(name, notice, partner=partner))
-
-    def _confirm_link(self) -> None:
-        links = list(self.house.witness.links.items())
-        if links:
-            name, link = self._comes.pick(links)
-            subject, lead = f.SubjectId(link.ends[0]), f.StaffId("lead-1")
-            self.house.act("confirm link", lambda: self.house.app.confirm_link(subject, f.LinkId(name), staff=lead))
-
-    def _take_back(self) -> None:
-        """A reporter takes a notice back; the clocks go on (L3)."""
-        cases = [case for case in self.house.witness.cases.values() if case.notices]
-        if cases:
-            case = self._comes.pick(cases)
-            name, notice = f.CaseId(case.id), f.NoticeId(self._comes.pick(list(case.notices)))
-            self.house.act("take back", lambda: self.house.app.withdraw_notice(name, notice, by="portal"))
-
-    def _staff_changes(self) -> None:
-        """A duty reviewer leaves, and comes back at the next change."""
-        gone = "reviewer-1" not in self.house.witness.left
-        people = tuple(one.person for one in self.colleagues if not gone or one.person.id != "reviewer-1")
-        self.house.enrol(people)
-
-    def _raise_plan(self) -> None:
-        """Billing sells more to somebody who has a case (F4)."""
-        user = self._comes.pick(self.people.users)
-        plan = Plan(models=("huge", "large"), tools=("code", "search", "write"))
-        self.house.act("billing", lambda: self.house.app.raise_entitlement(user.account, plan, by="billing-1"))
-        user.model = "huge" if self._comes.happens(0.5) else "large"
 
     # --- what machines do
 
