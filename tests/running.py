@@ -166,6 +166,11 @@ class House:
         """Return the items of every entry in the feed."""
         return [item for line in self.feed(after) if line["kind"] == "entry" for item in line["entry"]["items"]]
 
+    def decided(self, case: str) -> list[str]:
+        """Return the levels of what was decided of a case's account, as the feed has them."""
+        whose = self.call("GET", f"/v1/cases/{case}", who="lead-1").json["subject"]
+        return [one["standing"]["level"] for one in self.items() if (one["of"], one["kind"]) == (whose, "measure")]
+
     # --- the story
 
     def flag(self, key: str, user: str = "user-7", **more: object) -> Answer:

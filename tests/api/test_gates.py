@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import http.client
 import socket
-import time
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
-from tests.running import House, until
+from tests.running import PATIENCE_S, House, until
 
 EXCHANGE = {
     "at": "2026-11-01T12:00:00.000000Z", "gate": "gate-1", "answer": "limit", "level": 2, "standing": 2, "tokens": 12,
@@ -49,17 +49,15 @@ def test_the_feed_is_resumed(house: House) -> None:
 
 def test_a_new_measure_reaches_an_open_feed_at_once(house: House) -> None:
     """Gates hear of a change well within a second."""
-    connection = http.client.HTTPConnection(urlsplit(house.api).netloc, timeout=20)
+    connection = http.client.HTTPConnection(urlsplit(house.api).netloc, timeout=PATIENCE_S)
     connection.request("GET", "/v1/feed?after=0", headers={"Authorization": f"Bearer {house.tokens['gate']}"})
     response = connection.getresponse()
     while b'"heartbeat"' not in response.readline():
         pass
-    began = time.monotonic()
     house.flag("live-1", user="user-live")
-    while b'"entry"' not in response.readline():
-        pass
+    told = (response.readline() for _ in range(20))  # of heartbeats there is one in a second
+    assert any(b'"entry"' in line for line in told)
     connection.close()
-    assert time.monotonic() - began < 20
 
 
 @pytest.mark.parametrize("after", ["x", "-1", "1.5", "9" * 19, ""])
@@ -103,9 +101,15 @@ def test_a_gap_is_a_fact(house: House) -> None:
 def test_a_gate_in_contact_is_in_force(house: House) -> None:
     """Whoever reads the feed is listed with its contact."""
     house.feed()
-    report = until(lambda: [r for r in [house.call("GET", "/v1/health").json] if r["gates"]], "a gate was heard of")[0]
-    assert report["gates"][0]["in_force"]
-    assert report["not_in_force"] == []
+
+    def listed() -> list[dict[str, Any]]:
+        report: dict[str, Any] = house.call("GET", "/v1/health").json
+        # Gates of other tests have been silent for a while, or not.
+        assert report["not_in_force"] == [one["gate"] for one in report["gates"] if not one["in_force"]]
+        return [one for one in report["gates"] if one["gate"] == "127.0.0.1"]
+
+    (gate,) = until(listed, "a gate was heard of")
+    assert gate["in_force"]
 
 
 def test_a_checkpoint_follows_what_was_written(house: House) -> None:
@@ -145,7 +149,7 @@ def test_a_gate_that_says_that_it_ends_is_no_alarm(house: House) -> None:
     """It leaves the list, and only a gate may say so."""
     listed = lambda: [one["gate"] for one in house.call("GET", "/v1/health").json["gates"]]  # noqa: E731
     house.call("GET", "/v1/health")
-    connection = http.client.HTTPConnection(urlsplit(house.api).netloc, timeout=20)
+    connection = http.client.HTTPConnection(urlsplit(house.api).netloc, timeout=PATIENCE_S)
     headers = {"Authorization": f"Bearer {house.tokens['gate']}"}
     connection.request("GET", "/v1/feed?gate=leaves-1", headers=headers)
     response = connection.getresponse()

@@ -119,7 +119,11 @@ def test_a_deactivation_is_held_at_every_gate(house: House, stand_in: VendorStan
     send(house, event("safety.deactivation_issued", {"id": "C-off"}), "wh_3")
     file = new_case(house, known)
     assert "suspended" in [one["level"] for one in file["measures"]]
-    held = until(lambda: [one for one in house.items() if one["standing"]["level"] == "suspended"], "it is in the feed")
+    whose = cases(house)[file["case"]]["subject"]
+    held = until(
+        lambda: [one for one in house.items() if (one["of"], one["standing"]["level"]) == (whose, "suspended")],
+        "it is in the feed",
+    )
     assert len(held) == 1
 
 
