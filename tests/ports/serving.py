@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from answerable.cli.listening import Server, address_of, listen
-from answerable.edge import SeededMint, SystemClock
+from answerable.edge import Clock, SeededMint, SystemClock
 from answerable.ports.folder import Folder
 from answerable.ports.http_client import Asker
 from answerable.ports.http_ports import HttpPorts
@@ -24,9 +24,9 @@ TOKEN = "token-of-the-ports"
 Speaks = Callable[[BaseHTTPRequestHandler], None]
 
 
-def asking(url: str, *, timeout_s: float = 5.0, token: str = TOKEN) -> HttpPorts:
+def asking(url: str, *, timeout_s: float = 60.0, token: str = TOKEN, clock: Clock | None = None) -> HttpPorts:
     """Return the ports at an address."""
-    return HttpPorts(Asker(url, token=token, timeout_s=timeout_s, clock=SystemClock(), mint=SeededMint(7)))
+    return HttpPorts(Asker(url, token=token, timeout_s=timeout_s, clock=clock or SystemClock(), mint=SeededMint(7)))
 
 
 @contextmanager
@@ -50,7 +50,7 @@ def _running(app: Callable[..., Awaitable[Any]], listening: socket.socket) -> It
     thread = threading.Thread(target=lambda: asyncio.run(run()))
     thread.start()
     try:
-        assert ready.wait(20)
+        assert ready.wait(60)
         yield
     finally:
         server.should_exit = True

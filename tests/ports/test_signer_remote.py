@@ -118,6 +118,8 @@ def test_two_who_ask_at_once_make_no_fork(remote: RemoteSigner) -> None:
         thread.join()
     assert len(notes) + len(refused) == len(texts)
     assert {parse_note(note.encode()).text for note in notes} <= set(texts)
+    # Whoever was overtaken again and again hears so as well, and asks anew.
+    assert parse_note(remote.sign(texts[-1], log.prove).encode()).text == texts[-1]
     assert remote.signed_last().size == 60
 
 

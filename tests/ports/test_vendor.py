@@ -10,6 +10,7 @@ from openai import OpenAI
 
 from answerable.ports.unknown import NotKnown
 from answerable.ports.vendor import OpenAICases, VendorCase
+from tests.addresses import closed_port
 from tests.vendor import KEY, VendorStandIn, vendor
 
 
@@ -72,7 +73,6 @@ def test_a_garbled_answer_is_not_known(stand_in: VendorStandIn, garbled: bytes) 
 
 def test_nobody_there_is_not_known() -> None:
     """The vendor is away."""
-    with vendor() as gone:
-        url = gone.url
+    url = closed_port()
     assert isinstance(OpenAICases(url, KEY).fetch("C-abc123"), NotKnown)
     assert isinstance(OpenAICases(url.replace("http:", "https:"), KEY).fetch("C-abc123"), NotKnown)
