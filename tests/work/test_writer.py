@@ -14,6 +14,7 @@ import pytest
 from answerable.app import Answerable, Taken
 from answerable.errors import BadInput, Busy, Conflict, StoreUnavailable, TooMany, Unsure
 from answerable.store.memory import MemoryStore
+from answerable.work import lanes
 from answerable.work import writer as module
 from answerable.work.writer import Failed, Writer, attempt, perform
 from tests.work.memory import ORIGIN, InMemory, a_flag, in_memory
@@ -88,7 +89,7 @@ def test_the_check_finds_a_receipt_before_the_commit(tmp_path: Path) -> None:
     assert not kept_promises(tmp_path, hasty)
 
 
-def kept_promises(folder: Path, run: Callable[[Answerable, Sequence[module._Job[Any]]], None]) -> bool:
+def kept_promises(folder: Path, run: Callable[[Answerable, Sequence[module._Job[Any]]], object]) -> bool:
     """Tell whether everybody who was told of success finds it kept, over commits that fail."""
     store = FullDisk(origin=ORIGIN)
     house = in_memory(folder, store)
@@ -163,29 +164,52 @@ def test_many_as_one(tmp_path: Path) -> None:
 
 
 def test_who_comes_alone_passes_the_many(tmp_path: Path) -> None:
-    """A verb by itself is in the next transaction, with few of the many, which go on after it in order."""
+    """A verb by itself has a transaction before all of the many, which go on after it in order."""
     writer, order, go = paused(tmp_path)
-    many = writer.submit_all([noted(order, number) for number in range(3 * module.BATCH_MAX)])
+    many = writer.submit_all([noted(order, number) for number in range(3 * lanes.BATCH_MAX)])
     writer.submit(noted(order, "alone")).add_done_callback(lambda _: order.append("told"))
     go.set()
-    assert len(many.result(20)) == 3 * module.BATCH_MAX
+    assert len(many.result(20)) == 3 * lanes.BATCH_MAX
     writer.close()
-    assert order.index("told") == 1 + module.MANY_MAX
-    order.remove("told")
-    assert order == ["alone", *range(3 * module.BATCH_MAX)]
+    assert order == ["alone", "told", *range(3 * lanes.BATCH_MAX)]
+
+
+@pytest.mark.parametrize("before", [0, lanes.MANY_MIN, lanes.MANY_MIN + 2])
+def test_what_is_under_way_of_the_many_ends_early_for_who_comes_alone(tmp_path: Path, before: int) -> None:
+    """Its transaction ends with the few that it has; whoever comes alone is told before the rest goes on in order."""
+    writer, order, go = paused(tmp_path)
+
+    def is_followed(_: Answerable) -> None:
+        order.append("under way")
+        writer.submit(noted(order, "alone")).add_done_callback(lambda _: order.append("told"))
+
+    verbs = [noted(order, number) for number in range(2 * lanes.MANY_MAX)]
+    verbs[before] = is_followed
+    many = writer.submit_all(verbs)
+    go.set()
+    assert len(many.result(20)) == len(verbs)
+    writer.close()
+    at = order.index("alone")
+    assert at == max(before + 1, lanes.MANY_MIN)
+    assert order[at + 1] == "told"
+    assert [one for one in order if isinstance(one, int)] == [n for n in range(len(verbs)) if n != before]
 
 
 def test_the_many_are_not_passed_for_ever(tmp_path: Path) -> None:
-    """As many as one transaction takes go before them, no more."""
+    """As many as one transaction takes go before them, no more; then it is the turn of those who came alone again."""
     writer, order, go = paused(tmp_path)
-    many = writer.submit_all([noted(order, "many"), noted(order, "many")])
-    for number in range(2 * module.BATCH_MAX):
+    many = writer.submit_all([noted(order, "many")] * (lanes.MANY_MIN + 2))
+    for number in range(2 * lanes.BATCH_MAX):
         writer.submit(noted(order, number))
     go.set()
     many.result(20)
     writer.close()
-    assert module.BATCH_MAX - 2 < order.index("many") <= module.BATCH_MAX + 2
-    assert len(order) == 2 * module.BATCH_MAX + 2
+    first = lanes.BATCH_MAX
+    assert [at for at, one in enumerate(order) if one == "many"][: lanes.MANY_MIN] == [
+        *range(first, first + lanes.MANY_MIN)
+    ]
+    assert order[-2:] == ["many", "many"]
+    assert order[first + lanes.MANY_MIN] == first
 
 
 def paused(tmp_path: Path) -> tuple[Writer, list[object], Event]:
@@ -262,21 +286,40 @@ def test_what_nobody_can_tell_is_not_done_twice(tmp_path: Path) -> None:
 
 
 def test_a_full_queue_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What cannot be written now is refused at once, not kept in memory without end."""
-    monkeypatch.setattr(module, "QUEUE_MAX", 1)
+    """What cannot be written now is refused at once, not kept in memory without end; the many take nobody's room."""
+    monkeypatch.setattr(lanes, "QUEUE_MAX", 1)
     writer = Writer(in_memory(tmp_path).answerable)
-    with pytest.raises(StoreUnavailable):
-        writer.submit(raising("s0"))
-    writer._thread.is_alive = lambda: True  # type: ignore[method-assign]
+    many = writer.submit_all([raising("m1"), raising("m2")])
+    with pytest.raises(TooMany):
+        writer.submit_all([raising("m3")])
     waiting = writer.submit(raising("s1"))
     with pytest.raises(TooMany):
         writer.submit(raising("s2"))
-    del writer._thread.is_alive
     writer.start()
     assert waiting.result(20).case
+    assert len(many.result(20)) == 2
     writer.close()
-    with pytest.raises(StoreUnavailable):
-        writer.submit(raising("s3"))
+    for late in (lambda: writer.submit(raising("s3")), lambda: writer.submit_all([raising("s4")])):
+        with pytest.raises(StoreUnavailable):
+            late()
+
+
+def test_where_the_writer_itself_fails_everybody_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fault of its own leaves nobody waiting, neither who came alone nor the many."""
+    writer = Writer(in_memory(tmp_path).answerable)
+    alone, many = writer.submit(raising("s1")), writer.submit_all([raising("s2"), raising("s3")])
+    gone = writer.submit(raising("s4"))
+    assert gone.cancel()
+
+    def broken() -> None:
+        raise RuntimeError("a fault of ours")
+
+    monkeypatch.setattr(writer, "_drain", broken)
+    monkeypatch.setattr("threading.excepthook", lambda _: None)
+    writer.start()
+    assert isinstance(alone.exception(20), StoreUnavailable)
+    assert all(isinstance(one, Failed) and isinstance(one.error, StoreUnavailable) for one in many.result(20))
+    writer.close()
 
 
 def test_a_signer_that_fails_stops_no_intake(tmp_path: Path) -> None:

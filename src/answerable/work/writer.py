@@ -6,27 +6,21 @@ Law: a caller hears of its verb only after the commit (L17), and no verb undoes 
 from __future__ import annotations
 
 import logging
-import queue
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field, replace
-from itertools import count
-from math import inf
+from dataclasses import dataclass
 from time import sleep
 from typing import Any, Generic, TypeVar
 
 from answerable.app import Answerable
-from answerable.errors import AnswerableError, Busy, Conflict, StoreUnavailable, TooMany, Unsure
+from answerable.errors import AnswerableError, Busy, Conflict, StoreUnavailable, Unsure
+from answerable.work.lanes import MANY_MIN, Lanes
 from answerable.work.sealer import Sealer
 
 T = TypeVar("T")
 Verb = Callable[[Answerable], T]
 
-QUEUE_MAX = 10_000
-BATCH_MAX = 128
-MANY_MAX = 32
-"""Of what came as one, in one transaction: whoever comes alone meanwhile waits for no more than these."""
 TRIES_MAX = 5
 BUSY_S = 0.02
 FAILS_MAX = 2
@@ -47,31 +41,17 @@ class _Job(Generic[T]):
     future: Future[T]
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class _Waiting:
-    """Jobs in the queue. `turn` is when they come up: where they stand, and for many at once, so many others later."""
-
-    turn: float
-    number: int
-    jobs: list[_Job[Any]] = field(compare=False)
-
-    @property
-    def is_alone(self) -> bool:
-        """Tell whether it came by itself."""
-        return self.turn == self.number
-
-
 class Writer:
     """Runs verbs in a thread of its own, many to a transaction; another thread seals what they wrote soon after.
 
     Who comes alone does not wait behind many who came as one: a warning is not kept waiting by a machine's backlog.
+    What is under way of the many is committed once somebody alone waits, and the rest goes on after it.
     """
 
     def __init__(self, answerable: Answerable) -> None:
         """Take the record to write to; nobody else uses this `Answerable`."""
         self._answerable = answerable
-        self._jobs: queue.PriorityQueue[_Waiting] = queue.PriorityQueue()
-        self._numbers = count()
+        self._lanes: Lanes[_Job[Any]] = Lanes()
         self._is_closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
         self._is_drained = threading.Event()
@@ -88,14 +68,14 @@ class Writer:
         """Do everything accepted so far, seal it, and stop."""
         if not self._is_closing.is_set():
             self._is_closing.set()
-            self._jobs.put(_Waiting(inf, next(self._numbers), []))
+            self._lanes.close()
             self._thread.join()
             self._sealing.join()
 
     def submit(self, verb: Verb[T]) -> Future[T]:
         """Put a verb in the queue; its future is done only after the commit. Raise `TooMany` where there is no room."""
         job: _Job[T] = _Job(verb, Future())
-        self._put([job])
+        self._lanes.put(job)
         return job.future
 
     def submit_all(self, verbs: Sequence[Verb[T]]) -> Future[list[T | Failed]]:
@@ -104,17 +84,8 @@ class Writer:
         # Before anybody can be told, so that only the writer's thread counts.
         whole = _all_told(jobs)
         if jobs:
-            self._put(jobs)
+            self._lanes.put_all(jobs)
         return whole
-
-    def _put(self, jobs: list[_Job[Any]]) -> None:
-        if self._is_closing.is_set() or not self._thread.is_alive():
-            raise StoreUnavailable
-        if self._jobs.qsize() >= QUEUE_MAX:
-            hint = "send it again later under the same id"
-            raise TooMany("more comes in than can be written now", hint=hint)
-        number = next(self._numbers)
-        self._jobs.put(_Waiting(number if len(jobs) == 1 else number + BATCH_MAX, number, jobs))
 
     # --- the thread
 
@@ -126,33 +97,20 @@ class Writer:
             self._is_drained.set()
 
     def _drain(self) -> None:
-        while (jobs := self._gather()) is not None:
-            perform(self._answerable, jobs)
+        while (taken := self._lanes.take()) is not None:
+            jobs, came_alone = taken
+            left = perform(self._answerable, jobs, _never if came_alone else lambda: self._lanes.is_alone_waiting)
+            self._lanes.give_back(left)
 
     def _refuse_rest(self) -> None:
-        while not self._jobs.empty():
-            for job in self._jobs.get_nowait().jobs:
-                job.future.set_exception(StoreUnavailable())
+        self._lanes.close()
+        while (taken := self._lanes.take()) is not None:
+            for job in taken[0]:
+                _tell(job, Failed(StoreUnavailable()))
 
-    def _gather(self) -> list[_Job[Any]] | None:
-        """Return the next jobs, at least one, or None at the end; of many that came as one, what there is room for."""
-        waiting, jobs, many = self._jobs.get(), list[_Job[Any]](), 0
-        while waiting.jobs:
-            room = BATCH_MAX if waiting.is_alone else MANY_MAX - many
-            taken, rest = waiting.jobs[:room], waiting.jobs[room:]
-            jobs += taken
-            many += 0 if waiting.is_alone else len(taken)
-            if rest:
-                self._jobs.put(replace(waiting, jobs=rest))
-            if rest or len(jobs) >= BATCH_MAX:
-                return jobs
-            try:
-                waiting = self._jobs.get_nowait()
-            except queue.Empty:
-                return jobs
-        if jobs:
-            self._jobs.put(waiting)
-        return jobs or None
+
+def _never() -> bool:
+    return False
 
 
 def _all_told(jobs: Sequence[_Job[T]]) -> Future[list[T | Failed]]:
@@ -206,19 +164,25 @@ def attempt(answerable: Answerable, verb: Verb[T]) -> T | Failed:
     raise AssertionError("the last try returns")
 
 
-def perform(answerable: Answerable, jobs: Sequence[_Job[Any]]) -> None:
-    """Run jobs in one transaction and tell each caller after the commit; where it cannot be, each in its own."""
-    kept = _together(answerable, jobs)
+def perform(
+    answerable: Answerable, jobs: Sequence[_Job[Any]], is_awaited: Callable[[], bool] = _never
+) -> Sequence[_Job[Any]]:
+    """Run jobs in one transaction and tell each caller after the commit; where it cannot be, each in its own.
+
+    Return those that were not begun, of whom nobody has heard yet: the transaction ends early once it is awaited.
+    """
+    kept = _together(answerable, jobs, is_awaited)
     if not isinstance(kept, Exception):
-        for job in kept:
+        busy, left = kept
+        for job in busy:
             _persist(answerable, job)
-        return
+        return left
     fault = kept
     # Where nobody can tell whether the group was committed, a second run could do everything twice.
     if len(jobs) == 1 or isinstance(fault, Unsure):
         for job in jobs:
             _tell(job, Failed(fault))
-        return
+        return []
     _log.warning("a group of %d acts was not kept; each is tried alone: %s", len(jobs), fault)
     failed = 0
     for job in jobs:
@@ -227,6 +191,7 @@ def perform(answerable: Answerable, jobs: Sequence[_Job[Any]]) -> None:
         failed = 0 if alone is None else failed + 1
         if alone is fault:
             _tell(job, Failed(fault))
+    return []
 
 
 def _persist(answerable: Answerable, job: _Job[Any]) -> Exception | None:
@@ -239,30 +204,37 @@ def _persist(answerable: Answerable, job: _Job[Any]) -> Exception | None:
         if isinstance(kept, Exception):
             _tell(job, Failed(kept))
             return kept
-        if not kept:
+        if not kept[0]:
             return None
         sleep(tried * BUSY_S)
     _tell(job, Failed(Busy()))
     return None
 
 
-def _together(answerable: Answerable, jobs: Sequence[_Job[Any]]) -> list[_Job[Any]] | Exception:
+def _together(
+    answerable: Answerable, jobs: Sequence[_Job[Any]], is_awaited: Callable[[], bool] = _never
+) -> tuple[list[_Job[Any]], Sequence[_Job[Any]]] | Exception:
     """Run jobs in one transaction and tell each caller after the commit; return what kept it from being committed.
 
-    Else return the jobs that met somebody else, of whom nothing was kept and nobody has heard yet.
+    Else return the jobs that met somebody else, of whom nothing was kept, and those not begun: nobody of either has
+    heard yet.
     """
+    results: list[object] = []
     try:
         with answerable.acts.store.batch():
-            results = [attempt(answerable, job.verb) for job in jobs]
+            for job in jobs:
+                if len(results) >= MANY_MIN and is_awaited():
+                    break
+                results.append(attempt(answerable, job.verb))
     except Exception as error:  # noqa: BLE001 - whatever it was, nothing of the group is kept
         return error
     busy = []
-    for job, result in zip(jobs, results, strict=True):
+    for job, result in zip(jobs, results, strict=False):
         if isinstance(result, Failed) and isinstance(result.error, Busy):
             busy.append(job)
         else:
             _tell(job, result)
-    return busy
+    return busy, jobs[len(results) :]
 
 
 def _tell(job: _Job[Any], result: object) -> None:
