@@ -23,7 +23,7 @@ from answerable_gate.carrying import ALL
 from answerable_gate.io.asgi import GateMiddleware
 from answerable_gate.io.loop import AsyncGateClient
 from tests.gate.build import an_entry
-from tests.gateway.world import HEADER, Store, held, served, until
+from tests.gateway.world import HEADER, PATIENCE_S, Store, held, served, until
 from tests.waysin.test_sdk import settings
 
 Story = Callable[["House"], Awaitable[None]]
@@ -43,7 +43,7 @@ async def outside(request: Request) -> Response:
 async def for_ever(asked: HTTPConnection) -> None:
     """Note that somebody is being answered, and leave it at that."""
     asked.app.state.begun += 1
-    await asyncio.sleep(60)
+    await asyncio.sleep(600)
 
 
 async def events(request: Request) -> Response:
@@ -112,11 +112,11 @@ def run(story: Story, **options: Any) -> Store:
 
     async def all_of_it() -> Store:
         store = Store()
-        async with asyncio.timeout(30), store.running() as base:
+        async with asyncio.timeout(PATIENCE_S), store.running() as base:
             await store.send(an_entry(held(Level.WATCH)))
             house = House(store, AsyncGateClient(settings(base, store), carries=ALL), **options)
             async with served(house.app) as house.base, ClientSession() as house.session:
-                assert await house.client.contact(10)
+                assert await house.client.contact(60)
                 await story(house)
         assert not house.client.is_started
         return store
@@ -190,7 +190,7 @@ def test_an_application_below_a_prefix_is_judged_as_well() -> None:
 
 
 async def _nothing_more() -> dict[str, Any]:
-    return await asyncio.sleep(60, {})
+    return await asyncio.sleep(600, {})
 
 
 async def _keep(sent: list[Any], message: Any) -> None:
@@ -234,7 +234,7 @@ def test_a_web_socket_is_judged_and_ended() -> None:
         told = [{"type": "websocket.connect"}]
 
         async def receive() -> dict:
-            return told.pop() if told else await asyncio.sleep(60, {})
+            return told.pop() if told else await asyncio.sleep(600, {})
 
         async def send(message: Any) -> None:
             sent.append(message)

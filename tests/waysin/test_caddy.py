@@ -14,7 +14,7 @@ import pytest
 from answerable.gateway.stand_in import StandIn
 from answerable_gate import Level, Limit
 from tests.addresses import closed_port, free_port
-from tests.gateway.world import HEADER, World, held, served
+from tests.gateway.world import HEADER, PATIENCE_S, World, held, served
 from tests.waysin.recipes import changed, program, recipe, silent
 from tests.waysin.test_checks import HASH, SECRET
 from tests.waysin.test_nginx import ask
@@ -74,7 +74,7 @@ def test_with_the_gateway_away_or_silent_nobody_passes(tmp_path: Path) -> None:
     """As the page says."""
 
     async def story() -> None:
-        async with asyncio.timeout(30), served(StandIn(token_s=0)) as model, silent() as mute:
+        async with asyncio.timeout(PATIENCE_S), served(StandIn(token_s=0)) as model, silent() as mute:
             for gateway, status in ((closed_port(), 502), (mute, 504)):
                 async with caddy(tmp_path, gateway, model) as base:
                     assert (await ask(base))[0] == status

@@ -19,7 +19,7 @@ from joserfc import jwk, jwt
 from answerable.gateway.stand_in import StandIn
 from answerable_gate import Level, Limit
 from tests.addresses import closed_port, free_port
-from tests.gateway.world import HEADER, World, held, served
+from tests.gateway.world import HEADER, PATIENCE_S, World, held, served
 from tests.waysin.recipes import changed, environment, program, recipe, silent
 from tests.waysin.test_checks import HASH, SECRET
 
@@ -124,7 +124,7 @@ def test_envoy_asks_before_the_model(envoy: Path, tmp_path: Path) -> None:
 
     async def all_of_it() -> World:
         world = World(upstream=model, changes={"checks_token_hash": HASH})
-        async with world.running(patience_s=60):
+        async with world.running():
             await story(world)
         return world
 
@@ -141,7 +141,7 @@ def test_with_the_gateway_away_nobody_passes_unless_the_operator_says_so(
 
     async def story() -> None:
         async with (
-            asyncio.timeout(60),
+            asyncio.timeout(PATIENCE_S),
             served(StandIn(token_s=0)) as model,
             running(envoy, tmp_path, closed_port(), model, **changes) as client,
         ):
@@ -155,7 +155,7 @@ def test_a_silent_gateway_is_one_that_is_away(envoy: Path, tmp_path: Path) -> No
 
     async def story() -> None:
         async with (
-            asyncio.timeout(60),
+            asyncio.timeout(PATIENCE_S),
             silent() as gateway,
             served(StandIn(token_s=0)) as model,
             running(envoy, tmp_path, gateway, model) as client,

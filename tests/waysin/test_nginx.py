@@ -15,7 +15,7 @@ from aiohttp import ClientSession
 from answerable.gateway.stand_in import StandIn
 from answerable_gate import Level
 from tests.addresses import closed_port, free_port
-from tests.gateway.world import HEADER, World, held, served
+from tests.gateway.world import HEADER, PATIENCE_S, World, held, served
 from tests.waysin.recipes import changed, program, recipe, silent
 from tests.waysin.test_checks import HASH, SECRET
 
@@ -95,7 +95,7 @@ def test_with_the_gateway_away_nobody_passes_unless_the_operator_says_so(is_open
     closed = closed.partition(";\n")[0] + ";"
 
     async def story() -> None:
-        async with asyncio.timeout(60), served(StandIn(token_s=0)) as model:
+        async with asyncio.timeout(PATIENCE_S), served(StandIn(token_s=0)) as model:
             opened = {closed: f"proxy_pass {model};"}
             async with nginx(tmp_path, closed_port(), model, **(opened if is_open else {})) as base:
                 status, body = await ask(base)
@@ -109,7 +109,7 @@ def test_a_silent_gateway_is_one_that_is_away(tmp_path: Path) -> None:
 
     async def story() -> None:
         async with (
-            asyncio.timeout(60),
+            asyncio.timeout(PATIENCE_S),
             silent() as gateway,
             served(StandIn(token_s=0)) as model,
             nginx(tmp_path, gateway, model) as base,

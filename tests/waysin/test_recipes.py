@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from answerable_gate import Level
 from tests.gate.build import GATE_KEY, an_entry
-from tests.gateway.world import TOKEN, Store, held, served, until
+from tests.gateway.world import PATIENCE_S, TOKEN, Store, held, served, until
 from tests.waysin.recipes import PAGE, recipe
 
 MIDDLEWARE = recipe("Middleware", "python")
@@ -62,7 +62,7 @@ def test_the_program_on_the_page_does_what_it_says(monkeypatch: pytest.MonkeyPat
 
     async def all_of_it() -> Store:
         store = Store()
-        async with asyncio.timeout(30), store.running() as base:
+        async with asyncio.timeout(PATIENCE_S), store.running() as base:
             for name, value in environ(base, store).items():
                 monkeypatch.setenv(name, value)
 
@@ -83,13 +83,13 @@ def test_the_middleware_on_the_page_does_what_it_says(monkeypatch: pytest.Monkey
 
     async def all_of_it() -> None:
         store = Store()
-        async with asyncio.timeout(30), store.running() as base:
+        async with asyncio.timeout(PATIENCE_S), store.running() as base:
             for name, value in environ(base, store).items():
                 monkeypatch.setenv(name, value)
             app = Starlette(routes=[Route("/chat", say), Route("/appeal", say)])
             client = read(MIDDLEWARE, {"app": app})["client"]
             async with served(app) as address:
-                assert await client.contact(10)
+                assert await client.contact(60)
                 await store.send(an_entry(held(Level.GUARDED)))
                 await until(lambda: store.rows("confirmations"))
                 assert await asyncio.gather(*(status(address, *one) for one in ASKED)) == [403, 200, 200]

@@ -22,7 +22,7 @@ from answerable_gate.io.threads import GateClient
 from answerable_gate.io.under_way import FORGOTTEN_S, UnderWay
 from tests.addresses import closed_port
 from tests.gate.build import GATE_KEY, START, a_policy, an_entry
-from tests.gateway.world import TOKEN, Store, held, until
+from tests.gateway.world import PATIENCE_S, TOKEN, Store, held, until
 
 Story = Callable[[Store, Settings], Coroutine[Any, Any, None]]
 
@@ -38,7 +38,7 @@ def run(story: Story, **changes: Any) -> Store:
 
     async def all_of_it() -> Store:
         store = Store()
-        async with asyncio.timeout(30), store.running() as base:
+        async with asyncio.timeout(PATIENCE_S), store.running() as base:
             await story(store, settings(base, store, **changes))
         return store
 
@@ -56,7 +56,7 @@ def test_a_loop_checks_records_and_is_cut() -> None:
     async def story(store: Store, found: Settings) -> None:
         await store.send(an_entry(held(Level.GUARDED)))
         async with AsyncGateClient(found, carries=ALL) as client:
-            assert await client.contact(10)
+            assert await client.contact(60)
             assert client.check(user="subject_a", tools=["search"]).answer == "limit"
             assert client.check(user="somebody else").answer == "allow"
             assert client.policy.preamble == "Take care."
@@ -94,7 +94,7 @@ def test_threads_check_and_record() -> None:
 
         def program() -> None:
             with GateClient(found, carries=ALL) as client:
-                assert client.contact(10)
+                assert client.contact(60)
                 threads = [Thread(target=serve, args=(client,)) for _ in range(4)]
                 for thread in threads:
                     thread.start()
@@ -144,7 +144,7 @@ def test_what_it_held_it_holds_after_a_restart_with_the_store_away(threads: bool
     async def story(store: Store, found: Settings) -> None:
         await paused(store)
         async with AsyncGateClient(found, carries=ALL) as client:
-            assert await client.contact(10)
+            assert await client.contact(60)
 
     store = run(story, snapshot=path)
     away = settings(closed_port(), store, snapshot=path)
@@ -164,7 +164,7 @@ def test_a_store_that_takes_nothing_loses_no_row_but_those_without_room() -> Non
         await store.send(an_entry(held(Level.WATCH)))
         store.status = 503
         async with AsyncGateClient(found, carries=ALL) as client:
-            assert await client.contact(10)
+            assert await client.contact(60)
             for _ in range(5):
                 with client.exchange(user="subject_a"):
                     pass
@@ -185,7 +185,7 @@ def test_who_has_no_open_case_is_not_told_of() -> None:
         await store.send(replace(an_entry(held(Level.GUARDED)), open=False))
         await store.send(an_entry(held(Level.WATCH, subject="subject_b", name="item_b"), subject="subject_b"))
         async with AsyncGateClient(found, carries=ALL) as client:
-            assert await client.contact(10)
+            assert await client.contact(60)
             for user in ("subject_a", "somebody", None):
                 with client.exchange(user=user):
                     pass
@@ -237,7 +237,7 @@ def test_an_exchange_that_its_host_never_ends_is_a_gap() -> None:
     async def story(store: Store, found: Settings) -> None:
         await store.send(an_entry(held(Level.WATCH)))
         async with AsyncGateClient(found, carries=ALL) as client:
-            assert await client.contact(10)
+            assert await client.contact(60)
             under_way = UnderWay(lambda: clock[0], room=2)
             for name in ("a", "b", "c", "c"):
                 under_way.enter(name, client.exchange(user="subject_a"))

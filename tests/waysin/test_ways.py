@@ -55,7 +55,7 @@ STANDINGS = {
     "guarded-shielded": Standing(Level.GUARDED, shields=frozenset({Shield("person_a", ("Mara",))})),
     "paused": Standing(Level.PAUSED),
 }
-CUT_WITHIN_S = 10
+CUT_WITHIN_S = 30
 # Whether somebody passes; and a wait that ends when what he has running ends.
 Passes = Callable[[str], Awaitable[bool]]
 Driven = tuple[Passes, Callable[[str], Awaitable[None]] | None]
@@ -95,7 +95,7 @@ async def middleware(world: World, stack: AsyncExitStack) -> Driven:
     async def events(_: Asked) -> Response:
         async def pieces() -> Any:
             yield b"data: one\n\n"
-            await asyncio.sleep(60)
+            await asyncio.sleep(600)
 
         return StreamingResponse(pieces(), media_type="text/event-stream")
 
@@ -104,7 +104,7 @@ async def middleware(world: World, stack: AsyncExitStack) -> Driven:
     routes = [Route("/say", say), Route("/events", events)]
     base = await stack.enter_async_context(served(Starlette(routes=routes, middleware=[gate])))
     session = await stack.enter_async_context(ClientSession())
-    assert await client.contact(10)
+    assert await client.contact(60)
 
     async def get(path: str, who: str) -> tuple[int, bytes]:
         async with session.get(base + path, headers={HEADER: who}) as response:
@@ -132,7 +132,7 @@ def told(client: Checks) -> Passes:
 async def loop_client(world: World, stack: AsyncExitStack) -> Driven:
     """Ask a program with an event loop."""
     client = await stack.enter_async_context(AsyncGateClient(settings_of(world), carries=LOOP_CLIENT.carries))
-    assert await client.contact(10)
+    assert await client.contact(60)
 
     async def stream(who: str) -> None:
         ended = asyncio.Event()
@@ -195,7 +195,7 @@ def run(way: Way, story: Callable[[World, Driven], Awaitable[None]]) -> World:
     """Tell a story of one way in."""
 
     async def all_of_it() -> World:
-        world = World(upstream=StandIn(token_s=0.2), changes={"checks_token_hash": HASH})
+        world = World(upstream=StandIn(token_s=0.2, words=1000), changes={"checks_token_hash": HASH})
         async with world.running(), AsyncExitStack() as stack:
             await story(world, await DRIVEN[way.name](world, stack))
         return world
@@ -253,7 +253,7 @@ def test_a_program_is_told_to_refuse_what_it_does_not_carry(carries: frozenset[C
         found = replace(settings_of(world), report=lambda kind, what: told.append((kind, what)))
         await world.hold(held(Level.WATCH, limits=frozenset({Limit.CARE})))
         async with AsyncGateClient(found, carries=carries) as client:
-            assert await client.contact(10)
+            assert await client.contact(60)
             with client.exchange(user="subject_a", tools=()) as cared_for:
                 assert (cared_for.is_refused, cared_for.verdict.answer) == (False, "limit")
             await world.store.send(an_entry(held(Level.GUARDED, name="item_g"), held(Level.WATCH), version=2))
@@ -276,7 +276,7 @@ def test_a_program_can_find_the_names_that_a_shield_keeps_out() -> None:
     async def story(world: World, _: Driven) -> None:
         await world.hold(held(Level.WATCH, shields=STANDINGS["shielded"].shields))
         async with AsyncGateClient(settings_of(world)) as client:
-            assert await client.contact(10)
+            assert await client.contact(60)
             names = client.names(client.check(user="subject_a"))
             assert (names.find("He met Mara."), names.find("He met Maria.")) == (True, False)
 
