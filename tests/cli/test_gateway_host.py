@@ -108,7 +108,7 @@ def test_a_gateway_protects_without_the_record(house: House, tmp_path: Path) -> 
     host.config.write_text(text + f'\n[clock]\noffset_file = "{house.home}/clock.offset"\n')
     try:
         process = host.start("serve")
-        assert answered(host, "user-1") == 200
+        until(lambda: answered(host, "user-1") == 200, "the gateway has contact")
         house.flag("apart-1", user="user-1", hazard="mass_casualty")
         house.forward(hours=2)
         until(lambda: b"I was told" in ask(host, "user-1").read(), "what was due is in force here")

@@ -19,7 +19,7 @@ from answerable.errors import ConfigError
 from answerable.ports.folder import ACCOUNTS, HOLDS, Folder, history_file, write_message
 from answerable.ports.http_ports import HttpPorts
 from tests.ports.test_contract import message
-from tests.running import House, command, settle_house, until
+from tests.running import PATIENCE_S, House, command, settle_house, until
 
 TOKEN = {"ANSWERABLE_PORTS_TOKEN": "token-of-the-ports"}
 
@@ -38,14 +38,14 @@ def reference(folder: Path) -> Iterator[str]:
         yield address.removeprefix("ports=")
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(PATIENCE_S)
         process.stdout.close()
 
 
 def settle(home: Path, url: str, *, serves: str = "") -> House:
     """Write a house that asks there."""
     house = settle_house(home)
-    table = f'[ports]\nfolder = "ports"\nurl = "{url}"\ntoken_env = "ANSWERABLE_PORTS_TOKEN"\ntimeout_s = 2\n{serves}'
+    table = f'[ports]\nfolder = "ports"\nurl = "{url}"\ntoken_env = "ANSWERABLE_PORTS_TOKEN"\ntimeout_s = 20\n{serves}'
     house.config.write_text(house.config.read_text().replace('[ports]\nfolder = "ports"\n', table))
     house.environment |= TOKEN
     return house
