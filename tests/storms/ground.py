@@ -44,7 +44,7 @@ FORKED = multiprocessing.get_context("forkserver")
 FORKED.set_forkserver_preload(["answerable.cli", "answerable.store.postgres"])
 DSN = "ANSWERABLE_STORM_DSN"
 LEAD, PARTNER = StaffId("lead-1"), StaffId("partner-1")
-BETWEEN = timedelta(minutes=1)
+BETWEEN, EARLY = timedelta(minutes=1), timedelta(hours=1)
 PREPARED_AT_ONCE = 100
 
 
@@ -66,7 +66,7 @@ class Ground:
 
     def house(self) -> House:
         """Open the record in this process, as soon as its database answers."""
-        until = time.monotonic() + 30
+        until = time.monotonic() + 120
         while True:
             try:
                 return open_house(load(self.config))
@@ -121,7 +121,7 @@ class Process:
         """End it by a signal and return its exit status."""
         if self.status is None:
             self.send(number)
-        self.child.join(60)
+        self.child.join(120)
         assert self.status is not None
         return self.status
 
@@ -172,7 +172,7 @@ def prepare(ground: Ground, *, dues: int, lifts: int) -> None:
     finally:
         house.close()
     # Who is flagged at night has longer: when they fall due is read, not worked out. Lifts have cooled off by then.
-    ground.forward_to(ground.dues[0] - BETWEEN if dues else clock.now() + timedelta(days=7))
+    ground.forward_to(ground.dues[0] - EARLY if dues else clock.now() + timedelta(days=7))
 
 
 def _flag(user: str, hazard: Hazard) -> SignalIn:

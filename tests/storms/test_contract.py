@@ -25,10 +25,10 @@ from answerable.config import load
 from answerable.core import facts as f
 from answerable.core.facts import CaseId, Hazard, Refused
 from answerable.edge import SystemClock
-from answerable.errors import Conflict, StoreUnavailable
+from answerable.errors import Busy, Conflict, StoreUnavailable
 from answerable.store import postgres_links
 from answerable.work.ticker import sweep
-from answerable.work.writer import Writer
+from answerable.work.writer import Failed, Writer
 from answerable_gate import Level
 from tests.storage.worlds import assert_sound
 from tests.storms.conftest import Enter
@@ -36,7 +36,8 @@ from tests.storms.deadly import hurry
 from tests.storms.ground import FORKED, LEAD, Ground, prepare
 
 ROUNDS = 6
-LEASE_S = 2.0
+LEASE_S, PATIENT_S = 2.0, 600.0
+ANSWER_S = 120
 FLOOR = 20
 """Automatic effects on notices alone that the shipped policy allows in an hour."""
 
@@ -74,14 +75,21 @@ def writers(enter: Enter, number: int) -> Iterator[list[Writer]]:
             one.close()
 
 
+def answer(writer: Writer, verb: Verb) -> Any:
+    """Let a writer do a verb, and again where it met somebody for too long, as its caller would; return its answer."""
+    while True:
+        with suppress(Busy, StoreUnavailable):
+            return writer.submit(verb).result(ANSWER_S)
+
+
 def at_once(writers: list[Writer], verbs: list[Verb]) -> list[Any]:
     """Let each writer do its verb at the same moment, and return what each caller was told."""
     told: list[Any] = [None] * len(verbs)
     barrier = threading.Barrier(len(verbs))
 
     def submit(place: int) -> None:
-        barrier.wait(20)
-        told[place] = writers[place].submit(verbs[place]).result(30)
+        barrier.wait(ANSWER_S)
+        told[place] = answer(writers[place], verbs[place])
 
     threads = [threading.Thread(target=submit, args=(place,)) for place in range(len(verbs))]
     for thread in threads:
@@ -186,7 +194,7 @@ def test_a_decision_and_two_tickers_find_each_default_once(enter: Enter, ground:
     with writers(enter, 1) as (desk,):
         for ticker in tickers:
             ticker.start()
-        told = [desk.submit(partial(decide, case)).result(30) for case in cases.values()]
+        told = [answer(desk, partial(decide, case)) for case in cases.values()]
         for ticker in tickers:
             ticker.join()
     assert told == [None] * 30
@@ -197,19 +205,20 @@ def test_a_decision_and_two_tickers_find_each_default_once(enter: Enter, ground:
 
 
 def test_groups_in_opposite_order_never_hang(enter: Enter) -> None:
-    """Two groups that take the same accounts from both ends both come through, and soon."""
+    """Two groups that take the same accounts from both ends both come through; who met somebody comes again."""
     users = [f"user-{n}" for n in range(8)]
-    began = time.monotonic()
     with writers(enter, 2) as two:
         at_once(two[:1], [lambda answerable: [flag(f"first-{user}", user)(answerable) for user in users]])
         for number in range(ROUNDS):
-            groups = [
-                two[0].submit_all([flag(f"a{number}-{user}", user) for user in users]),
-                two[1].submit_all([flag(f"b{number}-{user}", user) for user in reversed(users)]),
+            verbs = [
+                [flag(f"a{number}-{user}", user) for user in users],
+                [flag(f"b{number}-{user}", user) for user in reversed(users)],
             ]
-            told = [one for group in groups for one in group.result(30)]
-            assert all(isinstance(one, Taken) for one in told)
-    assert time.monotonic() - began < 60
+            groups = [writer.submit_all(some) for writer, some in zip(two, verbs, strict=True)]
+            for writer, some, group in zip(two, verbs, groups, strict=True):
+                for verb, one in zip(some, group.result(ANSWER_S), strict=True):
+                    met = isinstance(one, Failed) and isinstance(one.error, Busy | StoreUnavailable)
+                    assert isinstance(answer(writer, verb) if met else one, Taken)
     assert len(said(enter, f.SignalRaised)) == len(users) * (2 * ROUNDS + 1)
 
 
@@ -223,25 +232,31 @@ def test_the_hourly_bound_holds_exactly_for_four_writers(enter: Enter) -> None:
     assert len(said(enter, f.EffectsBounded)) == 12
 
 
-def lead(config: str, environment: dict[str, str], says: Any) -> None:
-    """Be a process that wants to lead, and say all the while whether it does."""
+def lead(config: str, environment: dict[str, str], says: Any, stands: Any) -> None:
+    """Be a process that wants to lead, and say all the while whether it does; stand still once that is wanted.
+
+    It does so by itself, in no transaction: whoever is stopped in one keeps its row for as long as its session lasts.
+    """
     os.environ.update(environment)
-    hurry(LEASE_S)
+    hurry(PATIENT_S)
     house = open_house(load(Path(config)))
     while True:
+        if stands.value:
+            stands.value = says.value = 0
+            os.kill(os.getpid(), signal.SIGSTOP)
         says.value = 1 + house.store.leads("test")
         time.sleep(0.03)
 
 
 @contextmanager
-def leader(ground: Ground) -> Iterator[tuple[Any, Any]]:
-    """Give a process that leads, and what it says: 1 that it does not, 2 that it does."""
-    says = FORKED.Value("i", 0, lock=False)
-    process = FORKED.Process(target=lead, args=(str(ground.config), ground.environment, says), daemon=True)
+def leader(ground: Ground) -> Iterator[tuple[Any, Any, Any]]:
+    """Give a process that leads, what it says (1 that it does not, 2 that it does), and what makes it stand still."""
+    says, stands = FORKED.Value("i", 0, lock=False), FORKED.Value("i", 0, lock=False)
+    process = FORKED.Process(target=lead, args=(str(ground.config), ground.environment, says, stands), daemon=True)
     process.start()
     try:
         until(lambda: says.value == 2, "it leads")
-        yield process, says
+        yield process, says, stands
     finally:
         process.kill()
         process.join()
@@ -249,47 +264,65 @@ def leader(ground: Ground) -> Iterator[tuple[Any, Any]]:
 
 def until(is_so: Callable[[], object], what: str) -> None:
     """Wait until something is so."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + ANSWER_S
     while not is_so():
         assert time.monotonic() < deadline, what
         time.sleep(0.02)
 
 
+Patience = Callable[[float], None]
+
+
 @pytest.fixture
-def short_leases(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let whoever is silent be followed soon."""
+def patience(monkeypatch: pytest.MonkeyPatch) -> Patience:
+    """Tell how long this process waits for a leader that is silent: on a busy machine anybody is, for a while."""
+
+    def wait(seconds: float) -> None:
+        monkeypatch.setattr(postgres_links, "PATIENCE_S", seconds)
+
     monkeypatch.setattr(postgres_links, "RENEWED_S", 0.1)
-    monkeypatch.setattr(postgres_links, "PATIENCE_S", LEASE_S)
+    wait(PATIENT_S)
+    return wait
 
 
-@pytest.mark.usefixtures("short_leases")
-def test_a_leader_that_is_killed_is_followed(enter: Enter, ground: Ground) -> None:
+def test_a_leader_that_is_killed_is_followed(enter: Enter, ground: Ground, patience: Patience) -> None:
     """Of two processes one leads; when it dies the other does, and until then it does not."""
     store = enter().store
-    with leader(ground) as (process, _):
+    with leader(ground) as (process, _, _):
         for _ in range(20):
             assert not store.leads("test")
             time.sleep(0.02)
         process.kill()
         process.join()
+        patience(LEASE_S)
         until(lambda: store.leads("test"), "the other one leads")
 
 
-@pytest.mark.usefixtures("short_leases")
-def test_of_one_that_stood_still_and_its_follower_one_leads(enter: Enter, ground: Ground) -> None:
-    """A leader that was stopped and goes on leads no more if another does by then; there are never two."""
-    store = enter().store
-    with leader(ground) as (process, says):
+def test_of_one_that_stood_still_and_its_follower_one_leads(enter: Enter, ground: Ground, patience: Patience) -> None:
+    """A leader that was stopped and goes on leads no more if another does by then; there are never two.
+
+    In files it leads for as long as its process is there.
+    """
+    store, is_followed = enter().store, bool(ground.environment)
+    with leader(ground) as (process, says, stands):
         assert not store.leads("test")
-        os.kill(process.pid, signal.SIGSTOP)
-        deadline = time.monotonic() + LEASE_S + 1
-        while time.monotonic() < deadline:
-            is_followed = store.leads("test")
+        stands.value = 1
+        until(lambda: says.value == 0, "it stands still")
+        patience(LEASE_S)
+        if is_followed:
+            until(lambda: store.leads("test"), "the other one leads")
+        patience(PATIENT_S)
+        for _ in range(20):
+            assert store.leads("test") == is_followed
             time.sleep(0.02)
-        says.value = 0
+        until(lambda: _stands(process.pid), "it stands still")
         os.kill(process.pid, signal.SIGCONT)
-        until(lambda: (store.leads("test"), says.value)[1], "it says again whether it leads")
+        until(lambda: says.value, "it says again whether it leads")
         for _ in range(20):
             assert says.value == (1 if is_followed else 2)
             assert store.leads("test") == is_followed
             time.sleep(0.02)
+
+
+def _stands(pid: int) -> bool:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -87,28 +87,65 @@ class EarlyPlaces(PostgresStore):
         return int(row[0]) if row else 0
 
 
-def storm(stores: list[PostgresStore], *, follower: PostgresStore | None = None) -> dict[str, int]:
-    """Let four write at once, each about accounts of its own, and grow the tree or follow the feed meanwhile."""
-    over, followed = threading.Event(), dict[str, int]()
+Look = Callable[[], object]
+
+
+class Follower:
+    """Whoever follows the feed from place to place."""
+
+    def __init__(self, store: PostgresStore) -> None:
+        """Begin before the first place."""
+        self._store, self._after = store, 0
+        self.followed: dict[str, int] = {}
+
+    def look(self) -> None:
+        """Take what comes next."""
+        for subject, seq, _, _ in self._store._feed_rows(self._after, 1000):
+            self.followed[subject] = seq
+            self._after = max(self._after, seq)
+
+
+def storm(stores: list[PostgresStore], look: Look) -> None:
+    """Let four write at once, each about accounts of its own, and somebody look meanwhile and once more at the end."""
+    overtaken(stores[0], stores[1], look)
+    over = threading.Event()
     threads = [threading.Thread(target=write, args=(store, n)) for n, store in enumerate(stores)]
-    watch = threading.Thread(target=watching, args=(follower or stores[0], over, followed, follower is not None))
+    watch = threading.Thread(target=watching, args=(look, over))
     for thread in (*threads, watch):
         thread.start()
     for thread in threads:
         thread.join()
     over.set()
     watch.join()
-    return followed
+
+
+def overtaken(one: PostgresStore, other: PostgresStore, look: Look) -> None:
+    """Let one write first and commit last; in between the other writes, and somebody looks."""
+    first, second = a_writer(one, 98), a_writer(other, 99)
+    with one.batch():
+        flagged(first, "su_first_and_last")
+        flagged(second, "su_in_between")
+        look()
+
+
+def a_writer(store: PostgresStore, number: int) -> Stored:
+    """Return the world of somebody who writes."""
+    return Stored(store=store, policies=a_world_policies(), mint=SeededMint(100 + number), is_sealing=False)
+
+
+def flagged(world: Stored, subject: str) -> None:
+    """Flag one account in an act of its own."""
+    world.locks = [SubjectId(subject)]
+    world.with_flag(world.locks[0], act=True, identified=True)
 
 
 def write(store: PostgresStore, number: int) -> None:
     """Flag accounts, two to a transaction, so that some commit later than others that began after them."""
-    world = Stored(store=store, policies=a_world_policies(), mint=SeededMint(100 + number), is_sealing=False)
+    world = a_writer(store, number)
     for act in range(ACTS):
         with store.batch():
             for _ in range(1 + act % 3):
-                world.locks = [SubjectId(f"su_{number}_{act}_{_}")]
-                world.with_flag(world.locks[0], act=True, identified=True)
+                flagged(world, f"su_{number}_{act}_{_}")
 
 
 def a_world_policies() -> dict[str, Policy]:
@@ -116,17 +153,12 @@ def a_world_policies() -> dict[str, Policy]:
     return {STAFFED.version: STAFFED}
 
 
-def watching(store: PostgresStore, over: threading.Event, followed: dict[str, int], is_feed: bool) -> None:
-    """Follow the feed from place to place, or grow the tree, until all is written and once more."""
-    after, is_last = 0, False
+def watching(look: Look, over: threading.Event) -> None:
+    """Look again and again until all is written, and once more."""
+    is_last = False
     while not is_last:
         is_last = over.is_set()
-        if not is_feed:
-            store.integrate()
-            continue
-        for subject, seq, _, _ in store._feed_rows(after, 1000):
-            followed[subject] = seq
-            after = max(after, seq)
+        look()
 
 
 @contextmanager
@@ -151,7 +183,7 @@ def missed_facts(store: PostgresStore) -> int:
 def test_a_tree_grown_by_the_highest_number_misses_facts(tmp_path: Path) -> None:
     """Numbers are given out before commits: some facts would never be proved to anybody, and the check says so."""
     with opened(tmp_path, ByHighestId, WRITERS) as stores:
-        storm(stores)
+        storm(stores, stores[-1].integrate)
         missed, (written,) = missed_facts(stores[0]), stores[0]._one("SELECT count(*) FROM fact") or (0,)
         print(f"missed {missed} of {written} facts")
         assert missed
@@ -161,7 +193,7 @@ def test_a_tree_grown_by_the_highest_number_misses_facts(tmp_path: Path) -> None
 def test_a_tree_grown_by_what_is_pending_misses_none(tmp_path: Path) -> None:
     """The same storm over the store as it is."""
     with opened(tmp_path, PostgresStore, WRITERS) as stores:
-        storm(stores)
+        storm(stores, stores[-1].integrate)
         assert missed_facts(stores[0]) == 0
         assert len(whole(stores[0])) == stores[0].size()
 
@@ -170,9 +202,10 @@ def test_a_tree_grown_by_what_is_pending_misses_none(tmp_path: Path) -> None:
 def test_places_given_before_the_commit_are_missed(tmp_path: Path, kind: type[PostgresStore]) -> None:
     """Who follows the feed misses lines where places come from a sequence, and none where they come with the commit."""
     with opened(tmp_path, kind, WRITERS + 1) as (follower, *stores):
-        followed = storm(stores, follower=follower)
+        following = Follower(follower)
+        storm(stores, following.look)
         fresh = {subject: seq for subject, seq, _, _ in follower._feed_rows(0, 10_000)}
-        missed = fresh.keys() - followed.keys()
+        missed = fresh.keys() - following.followed.keys()
         print(f"{kind.__name__}: missed {len(missed)} of {len(fresh)} lines")
         assert bool(missed) == (kind is EarlyPlaces)
 
@@ -183,12 +216,11 @@ def test_without_the_transaction_a_death_is_found(
 ) -> None:
     """A death between any two writes leaves nothing; with every statement committing by itself the checks find it."""
     with opened(tmp_path, kind, 1) as (store,):
-        world = Stored(store=store, policies=a_world_policies(), mint=SeededMint(99), is_sealing=False)
+        world = a_writer(store, 99)
         for number in range(3):
-            world.locks = [SubjectId(f"su_{number}")]
             with monkeypatch.context() as patched, suppress(Torn):
                 dies_after(patched, 1 + number)
-                world.with_flag(world.locks[0], act=True, identified=True)
+                flagged(world, f"su_{number}")
                 raise AssertionError("nobody died")
         if kind is PostgresStore:
             sound(store)

@@ -29,7 +29,7 @@ from tests.storms.proxy import Line
 from tests.storms.test_contract import flag
 
 DUES = 12
-PATIENCE_S = 60.0
+PATIENCE_S = 180.0
 UNWRITTEN_S = 2.0
 
 

@@ -124,7 +124,8 @@ class Storm:
             if is_doomed or sum(one.is_ready for one in self._running) >= plan.processes - 1:
                 if self._is_quiet():
                     assert self._released < plan.notices, f"the work was done after {self.deaths}"
-                    self._release(self._released + plan.notices * 2 // (3 * plan.deaths))
+                    left = 2 * (plan.deaths - self.deaths.total())
+                    self._release(self._released + max(1, (plan.notices - self._released) // left))
                 time.sleep(self._chance.uniform(0, 0.05))
                 if strikes and not is_doomed and not self._is_quiet() and self._strike(strikes[-1]):
                     strikes.pop()
@@ -148,8 +149,8 @@ class Storm:
             if process.status is None:
                 continue
             self._running.remove(process)
-            # Without its database a process may give up at its start; whoever runs it starts it again.
-            may_end = not process.is_ready and self.admin is not None
+            # Without its database, or a moment in a file, it may give up at its start; whoever runs it starts it again.
+            may_end = not process.is_ready and (self.admin is not None or "is locked" in process.log.read_text())
             assert (process.status == -signal.SIGKILL and process.is_doomed) or may_end, process.log.read_text()
             self.deaths["inside"] += process.is_doomed
         while len(self._running) < self.plan.processes:
