@@ -15,7 +15,6 @@ from typing import Any
 import pytest
 
 from answerable.app import Identifier, IdentifierKind, ProposalIn, proving
-from answerable.app.acts import settle
 from answerable.core.facts import (
     CaseId,
     Clause,
@@ -74,7 +73,7 @@ def written(proof: object) -> bytes:
 
 def draw(story: Story, case: CaseId, order: OrderId) -> Refused | None:
     """Have the list of an order's entries written down and signed; what was due in the case is written first."""
-    settle(story.answerable.acts, SubjectId(story.row(case).subject))
+    story.answerable.settle(SubjectId(story.row(case).subject))
     found = proving.gather(story.answerable.acts, case, order)
     drawn = found if isinstance(found, Refused) else story.answerable.orders.show(found, by=FIRST_REVIEWER)
     story.sync()

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from answerable.core import fold
+from answerable.core.cases import Files
 from answerable.core.facts import (
     ActId,
     CaseId,
@@ -234,6 +235,31 @@ def test_a_linked_account_is_loaded_and_a_weak_link_is_followed_one_step(store: 
         assert set(tx.files([SUBJECT]).subjects) == {SUBJECT, SECOND}
     with store.act() as tx:
         assert set(tx.files([SubjectId("su_third")]).subjects) == {SUBJECT, SECOND, "su_third"}
+
+
+def test_each_of_many_has_the_files_that_an_act_about_it_alone_has(store: Store) -> None:
+    """Its own, those of whoever is tied to it, a weak link's other end, and of nobody else; one append keeps them."""
+    world = a_stored_world(store).see(SECOND).see(THIRD).with_flag().with_flag(THIRD)
+    world.link("email")
+    with store.act() as tx:
+        found = tx.apart([THIRD, SUBJECT])
+        assert {one: sorted(_files(files).subjects) for one, files in found.items()} == {
+            SUBJECT: sorted([SUBJECT, SECOND]), THIRD: [THIRD],
+        }  # fmt: skip
+        written = []
+        for number, (subject, files) in enumerate(found.items()):
+            (case,) = _files(files).subjects[subject].cases.values()
+            fact = CaseViewed(subject=subject, case=case.id, staff=RITA, purpose="review", opened=())
+            seen = replace(world.facts[-1], act=ActId(f"act-{number}"), stream=stream_of(fact), fact=fact)
+            written.append(replace(seen, seq=case.seq + 1, index=None))
+        assert len(tx.append(written)) == 2
+    assert_sound(store)
+    assert [one.fact for one in store.all_recorded()][-2:] == [one.fact for one in written]
+
+
+def _files(found: object) -> Files:
+    assert isinstance(found, Files)
+    return found
 
 
 def test_an_act_asks_for_more_files_as_it_goes(store: Store) -> None:

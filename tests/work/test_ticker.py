@@ -9,11 +9,14 @@ from pathlib import Path
 import pytest
 
 from answerable.app import Answerable
-from answerable.core.facts import SubjectId
-from answerable.errors import NewerVersion, StoreUnavailable
+from answerable.core.facts import DefaultArmed, EffectsBounded, SubjectId
+from answerable.errors import Busy, NewerVersion, StoreUnavailable
+from answerable.store.rows import is_effect
 from answerable.store.sqlite import create_store, open_store
 from answerable.work import ticker
 from tests.work.memory import ORIGIN, START, in_memory, policy
+
+Passed = dict[SubjectId, Busy | NewerVersion]
 
 
 def test_everything_due_is_written_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,10 +91,10 @@ def test_who_cannot_be_written_holds_up_no_new_policy(tmp_path: Path, monkeypatc
     (bad,) = house.store.behind("startup-2", 1)
 
     class Picky(Answerable):
-        def settle(self, subject: SubjectId) -> None:
-            if subject == bad:
+        def settle(self, *subjects: SubjectId) -> Passed:
+            if bad in subjects:
                 raise NewerVersion
-            super().settle(subject)
+            return super().settle(*subjects)
 
     picky = Picky(house.answerable.acts, house.answerable.intake, house.answerable.signer)
     assert [ticker.sweep(picky) for _ in range(3)] == [1, 1, 0]
@@ -108,14 +111,27 @@ def test_one_that_cannot_be_written_is_passed_over(tmp_path: Path, error: Except
     (bad,) = house.store.due(house.clock.now(), 1)
 
     class Picky(Answerable):
-        def settle(self, subject: SubjectId) -> None:
-            if subject == bad:
+        def settle(self, *subjects: SubjectId) -> Passed:
+            if bad in subjects:
                 raise error
-            super().settle(subject)
+            return super().settle(*subjects)
 
     picky = Picky(house.answerable.acts, house.answerable.intake, house.answerable.signer)
     assert ticker.sweep(picky) == 4
     assert house.store.due(house.clock.now(), 10) == [bad]
+
+
+def test_those_of_one_sweep_share_the_hourly_bound(tmp_path: Path) -> None:
+    """Thirty look-backs end in one transaction: no more than twenty of them arm anything, the others wait (L13)."""
+    house = in_memory(tmp_path)
+    for number in range(30):
+        house.warn(f"n{number}", f"user-{number}")
+    house.clock.advance(timedelta(minutes=11))
+    assert ticker.sweep(house.answerable) == 30
+    written = [one.fact for one in house.store.all_recorded()]
+    armed = [fact for fact in written if isinstance(fact, DefaultArmed) and is_effect(fact)]
+    bounded = [fact for fact in written if isinstance(fact, EffectsBounded)]
+    assert (len({fact.case for fact in armed}), len(bounded)) == (20, 10)
 
 
 def test_a_sweep_ends_where_something_stays_due(tmp_path: Path) -> None:
@@ -125,8 +141,8 @@ def test_a_sweep_ends_where_something_stays_due(tmp_path: Path) -> None:
     house.clock.advance(timedelta(days=30))
 
     class Idle(Answerable):
-        def settle(self, subject: SubjectId) -> None:
-            pass
+        def settle(self, *subjects: SubjectId) -> Passed:
+            return {}
 
     idle = Idle(house.answerable.acts, house.answerable.intake, house.answerable.signer)
     assert ticker.sweep(idle) == 1

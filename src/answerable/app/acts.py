@@ -13,6 +13,7 @@ from answerable.app.effects import outgoing
 from answerable.app.receipts import note_places
 from answerable.core import lapses
 from answerable.core import policy as policies
+from answerable.core.cases import Files
 from answerable.core.facts import (
     AUTOMATIC,
     ActId,
@@ -26,7 +27,7 @@ from answerable.core.journal import Journal, Plan
 from answerable.core.policy import Policy
 from answerable.core.roster import Roster
 from answerable.edge import Clock, Mint
-from answerable.errors import NotFound
+from answerable.errors import Busy, NewerVersion, NotFound
 from answerable.store.protocol import Store, Tx
 from answerable.vault.keys import Keyring
 from answerable.vault.texts import Erased, SealedText, make_author_key, seal, unseal
@@ -132,7 +133,36 @@ class Acts:
         self, tx: Tx, by: str, subjects: Sequence[SubjectId], *, plans: Mapping[SubjectId, Plan] | None = None
     ) -> Iterator[Act]:
         """Open the act of a transaction, once it is known whom it is about."""
-        files = tx.files(subjects)
+        journal = self._settled(tx, by, tx.files(subjects), plans=plans or {})
+        yield Act(tx, journal, self.keyring, self.mint)
+        _record(tx, [journal])
+
+    def settle(self, subjects: Sequence[SubjectId]) -> dict[SubjectId, Busy | NewerVersion]:
+        """Write what time has brought for each of these, an act for each and all of them in one transaction.
+
+        Return those passed over: somebody else is writing there and settles them as well, or this program is too old.
+        """
+        with self.store.act() as tx:
+            found = tx.apart(subjects)
+            journals: list[Journal] = []
+            for files in found.values():
+                if isinstance(files, Files):
+                    # What is not stored yet counts towards the hourly bound all the same (L13).
+                    left = journals[-1].effects_left if journals else None
+                    journals.append(self._settled(tx, AUTOMATIC, files, effects_left=left))
+            _record(tx, journals)
+        return {one: fault for one, fault in found.items() if not isinstance(fault, Files)}
+
+    def _settled(
+        self,
+        tx: Tx,
+        by: str,
+        files: Files,
+        *,
+        plans: Mapping[SubjectId, Plan] | None = None,
+        effects_left: int | None = None,
+    ) -> Journal:
+        """Return the journal of an act about files that are locked, with what time has brought written first."""
         roster = tx.roster()
         # Only with the locks in hand: whoever held them until now may have written later than this act began (L3).
         now = self.now(tx.high_water())
@@ -145,15 +175,12 @@ class Acts:
             policies=self._adopted(tx, roster),
             mint=self.mint,
             sealed=tx.sealed_size(),
-            effects_left=self._effects_left(tx, roster, now),
+            effects_left=self._effects_left(tx, roster, now) if effects_left is None else effects_left,
             plans=plans or {},
         )
         self._suspect(journal)
         lapses.settle(journal)
-        yield Act(tx, journal, self.keyring, self.mint)
-        note_places(tx, tx.append(journal.written))
-        for message in outgoing(journal):
-            tx.post(message)
+        return journal
 
     @contextmanager
     def on_case(self, case: CaseId, by: str, *, widens: bool = False) -> Iterator[Act]:
@@ -205,7 +232,6 @@ def _median_per_hour(times: Sequence[datetime]) -> int:
     return int(median(hours.values())) if hours else 0
 
 
-def settle(acts: Acts, subject: SubjectId) -> None:
-    """Write what time has brought for one subject: opening an act does it."""
-    with acts.open(AUTOMATIC, (subject,)):
-        pass
+def _record(tx: Tx, journals: Sequence[Journal]) -> None:
+    note_places(tx, tx.append([one for journal in journals for one in journal.written]))
+    tx.post(*(message for journal in journals for message in outgoing(journal)))

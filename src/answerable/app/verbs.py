@@ -18,7 +18,7 @@ from answerable.app import (
     spans,
     vendors,
 )
-from answerable.app.acts import Act, Acts, settle
+from answerable.app.acts import Act, Acts
 from answerable.app.briefs import Brief
 from answerable.app.files import CaseFile, read
 from answerable.app.incoming import AccountIn, NoticeIn, SignalIn, StateIn, Taken
@@ -50,7 +50,7 @@ from answerable.core.journal import Plan
 from answerable.core.links import Shared
 from answerable.core.parties import WIDER
 from answerable.edge import rfc3339
-from answerable.errors import BadInput
+from answerable.errors import BadInput, Busy, NewerVersion
 from answerable.ports.signer import Signer
 from answerable.screen.lookback import LookBack
 from answerable.store.protocol import Checkpointed, Exchange
@@ -309,9 +309,9 @@ class Answerable:
         """Record that a gate that was lost is heard of again."""
         exposures.find_gate(self.acts, gate, until=until)
 
-    def settle(self, subject: SubjectId) -> None:
-        """Write what time has brought for a subject."""
-        settle(self.acts, subject)
+    def settle(self, *subjects: SubjectId) -> dict[SubjectId, Busy | NewerVersion]:
+        """Write what time has brought for subjects; return those passed over, with the reason."""
+        return self.acts.settle(subjects)
 
     def look_backs(self, limit: int) -> list[tuple[SubjectId, CaseId, NoticeId]]:
         """Return look-backs that have started and not ended, the oldest first."""

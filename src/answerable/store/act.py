@@ -6,14 +6,14 @@ Law: an act folds each fact once, and gives back only folds that hold exactly wh
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
 from answerable.core.cases import Files
 from answerable.core.facts import CaseId, Recorded, SubjectFact, SubjectId, SystemFact
 from answerable.core.fold import evolve
 from answerable.core.roster import Roster
-from answerable.errors import Conflict
+from answerable.errors import Busy, Conflict, NewerVersion
 from answerable.ledger.codec import write_entry
 from answerable.ledger.tree import CompactRange
 from answerable.ledger.verify import leaf_hash
@@ -55,6 +55,11 @@ class Act(ABC):
     def lock(self, subjects: Sequence[SubjectId]) -> None:
         """Keep everybody else from these subjects until the act ends, taking them in the order given."""
 
+    def reach(self, subjects: Sequence[SubjectId]) -> Collection[SubjectId]:
+        """Lock those of these subjects, in the order given, whom nobody else holds, and return them."""
+        self.lock(subjects)
+        return subjects
+
     # --- the verbs ---
 
     def roster(self) -> Roster:
@@ -69,6 +74,21 @@ class Act(ABC):
         ends = {link.other for one in asked for link in self._files.subjects[one].links.values()}
         self._load(sorted(ends))
         return self._files
+
+    def apart(self, subjects: Sequence[SubjectId]) -> dict[SubjectId, Files | Busy | NewerVersion]:
+        """Lock those of these subjects whom nobody else holds, and return for each what an act about it alone has."""
+        asked = sorted(set(subjects))
+        free = self.reach(asked)
+        return {one: self._alone(one) if one in free else Busy("somebody else is writing there") for one in asked}
+
+    def _alone(self, subject: SubjectId) -> Files | Busy | NewerVersion:
+        try:
+            self.files([subject])
+        except (Busy, NewerVersion) as fault:
+            return fault
+        own = self._files.subjects
+        around = component(self._files, [subject, *(link.other for link in own[subject].links.values())])
+        return Files({one: own[one] for one in around})
 
     def append(self, written: Sequence[Recorded]) -> list[Recorded]:
         """Add facts to their streams and the tree, and bring everything along that follows from them."""

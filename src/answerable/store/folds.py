@@ -107,6 +107,11 @@ class Folds:
         fold.epoch = self._epoch
         return fold
 
+    def end_of(self, subject: SubjectId) -> int:
+        """Return where the fold ends that is kept of a subject, 0 where none is."""
+        kept = self._kept.get(subject)
+        return 0 if kept is None else kept.end
+
     def give(self, fold: Fold) -> None:
         """Take a fold back, to be kept unless it is tentative."""
         if fold.is_tentative:

@@ -176,10 +176,11 @@ class _Vault:
             if subject in self._state.feed:
                 self._state.bump([subject])
 
-    def post(self, outgoing: Outgoing) -> None:
-        """Put a message into the outbox; a known `idem` changes nothing."""
-        if outgoing.idem not in self._state.outbox:
-            self._state.put(self._state.outbox, outgoing.idem, Message(outgoing, outgoing.not_before))
+    def post(self, *outgoing: Outgoing) -> None:
+        """Put messages into the outbox; a known `idem` changes nothing."""
+        for one in outgoing:
+            if one.idem not in self._state.outbox:
+                self._state.put(self._state.outbox, one.idem, Message(one, one.not_before))
 
     def remember(self, source: str, key: str, answer: bytes) -> None:
         """Keep the answer given to an idempotency key."""

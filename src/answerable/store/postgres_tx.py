@@ -5,18 +5,20 @@ Law: who writes about a subject holds its row; who holds anything from an act be
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from answerable.core.facts import SubjectId
 from answerable.errors import Busy, Conflict
 from answerable.store.act import Act
 from answerable.store.folds import Folds, Row
-from answerable.store.protocol import Alias
+from answerable.store.protocol import Alias, Outgoing
 from answerable.store.rows import Delta, Leaf, micros
-from answerable.store.sql_tx import Connection, Seen, SqlTx
+from answerable.store.sql_tx import Connection, Seen, SqlTx, message
 
 SYSTEM = ""
+AHEAD_MAX = 500
+"""Facts of one subject that are read together with those of others; who has more is read alone."""
 EFFECTS_LOCK, RULES_LOCK = 0x616E7377_0001, 0x616E7377_0002
 BEGIN_UNDER_RULES = "SELECT pg_advisory_xact_lock_shared(?)"
 
@@ -24,7 +26,16 @@ _FACTS = """
 SELECT pos, idx, bytes FROM fact LEFT JOIN leaf ON leaf.fact = fact.id WHERE subject = ? AND pos > ? ORDER BY pos
 """
 _LOCK = "SELECT id, pos FROM subject WHERE id = ANY(?) ORDER BY id FOR UPDATE"
+_FREE = f"{_LOCK} SKIP LOCKED"
 _ENTER = "INSERT INTO subject SELECT id, 0 FROM unnest(?::text[]) AS given (id) ORDER BY id ON CONFLICT DO NOTHING"
+_FACTS_AHEAD = """
+SELECT fact.subject, pos, idx, bytes FROM unnest(?::text[], ?::bigint[]) AS given (subject, since)
+JOIN fact ON fact.subject = given.subject AND pos > since LEFT JOIN leaf ON leaf.fact = fact.id
+"""
+_POST = """
+INSERT INTO outgoing (idem, topic, body, not_before, next_at)
+SELECT * FROM unnest(?::text[], ?::text[], ?::text[], ?::bigint[], ?::bigint[]) ON CONFLICT DO NOTHING
+"""
 _PUT_FACTS = """
 WITH given AS (
   SELECT * FROM unnest(?::text[], ?::bigint[], ?::text[], ?::bigint[], ?::bigint[], ?::bytea[], ?::boolean[])
@@ -95,6 +106,7 @@ class PgTx(PgReading, SqlTx, Act):
         Act.__init__(self, origin, folds, None)
         self._group = group
         self._ends: dict[SubjectId, int] = {}
+        self._ahead: dict[SubjectId, list[Row]] = {}
         self._is_first = group.acts == 0
         self._entering = False
         group.acts += 1
@@ -107,19 +119,43 @@ class PgTx(PgReading, SqlTx, Act):
         The first act of a transaction may wait for its first ones. Whoever has rows in hand does not, for two could
         wait for each other: `Busy` is raised, to try again once the group is committed.
         """
-        wanted = sorted(subjects)
-        asked = _LOCK if self._is_first and not self._ends else f"{_LOCK} NOWAIT"
+        wanted = sorted(one for one in subjects if one not in self._ends)
+        if not wanted:
+            return
+        asked = _LOCK if self._is_first and not self._ends else _FREE
         found = self._run(asked, (wanted,)).fetchall()
         if len(found) < len(wanted):
             self._run(_ENTER, (wanted,))
             found = self._run(asked, (wanted,)).fetchall()
-        self._ends.update(found)
+        self._take_locked(found)
+        if len(found) < len(wanted):
+            raise Busy("somebody else is writing there")
+
+    def reach(self, subjects: Sequence[SubjectId]) -> Collection[SubjectId]:
+        """Lock those of these subjects whom nobody else holds, and read at once what is new of them."""
+        found = dict(self._run(_FREE, (list(subjects),)).fetchall())
+        self._take_locked(found)
+        since = {one: self._folds.end_of(one) for one in found}
+        behind = [one for one, end in found.items() if 0 < end - since[one] <= AHEAD_MAX]
+        self._ahead = {one: [] for one in behind}
+        if behind:
+            for subject, *row in self._run(_FACTS_AHEAD, (behind, [since[one] for one in behind])):
+                self._ahead[subject].append(tuple(row))
+        return found
+
+    def _take_locked(self, ends: Iterable[tuple[SubjectId, int]] | Mapping[SubjectId, int]) -> None:
+        self._ends.update(ends)
         # Whoever held these rows until now may have written later than this group has seen (L3).
         self._group.high_water = None
 
     def end(self, subject: SubjectId | None) -> int:
         """Return how many facts a subject has; None is the system."""
         return self._ends[subject] if subject in self._ends else PgReading.end(self, subject)
+
+    def facts(self, subject: SubjectId | None, since: int) -> Iterator[Row]:
+        """Return a subject's facts beyond an end, in their order."""
+        ahead = None if subject is None else self._ahead.pop(subject, None)
+        return PgReading.facts(self, subject, since) if ahead is None else iter(sorted(ahead))
 
     def write(self, delta: Delta) -> None:
         """Write a delta down."""
@@ -147,6 +183,11 @@ class PgTx(PgReading, SqlTx, Act):
             since, seen = self._group.effects
             if self._effects(since) != seen:
                 raise Conflict("others had automatic effects meanwhile: they are counted anew")
+
+    def post(self, *outgoing: Outgoing) -> None:
+        """Put messages into the outbox; a known `idem` changes nothing."""
+        if outgoing:
+            self._run(_POST, [list(column) for column in zip(*map(message, outgoing), strict=True)])
 
     # --- aliases ---
 

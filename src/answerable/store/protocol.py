@@ -14,6 +14,7 @@ from typing import Protocol
 from answerable.core.cases import Files
 from answerable.core.facts import ActorId, CaseId, PersonId, Recorded, StreamId, SubjectId
 from answerable.core.roster import Roster
+from answerable.errors import Busy, NewerVersion
 from answerable.store.protocol_bulk import Beat, Bulk, Exchange, Span
 from answerable.vault.texts import AuthorKey, SealedText
 from answerable_gate import Entry, Release, Withheld
@@ -115,6 +116,13 @@ class Tx(Protocol):
         """
         ...
 
+    def apart(self, subjects: Sequence[SubjectId]) -> dict[SubjectId, Files | Busy | NewerVersion]:
+        """Lock those of these subjects whom nobody else holds, and return for each what an act about it alone has.
+
+        Waits for nobody. Who cannot be had comes with the reason; the facts of several go into one `append`.
+        """
+        ...
+
     def subject_of(self, case: CaseId) -> SubjectId | None:
         """Return whose case it is."""
         ...
@@ -132,8 +140,8 @@ class Tx(Protocol):
         """
         ...
 
-    def post(self, outgoing: Outgoing) -> None:
-        """Put a message into the outbox; a known `idem` changes nothing."""
+    def post(self, *outgoing: Outgoing) -> None:
+        """Put messages into the outbox; a known `idem` changes nothing."""
         ...
 
     def effects_since(self, since: datetime) -> list[datetime]:

@@ -11,6 +11,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, ClassVar, Protocol
 
 from answerable.core.facts import CaseId, SubjectId
@@ -111,24 +113,17 @@ class SqlTx(ABC):
         """Bring subjects to the head of the feed."""
 
     def _put(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
-        if rows:  # even for no row at all a statement would be prepared and reset
+        if len(rows) == 1:
+            self._run(statement, rows[0])
+        elif rows:  # even for no row at all a statement would be prepared and reset
             self._run_many(statement, rows)
 
     def _write_tables(self, delta: Delta) -> None:
-        for row, known in delta.cases:
-            self._put_case(columns(row), None if known is None else columns(known))
+        changes = [_case_change(columns(row), None if known is None else columns(known)) for row, known in delta.cases]
+        for statement, alike in groupby(changes, key=itemgetter(0)):
+            self._put(statement, [values for _, values in alike])
         self._write_look_backs(delta)
         self._put(PUT_EFFECT, [(act, case, micros(at)) for (act, case), at in delta.effects.items()])
-
-    def _put_case(self, row: tuple[object, ...], known: tuple[object, ...] | None) -> None:
-        """Write a case's row, and where it is known what is stored, only what has changed: each index costs a page."""
-        if known is None:
-            self._run(PUT_CASE, row)
-            return
-        changed = [(name, new) for name, new, old in zip(CASE_COLUMNS, row, known, strict=True) if new != old]
-        names = ", ".join(f"{name} = ?" for name, _ in changed)
-        update = f"UPDATE case_row SET {names} WHERE case_id = ?"  # noqa: S608 - the names stand above
-        self._run(update, (*(new for _, new in changed), row[0]))
 
     def _write_look_backs(self, delta: Delta) -> None:
         for (case, notice), look_back in delta.look_backs.items():
@@ -250,10 +245,9 @@ class SqlTx(ABC):
         if new and self._run("SELECT 1 FROM feed WHERE subject = ?", (subject,)).fetchone():
             self._bump([subject])
 
-    def post(self, outgoing: Outgoing) -> None:
-        """Put a message into the outbox; a known `idem` changes nothing."""
-        body, at = json.dumps(outgoing.body, sort_keys=True), micros(outgoing.not_before)
-        self._run(PUT_OUTGOING, (outgoing.idem, outgoing.topic, body, at, at))
+    def post(self, *outgoing: Outgoing) -> None:
+        """Put messages into the outbox; a known `idem` changes nothing."""
+        self._put(PUT_OUTGOING, [message(one) for one in outgoing])
 
     def remember(self, source: str, key: str, answer: bytes) -> None:
         """Keep the answer given to an idempotency key."""
@@ -285,6 +279,25 @@ def columns(row: CaseRow) -> tuple[object, ...]:
         " ".join(row.barred),
         row.policy,
     )
+
+
+def _case_change(row: tuple[object, ...], known: tuple[object, ...] | None) -> tuple[str, tuple[object, ...]]:
+    """Return how a case's row is written: where it is known what is stored, only what has changed.
+
+    Each index costs a page.
+    """
+    if known is None:
+        return PUT_CASE, row
+    changed = [(name, new) for name, new, old in zip(CASE_COLUMNS, row, known, strict=True) if new != old]
+    names = ", ".join(f"{name} = ?" for name, _ in changed)
+    update = f"UPDATE case_row SET {names} WHERE case_id = ?"  # noqa: S608 - the names stand above
+    return update, (*(new for _, new in changed), row[0])
+
+
+def message(outgoing: Outgoing) -> tuple[object, ...]:
+    """Return a message as a new row of the outbox."""
+    body, at = json.dumps(outgoing.body, sort_keys=True), micros(outgoing.not_before)
+    return outgoing.idem, outgoing.topic, body, at, at
 
 
 def _aliases(rows: Iterable[tuple[str, str, str, int | None]]) -> tuple[Alias, ...]:

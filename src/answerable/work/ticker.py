@@ -6,7 +6,7 @@ Law: bookkeeping only; a gate has done it already, and a dead ticker costs nobod
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from time import sleep
 
@@ -65,22 +65,20 @@ def _settle_found(answerable: Answerable, find: Callable[[int], list[SubjectId]]
 
 
 def _settle(answerable: Answerable, due: list[SubjectId]) -> list[SubjectId]:
-    """Settle subjects in one transaction, or where that fails each in its own; return those that could not be."""
+    """Settle subjects in one transaction, and where that fails each half by itself; return those that could not be."""
+    passed = _tried(answerable, due)
+    if isinstance(passed, Failed) and len(due) > 1:
+        half = len(due) // 2
+        return _settle(answerable, due[:half]) + _settle(answerable, due[half:])
+    faults: Mapping[SubjectId, Exception] = {due[0]: passed.error} if isinstance(passed, Failed) else passed
+    for fault in faults.values():
+        if not isinstance(fault, Busy):  # whoever is writing there settles what is due as well
+            _log.error("what is due could not be written down: %s", fault, exc_info=fault)
+    return list(faults)
+
+
+def _tried(answerable: Answerable, due: list[SubjectId]) -> Mapping[SubjectId, Exception] | Failed:
     try:
-        with answerable.acts.store.batch():
-            results = [(subject, attempt(answerable, partial(_one, subject))) for subject in due]
+        return attempt(answerable, lambda desk: desk.settle(*due))
     except AnswerableError as error:
-        if len(due) == 1:
-            _log.exception("what is due could not be written down: %s", error)
-            return due
-        return [subject for one in due for subject in _settle(answerable, [one])]
-    failed = [(subject, result.error) for subject, result in results if isinstance(result, Failed)]
-    for _, fault in failed:
-        if isinstance(fault, Busy):  # whoever is writing there settles what is due as well
-            continue
-        _log.error("what is due could not be written down: %s", fault, exc_info=fault)
-    return [subject for subject, _ in failed]
-
-
-def _one(subject: SubjectId, answerable: Answerable) -> None:
-    answerable.settle(subject)
+        return Failed(error)
