@@ -297,7 +297,8 @@ def render(proof: dict[str, Any]) -> str:
 def _verified(said: dict[str, str] | None) -> str:
     if said is None:
         return "not yet, so nothing is executed"
-    return f"{_time(said['at'])}, by a {said['by_role']}, who recorded a call to an independent number ({said['found']})"
+    found = f"who recorded a call to an independent number ({said['found']})"
+    return f"{_time(said['at'])}, by a {said['by_role']}, {found}"
 
 
 def _time(text: str) -> str:
