@@ -49,7 +49,8 @@ def test_caddy_asks_before_the_model(tmp_path: Path) -> None:
     model = StandIn(token_s=0)
 
     async def story(world: World) -> None:
-        claims = {"/check/none": "/check/preamble"}
+        # The gateway shares its process with everything else of this test.
+        claims = {"/check/none": "/check/preamble", "timeout 2s": "timeout 60s"}
         async with caddy(tmp_path, world.base, world.given["upstream"].removesuffix("/v1"), **claims) as base:
             assert (await ask(base))[0] == 200
             await world.hold(held(Level.WATCH, limits=frozenset({Limit.CARE})))

@@ -109,7 +109,8 @@ def test_envoy_asks_before_the_model(envoy: Path, tmp_path: Path) -> None:
     model: Any = StandIn(token_s=0)
 
     async def story(world: World) -> None:
-        claims = {"/check/none": "/check/preamble"}
+        # The gateway shares its process with everything else of this test.
+        claims = {"/check/none": "/check/preamble", "timeout: 2s": "timeout: 60s"}
         upstream = world.given["upstream"].removesuffix("/v1")
         async with running(envoy, tmp_path, world.base, upstream, **claims) as client:
             assert (await client.ask("subject_a"))[0] == 200

@@ -34,6 +34,11 @@ http {{
 }}
 """
 
+# The gateway shares its process with everything else of a test.
+PATIENT = {
+    "proxy_connect_timeout 1s": "proxy_connect_timeout 60s", "proxy_read_timeout 2s": "proxy_read_timeout 60s",
+}  # fmt: skip
+
 
 @asynccontextmanager
 async def nginx(folder: Path, gateway: str, model: str, **changes: str) -> AsyncIterator[str]:
@@ -67,7 +72,8 @@ def test_nginx_asks_before_the_model(tmp_path: Path) -> None:
     """Whoever is refused hears the gateway's own words, says he what he likes; of what passed nothing is known."""
 
     async def story(world: World) -> None:
-        async with nginx(tmp_path, world.base, world.given["upstream"].removesuffix("/v1")) as base:
+        upstream = world.given["upstream"].removesuffix("/v1")
+        async with nginx(tmp_path, world.base, upstream, **PATIENT) as base:
             assert (await ask(base))[0] == 200
             await world.hold(held(Level.WATCH))
             assert (await ask(base))[0] == 200
