@@ -38,7 +38,7 @@ async def get_feed(request: Request) -> Response:
     if not (after.isascii() and after.isdigit() and len(after) <= PLACE_DIGITS_MAX):
         raise BadInput("`after` is a place in the feed")
     found = inlet(request)
-    policy, hello = await found.read(lambda reading: reading.hello())
+    policy, hello = await found.read_feed(lambda reading: reading.hello())
     return StreamingResponse(_feed(found, hello, policy, int(after), _name(request), _run(request)), media_type=NDJSON)
 
 
@@ -86,7 +86,7 @@ async def post_departures(request: Request) -> Response:
 async def post_exchanges(request: Request) -> Response:
     """Keep what a gate saw; all lines or none, so that a gate sends the same batch again after a fault."""
     rows = [body.taken() for body in await _lines(request, ExchangeBody)]
-    return _new(await inlet(request).ask(lambda answerable: answerable.record_exchanges(rows)))
+    return _new(await inlet(request).keep(rows))
 
 
 async def post_gaps(request: Request) -> Response:

@@ -210,7 +210,9 @@ async def _many(request: Request, read: Accept, verbs: Prepare) -> Response:
             number += len(group)
             good = [came for _, came in lines if not isinstance(came, Failed)]
             told = [_Line(at, came.error if isinstance(came, Failed) else None) for at, came in lines]
-            pending.append((told, found.writer.submit_all(await verbs(good))))
+            async with found.asking_many:
+                prepared = await verbs(good)
+            pending.append((told, found.writer.submit_all(prepared)))
             while len(pending) > PENDING_MAX:
                 answers += await _answered(*pending.pop(0))
     except Exception as error:

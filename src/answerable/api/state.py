@@ -13,7 +13,7 @@ from typing import TypeVar
 from starlette.requests import Request
 
 from answerable.api.fanout import Fanout, Turn
-from answerable.app import Adoption, Answerable, Reading
+from answerable.app import Adoption, Answerable, Exchange, Reading
 from answerable.config import Config
 from answerable.edge import Clock
 from answerable.errors import AnswerableError, StoreUnavailable
@@ -76,7 +76,8 @@ class Pulse:
 class Inlet:
     """Everything that a route may use.
 
-    `outside` is for what is no act: asking ports, keeping exchanges. `gate_tokens` are hashes.
+    `outside` is for what is no act: asking ports, keeping exchanges. `gate_tokens` are hashes. Each pool of threads is
+    for what may not wait for the others: the operator's systems, what gates saw, lists, the feed.
     """
 
     config: Config
@@ -91,13 +92,18 @@ class Inlet:
     pulse: Pulse = field(default_factory=Pulse)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     ports: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(PORT_THREADS, "ports"))
+    keeper: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "keeper"))
     reader: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "reader"))
+    feeder: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "feeder"))
+
+    asking_many: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PORT_THREADS // 2))
+    """Held by whoever asks for many at once, so that a thread is left for who comes alone."""
 
     fanout: Fanout = field(init=False)
 
     def __post_init__(self) -> None:
         """Let the gates share what they read."""
-        self.fanout = Fanout(self.read, self.clock.monotonic)
+        self.fanout = Fanout(self.read_feed, self.clock.monotonic)
 
     async def write(self, verb: Verb[T]) -> T:
         """Run a verb and return what it returned, after the commit (L17)."""
@@ -108,21 +114,30 @@ class Inlet:
         return await _kept(self.writer.submit_all(verbs))
 
     async def read(self, ask: Callable[[Reading], T]) -> T:
-        """Read in the reader's own thread."""
+        """Read a list in the thread for lists."""
         return await asyncio.get_running_loop().run_in_executor(self.reader, ask, self.reading)
+
+    async def read_feed(self, ask: Callable[[Reading], T]) -> T:
+        """Read for the gates, in a thread in which nobody reads a long list."""
+        return await asyncio.get_running_loop().run_in_executor(self.feeder, ask, self.reading)
 
     async def next_turn(self, after: int) -> Turn:
         """Return what the feed has after a place."""
         return await self.fanout.turn(after, self.pulse.head)
 
     async def ask(self, question: Callable[[Answerable], T]) -> T:
-        """Ask the operator's systems, or keep what is no act, in a thread that may wait."""
+        """Ask the operator's systems in a thread that may wait."""
         return await asyncio.get_running_loop().run_in_executor(self.ports, question, self.outside)
+
+    async def keep(self, rows: Sequence[Exchange]) -> int:
+        """Keep what gates saw, one batch after another: nobody who asks the operator's systems waits behind them."""
+        return await asyncio.get_running_loop().run_in_executor(self.keeper, self.outside.record_exchanges, rows)
 
     def close(self) -> None:
         """Let the threads go."""
         self.ports.shutdown(wait=False, cancel_futures=True)
-        self.reader.shutdown(wait=True)
+        for pool in (self.keeper, self.reader, self.feeder):
+            pool.shutdown(wait=True)
 
 
 async def _kept(future: Future[T]) -> T:

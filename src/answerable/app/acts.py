@@ -116,9 +116,8 @@ class Acts:
 
     def policy(self) -> tuple[Policy, int]:
         """Return the policy in force and how many were adopted so far, itself included."""
-        with self.store.act() as tx:
-            roster = tx.roster()
-            return self._adopted(tx, roster)[roster.policy], len(roster.policies)
+        roster = self.store.roster()
+        return self._adopted(self.store, roster)[roster.policy], len(roster.policies)
 
     @contextmanager
     def open(
@@ -196,7 +195,7 @@ class Acts:
             with self.within(tx, by, (subject,) if tenant is None else (subject, tenant)) as act:
                 yield act
 
-    def _adopted(self, tx: Tx, roster: Roster) -> Mapping[str, Policy]:
+    def _adopted(self, tx: Tx | Store, roster: Roster) -> Mapping[str, Policy]:
         """Return every policy version ever adopted, read from its own bytes, so that any past one can be reproduced."""
         for version in roster.policies:
             if version not in self._policies:

@@ -96,8 +96,7 @@ def _enrolment(index: Index, person: Person, commit: str) -> StaffEnrolled:
 
 def adoption(acts: Acts, policy: str) -> Adoption:
     """Return how a policy's text stands to the record; raise `ConfigError` where it does not load."""
-    with acts.store.act() as tx:
-        return _adoption(tx.roster(), policy)
+    return _adoption(acts.store.roster(), policy)
 
 
 def adopt(acts: Acts, *, policy: str, signers: tuple[StaffId, StaffId]) -> Refused | None:

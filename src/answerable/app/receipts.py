@@ -37,8 +37,7 @@ def is_place(noted: bytes | None, recorded: Recorded, subject: SubjectId) -> boo
 
 def receipt(store: Store, notice: NoticeId) -> bytes | Refused:
     """Return the receipt of a notice as a `.tlog-proof` file, once its entry is inside a signed checkpoint."""
-    with store.act() as tx:
-        noted = tx.remembered(_PLACES, notice)
+    noted = store.remembered(_PLACES, notice)
     if noted is None:
         return Refused("not_found", "There is no such notice.")
     index, newest = _index(store, noted.decode()), store.newest_checkpoint()

@@ -135,6 +135,18 @@ class MemoryStore(Record):
             running = sorted((at, case, notice, of) for (case, notice), (of, at) in self._state.look_backs.items())
         return [(of, case, notice) for _, case, notice, of in running[:limit]]
 
+    # --- what acts left ---
+
+    def blob(self, address: str) -> bytes | None:
+        """Return the bytes of an address."""
+        with self._writing:
+            return self._state.blobs.get(address)
+
+    def remembered(self, source: str, key: str) -> bytes | None:
+        """Return the answer given to an idempotency key before."""
+        with self._writing:
+            return self._state.answers.get((source, key))
+
     # --- the outbox ---
 
     def claim(self, now: datetime, lease_until: datetime, limit: int) -> list[Claimed]:

@@ -222,6 +222,18 @@ class Store(Bulk, Protocol):
         """Open one transaction for many acts (group commit); only after it has closed are they durable."""
         ...
 
+    def roster(self) -> Roster:
+        """Return the fold of the system stream, of what is committed; nobody changes it."""
+        ...
+
+    def blob(self, address: str) -> bytes | None:
+        """Return the bytes of an address."""
+        ...
+
+    def remembered(self, source: str, key: str) -> bytes | None:
+        """Return the answer given to an idempotency key before."""
+        ...
+
     def due(self, now: datetime, limit: int) -> list[SubjectId]:
         """Return subjects with a case whose `wake_at` has come, the longest overdue first, each once."""
         ...

@@ -14,6 +14,7 @@ from typing import Protocol
 
 from answerable.core.cases import Files
 from answerable.core.facts import Recorded, StreamId, SubjectId
+from answerable.core.roster import Roster
 from answerable.core.standing import entry
 from answerable.edge import SystemClock
 from answerable.errors import BadInput, NewerVersion
@@ -213,6 +214,13 @@ class Record(ABC):
     def pending(self) -> tuple[int, datetime | None]:
         """Return how many committed entries are not in the tree yet: none, where every act grows it."""
         return 0, None
+
+    def roster(self) -> Roster:
+        """Return the fold of the system stream, of what is committed; nobody changes it."""
+        with self._feeding, self._snapshot() as rows:
+            self._feed_folds.begin_epoch()
+            folds = Folds() if self._is_writer else self._feed_folds
+            return folds.system(rows).roster
 
     def place_of(self, subject: SubjectId | None, stream: StreamId, seq: int) -> int | None:
         """Return the leaf index of a subject's fact, None where it is not in the tree (yet)."""

@@ -118,6 +118,18 @@ class Lists(ABC):
         """Return look-backs that have started and not ended, the oldest first: subject, case, notice."""
         return [(subject, case, notice) for subject, case, notice in self._all(LOOK_BACKS, limit)]
 
+    # --- what acts left ---
+
+    def blob(self, address: str) -> bytes | None:
+        """Return the bytes of an address."""
+        row = self._one("SELECT content FROM blob WHERE address = ?", address)
+        return row[0] if row else None
+
+    def remembered(self, source: str, key: str) -> bytes | None:
+        """Return the answer given to an idempotency key before."""
+        row = self._one("SELECT answer FROM answer WHERE source = ? AND key = ?", source, key)
+        return row[0] if row else None
+
     # --- the outbox ---
 
     def claim(self, now: datetime, lease_until: datetime, limit: int) -> list[Claimed]:
