@@ -22,7 +22,7 @@ from answerable_gate.io.requests import FeedClient
 from tests.addresses import free_port
 from tests.gate.build import GATE_KEY, ORIGIN, Log, a_policy, an_entry, an_item
 
-PATIENCE_S = 20.0
+PATIENCE_S = 120.0
 
 
 def wall() -> datetime:
@@ -119,6 +119,11 @@ class Follower:
     risen: list = field(default_factory=list)
     held: list = field(default_factory=list)
     forces: list[bool] = field(default_factory=list)
+    stopped: tuple[datetime, float] | None = None
+
+    def stop_clocks(self, *, go_on: bool = False) -> None:
+        """Let no time pass for the gate, or let it be what it is again."""
+        self.stopped = None if go_on else (wall(), time.monotonic())
 
     def hello(self) -> bytes:
         policy = a_policy(lease_s=self.lease_s, on_stale=self.on_stale)
@@ -126,7 +131,10 @@ class Follower:
         return hello_line(Hello(origin=ORIGIN, key=self.log.key, check=check, policy=policy))
 
     def client(self, port: int) -> FeedClient:
-        clocks = Clocks(wall=wall, monotonic=time.monotonic)
+        clocks = Clocks(
+            wall=lambda: self.stopped[0] if self.stopped else wall(),
+            monotonic=lambda: self.stopped[1] if self.stopped else time.monotonic(),
+        )
         policy = a_policy(version=0)
         gate = Gate(
             gate_key=GATE_KEY, pinned=self.log.pinned, policy=policy, wall=wall(), monotonic=time.monotonic()
@@ -169,16 +177,20 @@ def test_threads_are_answered_while_the_feed_goes_on(chunked: bool) -> None:
             answers.add(ask(client))
             slowest = max(slowest, time.monotonic() - began)
 
-    story, store, done = Follower(), Store(answer, chunked=chunked), Event()
+    story, store, done, started = Follower(), Store(answer, chunked=chunked), Event(), time.monotonic()
     with store.running() as port, story.client(port) as client:
         threads = [Thread(target=ask_on) for _ in range(4)]
         for thread in threads:
             thread.start()
         assert client.contact(PATIENCE_S)
+        took, waited = time.monotonic() - started, slowest
+        until(lambda: "allow" in answers)
         watched = client.use(lambda gate: gate.watch("subject_a"))
         go.set()
         until(lambda: story.risen)
         until(lambda: ask(client) == "refuse")
+        answers.clear()
+        until(lambda: "refuse" in answers)
         done.set()
         for thread in threads:
             thread.join()
@@ -186,8 +198,7 @@ def test_threads_are_answered_while_the_feed_goes_on(chunked: bool) -> None:
     assert (status.in_force, status.subjects, status.after) == (True, 2_000, 2_000)
     assert story.risen == [{watched}]
     assert story.held == [("subject_a", ("item_a",))]
-    assert answers == {"refuse", "allow"}
-    assert slowest < 5.0, "a check waits for a turn, not for the whole feed"
+    assert waited < 0.8 * took, "a check waits for a turn, not for the whole feed"
     assert store.asked[0][0].keys() == {"after", "gate", "run"}
     assert store.asked[0][1]["Authorization"] == "Bearer secret"
     assert story.lost == []
@@ -233,9 +244,11 @@ def test_a_store_that_falls_silent_is_out_of_force_and_tried_again() -> None:
 
     back = Event()
     story, store = Follower(lease_s=2, on_stale="refuse"), Store(answer)
+    story.stop_clocks()
     with store.running() as port, story.client(port) as client:
         assert client.contact(PATIENCE_S)
         assert (ask(client, "stranger"), ask(client)) == ("allow", "allow")
+        story.stop_clocks(go_on=True)
         until(lambda: story.forces == [True, False])
         assert (client.status().reach, ask(client, "stranger")) == ("stale", "refuse")
         until(lambda: ask(client) == "refuse")
