@@ -26,9 +26,10 @@ from answerable.app import (
 from answerable.core import facts as f
 from answerable.core.recalls import Said
 from answerable.simulation.grounds import Ground
-from answerable.simulation.house import START, House
+from answerable.simulation.house import House
 from answerable.simulation.outside import Mail
 from answerable.simulation.people import User, named, staff
+from answerable.simulation.seen import START
 from answerable.simulation.switches import ask_for_support
 from answerable.work.outbox import deliver
 from answerable.work.ticker import sweep
@@ -221,5 +222,7 @@ class Stage:
     # --- who uses
 
     def ask(self, user: str) -> Verdict:
-        """Ask for one exchange at the first gate."""
-        return self.house.exchange(self.house.sites[0], user, self.subjects.get(user), "small", ())
+        """Ask for one exchange at the first gate, with a tenant's key where one is above."""
+        tenant, _, below = user.partition("/")
+        site, above = self.house.sites[0], tenant if below else None
+        return self.house.exchange(site, user, self.subjects.get(user), "small", (), tenant=above)

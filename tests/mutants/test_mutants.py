@@ -11,7 +11,7 @@ from typing import NamedTuple
 import pytest
 
 from answerable.simulation import Law, LawBroken
-from tests.mutants import killers, ordering, plants, reviews, shields
+from tests.mutants import killers, ordering, plants, reviews, shields, tenants
 
 
 class Mutant(NamedTuple):
@@ -175,6 +175,28 @@ MUTANTS = {
     ),
     "a gate tells the date of measures alone": _mutant(
         reviews.a_gate_tells_the_date_of_measures_alone, reviews.somebody_is_held_and_told_until_when, Law.L3
+    ),
+    "the same shield for all": _mutant(
+        tenants.the_same_shield_for_all, tenants.somebody_decides_for_all_below_a_tenant, Law.L11
+    ),
+    "a scope is a word": _mutant(tenants.a_scope_is_a_word, tenants.somebody_decides_for_all_below_a_tenant, Law.L2),
+    "a lesser measure is enough for the others": _mutant(
+        tenants.a_lesser_measure_is_enough_for_the_others, tenants.somebody_decides_for_all_below_a_tenant, Law.L2
+    ),
+    "every decision is about the tenant": _mutant(
+        tenants.every_decision_is_about_the_tenant, tenants.somebody_decides_about_an_end_user, Law.L2
+    ),
+    "what came by itself is the tenant's": _mutant(
+        tenants.what_came_by_itself_is_the_tenants, tenants.a_tenants_traffic_is_flagged, Law.L2
+    ),
+    "whom nobody has spoken of is free": _mutant(
+        tenants.whom_nobody_has_spoken_of_is_free, tenants.somebody_decides_for_all_below_a_tenant, Law.L1
+    ),
+    "the reference of the tenant's case is told": _mutant(
+        tenants.the_reference_of_the_tenants_case_is_told, tenants.somebody_decides_for_all_below_a_tenant, Law.L11
+    ),
+    "whoever has the reference may read it": _mutant(
+        tenants.whoever_has_the_reference_may_read_it, tenants.a_tenants_traffic_is_flagged, Law.L11
     ),
     "a draw from outside the mint": _mutant(
         plants.a_draw_from_outside_the_mint, killers.the_same_seed_runs_twice, Law.L16

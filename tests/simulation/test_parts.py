@@ -17,8 +17,8 @@ from answerable.errors import SignerUnavailable, StoreUnavailable
 from answerable.simulation.chance import Chance
 from answerable.simulation.database import InDatabase
 from answerable.simulation.grounds import ORIGIN, Ground
-from answerable.simulation.house import START
 from answerable.simulation.parts import Crash, Disk, FailingStore, MemorySigner, OwnClock, TrueTime
+from answerable.simulation.seen import START
 from tests.mutants.grounds import grounds
 from tests.mutants.stage import Stage
 from tests.postgres import server

@@ -31,10 +31,8 @@ def check(checks: Checks, witness: Witness, recorded: f.Recorded, holds: Holds) 
         checks.that(Law.L6, free, f"{fact.owner} owns {fact.case} and may not")
     elif isinstance(fact, f.CaseFact) and not isinstance(fact, f.ActRefused | f.CaseOpened):
         _barred(checks, witness.cases[fact.case], fact)
-    if isinstance(fact, f.PartyKnown) and fact.party in (f.Party.API_KEY, f.Party.ORGANISATION):
-        witness.tenants.add(fact.subject)
     if isinstance(fact, f.AccountsLinked):
-        alone = not witness.tenants.intersection((fact.subject, fact.other))
+        alone = not (witness.is_tenant(fact.subject) or witness.is_tenant(fact.other))
         checks.that(Law.L2, alone, f"{fact.link} lets what stands for an end user reach the tenant")
     if isinstance(fact, f.MeasureConfirmed):
         held = holds(fact.gate, fact.subject, fact.item)

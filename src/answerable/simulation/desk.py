@@ -108,10 +108,20 @@ class Desk:
                 self._do("answer", case, seen)
 
     def _decide(self, case: f.CaseId, level: Level, *names: str) -> None:
-        """Decide, and shield whoever is endangered: by these names, or by those that the notices gave."""
-        person = self._house.witness.cases[case].person
+        """Decide, and shield whoever is endangered: by these names, or by those that the notices gave.
+
+        Of a tenant's end user now and then for all below the tenant, whose own cases are read first.
+        """
+        witness = self._house.witness
+        person, above = witness.cases[case].person, witness.above.get(witness.cases[case].subject)
+        widens = above is not None and self._chance.happens(0.5)
+        for other in list(witness.cases_of({above} if widens and above else set())):
+            self._house.view(f.CaseId(other.id), self._staff)
+        scope = witness.party[above].value if widens and above else "account"
         shields = frozenset[Shield]() if person == f.UNKNOWN else frozenset((Shield(person, names),))
-        wanted = MeasureIn(level=level, shields=shields, reason="On what I read.", proportionality="Nothing less.")
+        wanted = MeasureIn(
+            level=level, shields=shields, scope=scope, reason="On what I read.", proportionality="Nothing less."
+        )
         self._do("decide", case, lambda: self._house.app.decide(case, wanted, staff=self._staff))
 
     def _sign_what_waits(self, case: f.CaseId, body: dict[str, Any]) -> bool:

@@ -5,26 +5,23 @@ Law: everything that happens goes through `act`, which lets the witness read and
 
 from __future__ import annotations
 
-from collections import Counter, deque
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TypeVar, cast
 
-from answerable.app import Acts, Answerable, CaseFile, Exchange, GateRules, Intake, Reading
+from answerable.app import Acts, Answerable, CaseFile, GateRules, Intake, Reading
 from answerable.app.genesis import Person, adopt, adoption, enrol
 from answerable.app.identifying import Index
 from answerable.core import facts as f
 from answerable.core import policy as policies
-from answerable.edge import SeededMint, rfc3339
+from answerable.edge import SeededMint
 from answerable.errors import AnswerableError, Busy, Conflict
-from answerable.ledger.verify import leaf_hash, parse_checkpoint, parse_note
+from answerable.ledger.verify import parse_checkpoint, parse_note
 from answerable.simulation import bounds, interlock, protection, reviewing
 from answerable.simulation.chance import Chance
 from answerable.simulation.grounds import ORIGIN, Ground, InMemory
-from answerable.simulation.keeping import Keeping, Stores
-from answerable.simulation.laws import Checks, Law
+from answerable.simulation.laws import Law
 from answerable.simulation.notes import note
-from answerable.simulation.ordering import Ordering
 from answerable.simulation.parts import (
     Accounts,
     Ahead,
@@ -35,56 +32,24 @@ from answerable.simulation.parts import (
     MemorySigner,
     OwnClock,
     Program,
-    TrueTime,
 )
-from answerable.simulation.reviewing import Reviewing
+from answerable.simulation.seen import Seen
 from answerable.simulation.shielding import Shielding
-from answerable.simulation.sourcing import Sourcing
-from answerable.simulation.watching import Watch
-from answerable.simulation.wires import Site
-from answerable.simulation.witness import SeenItem, Witness
+from answerable.simulation.wires import Site, exchange_row
+from answerable.simulation.witness import SeenItem
 from answerable.store.protocol import Store
 from answerable.vault.keys import make_keyring
 from answerable.work.writer import TRIES_MAX
 from answerable_gate import Entry, Standing, Verdict, join
+from answerable_gate import alias as gate_alias
 from answerable_gate.io.proofs import pin
 
-START = datetime(2026, 1, 5, 8, tzinfo=UTC)
-REMEMBERED = 12
 SIGNERS = (f.StaffId("lead-1"), f.StaffId("partner-1"))
 RULES = GateRules(on_stale="allow", on_cold_start="allow", on_no_identity="allow", lease_s=60)
 T = TypeVar("T")
 
 
-class _Seen:
-    """What was seen of a house so far, and by what time."""
-
-    def __init__(self, *, is_crossed: bool) -> None:
-        self.true = TrueTime(START)
-        self.checks = Checks()
-        self.witness = Witness(self.checks, is_crossed=is_crossed)
-        self.stores = Stores()
-        self.acts_done: deque[str] = deque(maxlen=REMEMBERED)
-        self.steps = 0
-        self.policies: dict[str, policies.Policy] = {}
-        self.entries: dict[str, Entry] = {}
-        self.log: list[Exchange] = []
-        self.sealed_roots: dict[int, bytes] = {}
-        self.facts: list[f.Recorded] = []
-        self._views: Counter[tuple[str, str]] = Counter()
-        self._bearers: dict[str, str] = {}
-        self._head = 0
-        self.sourcing = Sourcing(self.checks, self.witness, self.policies)
-        self.ordering = Ordering(self.checks, self.witness)
-        self._watches: tuple[Watch, ...] = (
-            Keeping(self.checks, self.stores),
-            self.sourcing,
-            self.ordering,
-            Reviewing(self.checks, self.witness, self.policies),
-        )
-
-
-class House(_Seen):
+class House(Seen):
     """One record with its gates, watched."""
 
     def __init__(
@@ -354,43 +319,52 @@ class House(_Seen):
 
     # --- the gates
 
-    def exchange(self, site: Site, account: str, subject: str | None, model: str, tools: tuple[str, ...]) -> Verdict:
+    def exchange(
+        self,
+        site: Site,
+        account: str,
+        subject: str | None,
+        model: str,
+        tools: tuple[str, ...],
+        *,
+        tenant: str | None = None,
+    ) -> Verdict:
         """Judge an exchange at a gate, check it against what is owed there, and record it where a case is open."""
         site.beat()
-        verdict = site.judge(account, model, tools=tools)
-        if subject is None:
-            return verdict
-        possible = list(protection.ever(self.witness, subject))
-        there: list[tuple[SeenItem, Standing]] = []
-        if site.contact is not None:
-            there = protection.by_nature(
-                self.witness, subject, self.sealed, self.true.elapsed, contact=site.contact, lowest=self._ahead.lowest
-            )
-        where, owed = f"{site.name} for {subject}", join(*(standing for _, standing in there))
-        protection.check_verdict(self.checks, verdict, owed, possible, where=where)
-        items = (item for item, _ in there)
-        reviewing.check_told(self.checks, verdict, items, possible, now=site.now, where=where)
-        self.shielding.check(subject, verdict.shields, self.entries, 0, where=site.name)
-        held = site.gate.held(subject)
-        if held is not None and held.entry.open:
+        verdict = site.judge(account, model, tools=tools, tenant=tenant)
+        subject = subject or self._named(account)
+        above = None if tenant is None else self._named(tenant)
+        self._judged(site, verdict, subject, above)
+        held = None if subject is None else site.gate.held(subject)
+        if subject is not None and held is not None and held.entry.open:
             self._record(site, subject, model, verdict)
         return verdict
 
-    def _record(self, site: Site, subject: str, model: str, verdict: Verdict) -> None:
-        now = self.now
-        number = len(self.log)
-        row = Exchange(
-            id=f"ex_{number}",
-            subject=f.SubjectId(subject),
-            at=now,
-            gate=site.name,
-            conversation=None,
-            model=model,
-            answer=verdict.answer,
-            level=verdict.level.value,
-            standing=verdict.level.value,
-            tokens=0 if verdict.answer == "refuse" else 100 + number % 100,
-            digest=leaf_hash(f"{number} {rfc3339(now)}".encode()).hex(),
-            complete=True,
+    def _named(self, account: str) -> str | None:
+        """Return the token of an account, None where nobody has ever spoken of it."""
+        return self._bearers.get(gate_alias(self.keyring.gate, account).hex())
+
+    def _judged(self, site: Site, verdict: Verdict, subject: str | None, above: str | None) -> None:
+        """Check a verdict: what is in force for the account is, with what people set for the tenant above it."""
+        where = f"{site.name} for {subject or 'somebody'}"
+        own, tenant = (list(protection.ever(self.witness, one)) if one else [] for one in (subject, above))
+        possible = own + [item for item in tenant if not item.is_default]
+        there = self._there(site, subject) + [one for one in self._there(site, above) if not one[0].is_default]
+        owed = join(*(standing for _, standing in there))
+        protection.check_verdict(self.checks, verdict, owed, possible, where=where)
+        items = (item for item, _ in there)
+        reviewing.check_told(self.checks, verdict, items, possible, now=site.now, where=where)
+        self.shielding.check(subject, verdict.shields, self.entries, 0, where=where)
+        bare = verdict.reason_ref in (None, subject)
+        self.checks.that(Law.L11, bare, f"{where} refers to the case of {verdict.reason_ref}")
+
+    def _there(self, site: Site, subject: str | None) -> list[tuple[SeenItem, Standing]]:
+        """Return the least that a gate holds of an account."""
+        if site.contact is None or subject is None:
+            return []
+        return protection.by_nature(
+            self.witness, subject, self.sealed, self.true.elapsed, contact=site.contact, lowest=self._ahead.lowest
         )
-        self.log.append(row)
+
+    def _record(self, site: Site, subject: str, model: str, verdict: Verdict) -> None:
+        self.log.append(exchange_row(len(self.log), site.name, subject, model, verdict, now=self.now))

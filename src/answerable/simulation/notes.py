@@ -145,6 +145,12 @@ def _link_withdrawn(witness: Witness, fact: f.LinkWithdrawn, recorded: f.Recorde
     link.lifts |= set(fact.lifts)
 
 
+def _party(witness: Witness, fact: f.PartyKnown, _: f.Recorded) -> None:
+    witness.party[fact.subject] = fact.party
+    if fact.tenant is not None:
+        witness.above[fact.subject] = fact.tenant
+
+
 # --- the case
 
 
@@ -296,6 +302,7 @@ _SYSTEM: dict[type, Callable[[Witness, Any, f.Recorded], None]] = {
     f.StaffEnrolled: _enrolled,
     f.StaffLeft: _left,
     f.LinkWithdrawn: _link_withdrawn,
+    f.PartyKnown: _party,
 }
 _CASE: dict[type, Callable[[SeenCase, Any, f.Recorded], None]] = {
     f.PersonNamed: _named,

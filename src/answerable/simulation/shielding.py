@@ -28,16 +28,18 @@ class Shielding:
         self._used.setdefault(alias(self._gate_key, account).hex(), set()).update(terms)
 
     def check(
-        self, subject: str, shields: Iterable[Shield], entries: Mapping[str, Entry], sealed: int, *, where: str
+        self, subject: str | None, shields: Iterable[Shield], entries: Mapping[str, Entry], sealed: int, *, where: str
     ) -> None:
         """Check the shields that an account has somewhere: all their names stand in words of its own or its holder's.
+
+        Of an account that nobody has spoken of yet, None, there are no words.
 
         A link counts until its withdrawal is in a checkpoint of `sealed` leaves; with 0, for ever.
         """
         held = {term for shield in shields for term in shield.terms}
         if not held:
             return
-        sharing = self._witness.sharing(subject, sealed, full=False)
+        sharing = self._witness.sharing(subject, sealed, full=False) if subject is not None else set()
         names = [name for one in sharing & set(entries) for name in entries[one].aliases]
         strange = held.difference(*(self._used.get(name, ()) for name in names))
         seen = f"{subject} is shielded in {where} from {len(strange)} names that it never wrote"

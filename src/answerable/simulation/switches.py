@@ -15,7 +15,7 @@ from answerable.simulation.chance import Chance
 from answerable.simulation.house import House
 from answerable.simulation.laws import Law
 from answerable.simulation.people import User
-from answerable_gate import Level
+from answerable_gate import NOTHING, Level
 
 if TYPE_CHECKING:
     from answerable.simulation.world import World
@@ -91,9 +91,17 @@ def ask_for_support(house: House, user: User, action: DeskAction) -> None:
     if checked is None:
         return
     said = [one for one in cases if one.signals or one.adopted or one.acts or one.verified]
-    held = any(one.is_open for one in said)
+    covered = user.subject is not None and _is_covered(house, user.subject)
+    held = covered or any(one.is_open for one in said)
     house.checks.that(Law.L4, not (held and checked.allowed), f"support may {action} for {user.account}, who is held")
     confirmed = any(notice.confirmed_at for one in cases for notice in one.notices.values())
     decided = any(not item.is_default for one in cases for item in one.items.values())
-    claims = bool(cases) and not said and not confirmed and not decided
+    claims = bool(cases) and not (said or confirmed or decided or covered)
     house.checks.that(Law.L13, checked.allowed or not claims, f"a notice alone is told of by {action} {user.account}")
+
+
+def _is_covered(house: House, subject: str) -> bool:
+    """Tell whether people have set something for the tenant that an account is below."""
+    above = house.witness.cases_of({house.witness.above.get(subject, "")})
+    items = (item for case in above for item in case.items.values() if item.is_live and not item.is_default)
+    return any(item.standing != NOTHING for item in items)

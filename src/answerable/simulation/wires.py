@@ -9,7 +9,10 @@ from collections import deque
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from answerable.app import Reading
+from answerable.app import Exchange, Reading
+from answerable.core.facts import SubjectId
+from answerable.edge import rfc3339
+from answerable.ledger.verify import leaf_hash
 from answerable.simulation.parts import OwnClock, TrueTime
 from answerable_gate import Gate, GatePolicy, Pinned, Request, Verdict
 
@@ -147,3 +150,21 @@ class Site:
             self.contact = None
         else:
             self.gate.restore(saved, wall=self.clock.now(), monotonic=self.clock.monotonic())
+
+
+def exchange_row(number: int, gate: str, subject: str, model: str, verdict: Verdict, *, now: datetime) -> Exchange:
+    """Return what a gate records of an exchange of somebody with a case."""
+    return Exchange(
+        id=f"ex_{number}",
+        subject=SubjectId(subject),
+        at=now,
+        gate=gate,
+        conversation=None,
+        model=model,
+        answer=verdict.answer,
+        level=verdict.level.value,
+        standing=verdict.level.value,
+        tokens=0 if verdict.answer == "refuse" else 100 + number % 100,
+        digest=leaf_hash(f"{number} {rfc3339(now)}".encode()).hex(),
+        complete=True,
+    )

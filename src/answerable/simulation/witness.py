@@ -163,7 +163,8 @@ class Witness:
         self.views: Counter[tuple[str, str]] = Counter()
         self.owed: set[str] = set()
         self.recalls: set[str] = set()
-        self.tenants: set[str] = set()
+        self.party: dict[str, f.Party] = {}
+        self.above: dict[str, str] = {}
 
     def read(self, data: bytes) -> f.Recorded | None:
         """Read an entry that was committed, None where it was read before; its index is its place among all commits.
@@ -258,6 +259,10 @@ class Witness:
                 found |= {name} if notice.fact.repeats is None else set()
                 found |= {f"confirmed {name}"} if notice.confirmed_at else set()
         return frozenset(found)
+
+    def is_tenant(self, subject: str) -> bool:
+        """Tell whether a key or an organisation stands behind an account."""
+        return self.party.get(subject) in (f.Party.API_KEY, f.Party.ORGANISATION)
 
     def may_decide(self, staff: str) -> bool:
         """Tell whether a person is on the roster in a role that decides."""

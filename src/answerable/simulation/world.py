@@ -211,7 +211,10 @@ class World:
             if not site.is_connected and not self.faults.is_cut(site):
                 self.house.connect(site)
                 site.arrive()
-            self.house.exchange(site, user.account, user.subject, user.model, user.tools)
+            tenant, _, below = user.account.partition("/")
+            self.house.exchange(
+                site, user.account, user.subject, user.model, user.tools, tenant=tenant if below else None
+            )
             self.after(self._users.wait(self._size.exchanges), event)
 
         return event
