@@ -40,13 +40,30 @@ def test_the_same_words_twice_are_two_notices(house: House) -> None:
 def test_a_receipt_needs_nothing_but_the_key(house: House) -> None:
     """Whoever warned can show, with one file and the pinned key, that the notice is in the record."""
     notice = house.warn("receipt-1", user="user-receipt").json["id"]
-    path = f"/v1/notices/{notice}/receipt"
+    path = f"/v1/notices/{notice}/receipt?entry=true"
     found = until(lambda: [a for a in [house.call("GET", path, who="classifier-1")] if a.status == 200], "sealed")[0]
     receipt = read_receipt(found.body)
     verify_receipt(receipt, [parse_vkey(house.feed()[0]["key"])])
     assert receipt.entry is not None
     assert json.loads(receipt.entry)["body"]["notice"] == notice
     assert house.call("GET", "/v1/notices/nt_none/receipt", who="classifier-1").status == 404
+
+
+def test_a_receipt_tells_nobody_what_else_his_case_holds(house: House) -> None:
+    """L11: who warns of himself, and names one after another as the one at risk, sees not which of them has warned."""
+    first = house.warn("tells-1", user="user-tells")
+    house.warn("tells-2", user="user-tells", named_staff=["lead-1"])
+    last = house.warn("tells-3", user="user-tells")
+    path = f"/v1/notices/{last.json['id']}/receipt"
+    kept = until(lambda: [a for a in [house.call("GET", path, who="classifier-1")] if a.status == 200], "sealed")[0]
+    for told in (last.json["case"], first.json["id"], "lead-1", "extra"):
+        assert told.encode() not in kept.body
+    whole = house.call("GET", f"{path}?entry=true", who="classifier-1")
+    entry = read_receipt(whole.body).entry
+    assert entry is not None
+    assert json.loads(entry)["seq"] > 3
+    keys = [parse_vkey(house.feed()[0]["key"])]
+    assert verify_receipt(read_receipt(kept.body), keys, entry) == verify_receipt(read_receipt(whole.body), keys)
 
 
 def test_lines_with_bad_ones_among_them(house: House) -> None:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -49,7 +50,8 @@ def reckon(storm: Storm) -> None:
         promises_are_kept(storm, desk, recorded)
         what_was_due_came_once(ground, desk, recorded)
         told_once(store, recorded, ground)
-        proofs_hold(storm, house.reading().receipt, store, house.signer.vkey)
+        receipt = partial(house.reading().receipt, shows_entry=True)
+        proofs_hold(storm, receipt, store, house.signer.vkey)
         nobody_missed_a_line(storm, store)
         verified_by_a_stranger(ground, store, house.signer.vkey)
         nobody_met_a_fault_of_ours(ground)

@@ -69,7 +69,8 @@ async def get_receipt(request: Request) -> Response:
     """Return the proof that a notice is in the record, for its reporter to keep."""
     identity.operator_of(request, "notices")
     notice = NoticeId(request.path_params["notice"])
-    found = await inlet(request).read(lambda reading: reading.receipt(notice))
+    shows = request.query_params.get("entry", "false") == "true"
+    found = await inlet(request).read(lambda reading: reading.receipt(notice, shows_entry=shows))
     if isinstance(found, Refused):
         raise RefusedError(found)
     return Response(found, media_type="text/plain; charset=utf-8")

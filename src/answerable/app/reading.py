@@ -83,9 +83,9 @@ class Reading:
         """Return the newest signed checkpoint."""
         return self._acts.store.newest_checkpoint()
 
-    def receipt(self, notice: NoticeId) -> bytes | Refused:
-        """Return the receipt of a notice."""
-        return receipts.receipt(self._acts.store, notice)
+    def receipt(self, notice: NoticeId, *, shows_entry: bool = False) -> bytes | Refused:
+        """Return the receipt of a notice; with its entry it is for nobody who could be the one it is about."""
+        return receipts.receipt(self._acts.store, notice, shows_entry=shows_entry)
 
     def order_list(self, case: CaseId, order: OrderId, *, staff: StaffId) -> Gathered | Refused:
         """Return which entries show what was done for an order, to be recorded for whoever wants the proof."""

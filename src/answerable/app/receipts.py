@@ -35,8 +35,12 @@ def is_place(noted: bytes | None, recorded: Recorded, subject: SubjectId) -> boo
     return noted in (place(recorded, subject), place(replace(recorded, index=None), subject))
 
 
-def receipt(store: Store, notice: NoticeId) -> bytes | Refused:
-    """Return the receipt of a notice as a `.tlog-proof` file, once its entry is inside a signed checkpoint."""
+def receipt(store: Store, notice: NoticeId, *, shows_entry: bool = False) -> bytes | Refused:
+    """Return the receipt of a notice as a `.tlog-proof` file, once its entry is inside a signed checkpoint.
+
+    With its entry it tells how many entries its case has before it, who is kept away from it, and whether the same was
+    said before: whoever warns of himself would learn that somebody else did (L11).
+    """
     noted = store.remembered(_PLACES, notice)
     if noted is None:
         return Refused("not_found", "There is no such notice.")
@@ -45,7 +49,7 @@ def receipt(store: Store, notice: NoticeId) -> bytes | Refused:
         return Refused("not_sealed", "The entry is durable and not yet inside a signed checkpoint; ask again shortly.")
     path = tuple(inclusion(index, newest.size, store.node))
     (entry,) = store.entries(index, index + 1)
-    return write_receipt(Receipt(index=index, path=path, note=newest.note, entry=entry))
+    return write_receipt(Receipt(index=index, path=path, note=newest.note, entry=entry if shows_entry else None))
 
 
 def _index(store: Store, noted: str) -> int | None:
