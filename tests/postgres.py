@@ -58,10 +58,10 @@ def _forget_the_dead() -> None:
 
     try:
         process = psutil.Process(int((FOLDER / "postmaster.pid").read_text().split()[0]))
-        is_alive = process.name().startswith("postgres") and process.status() != psutil.STATUS_ZOMBIE
+        is_alive = str(FOLDER.resolve()) in process.cmdline() and process.status() != psutil.STATUS_ZOMBIE
     except FileNotFoundError:  # it was never started, or ended as it should
         return
-    except psutil.NoSuchProcess:
+    except (psutil.NoSuchProcess, ValueError, IndexError):  # or died while it wrote its number
         is_alive = False
     if not is_alive:
         shutil.rmtree(FOLDER)

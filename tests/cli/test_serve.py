@@ -126,6 +126,7 @@ def _complete(house: House, subject: str) -> list[int]:
 @pytest.mark.long
 def test_a_second_signal_ends_at_once_and_loses_nothing(house: House) -> None:
     """With a stream that would last, the first is patient; the second is not."""
+    house.config.write_text(house.config.read_text().replace("[serve]", "[serve]\ngrace_s = 60"))
     process = house.start("serve")
     until(lambda: answered(house, "user-1") == 200, "the gateway has contact")
     token = house.flag("twice-1").json["id"]
