@@ -38,6 +38,14 @@ def test_what_belongs_to_one_connection_stays_there() -> None:
     assert answered(back) == [(b"x-b", b"\xff")]
 
 
+@pytest.mark.parametrize(
+    "name", [b"x-http-method-override", b"x-method-override", b"x-original-url", b"x-rewrite-url", b"x-original-uri"]
+)
+def test_a_header_that_asks_for_something_else_is_not_passed_on(name: bytes) -> None:
+    """What was judged is the path and method of the request; a lenient host would answer those of the header."""
+    assert requested([(name, b"/v1/chat/completions"), (b"x-b", b"1")], ()) == [("x-b", "1")]
+
+
 def test_the_callers_credentials_can_be_left_behind() -> None:
     """Everything by which an API knows a caller."""
     came = [(name, b"secret") for name in CREDENTIALS] + [(b"accept", b"a")]

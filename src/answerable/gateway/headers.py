@@ -30,7 +30,12 @@ _ORIGINS = frozenset((
     b"x-forwarded-host", b"x-forwarded-port", b"x-forwarded-prefix", b"x-forwarded-proto", b"x-forwarded-server",
     b"x-real-ip",
 ))  # fmt: skip
-_NEVER = HOP_BY_HOP | _OURS | _ORIGINS
+# By which some servers read another path or method than the one that was judged.
+_OTHER_REQUESTS = frozenset((
+    b"x-forwarded-uri", b"x-http-method", b"x-http-method-override", b"x-method-override", b"x-original-method",
+    b"x-original-uri", b"x-original-url", b"x-rewrite-url",
+))  # fmt: skip
+_NEVER = HOP_BY_HOP | _OURS | _ORIGINS | _OTHER_REQUESTS
 # The server that hands an answer over writes its own date, as it must where there is none: it would stand twice.
 _ANSWERED = HOP_BY_HOP | {b"date"}
 # With a key of the operator's own, nothing that speaks for the caller may reach the upstream.
