@@ -21,6 +21,8 @@ from answerable.core.facts import (
     CaseOpened,
     Hazard,
     MeasureAdopted,
+    Party,
+    PartyKnown,
     SignalRaised,
     SubjectSeen,
     VendorNoticed,
@@ -180,6 +182,19 @@ def test_an_alias_that_the_gateway_told_the_model_leads_to_the_account(house: In
     assert aliases == {alias(key, account).hex() for account in ("user-before", "user-after")}
     named = take(intake, table, reported("no-alias", kind="k"), whose(intake, table, "no-alias"))
     assert named.case == house.flag("u", "no-alias").case
+
+
+def test_an_end_user_known_by_an_alias_first_is_his_tenants_once_he_is_named(house: InMemory) -> None:
+    """Who he is was not known then; what is decided for the tenant's end users is about him as well from now on."""
+    table = WebhookTable(name="openai", secret_env="S", format="openai", key_env="K", identifier="alias")
+    intake = house.answerable.intake
+    acme = house.answerable.see_account(AccountIn(account="acme", identifiers=(), party=Party.ORGANISATION))
+    told = alias(house.answerable.acts.keyring.gate, "acme/u-7").hex()
+    warned = take(intake, table, reported(told), whose(intake, table, told))
+    assert house.flag("s", "acme/u-7").case == warned.case
+    assert [(one.party, one.tenant) for one in facts(house, PartyKnown)] == [
+        (Party.ORGANISATION, None), (Party.END_USER, acme.id)
+    ]  # fmt: skip
 
 
 def test_an_identifier_that_nobody_knows_stays_open_and_is_linked_later(house: InMemory) -> None:

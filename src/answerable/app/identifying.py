@@ -123,7 +123,7 @@ def enter_subject(
         act.tx.put_alias(SUBJECT, Alias(blind=one.key, kind=one.kind, token=subject, verified_at=None))
     known = act.journal.files.subject(subject)
     if known.seq and (known.found or account is None):
-        _learn(act, subject, account)
+        _learn(act, index, subject, account)
         return
     content = account if account is not None else "\n".join(one.raw for one in identifiers)
     token, commit = act.seal(content, subject=subject, author=subject, slot="account")
@@ -159,14 +159,15 @@ def find_tenant(tx: Tx, index: Index, account: str) -> SubjectId | None:
     return next((SubjectId(one) for one in tokens if tx.remembered(TENANT, one) is not None), None)
 
 
-def _learn(act: Act, subject: SubjectId, account: str | None) -> None:
-    """Keep the name of an account that only the alias was known of which a gateway tells models."""
+def _learn(act: Act, index: Index, subject: SubjectId, account: str | None) -> None:
+    """Keep the name of an account that only the alias was known of which a gateway tells models, and whose it is."""
     known = _kept(act, ACCOUNT_TEXT, subject)
     if account is None or known is None or _TOLD_ALIAS.fullmatch(known) is None:
         return
     if known == TOLD + told_name(act.keyring.gate, account) and act.tx.remembered(ACCOUNT_LEARNT, subject) is None:
         token = act.keep(account, subject=subject, author=subject, slot="account")
         act.tx.remember(ACCOUNT_LEARNT, subject, token.encode())
+        place(act, index, subject, account)
 
 
 def told_alias(identifier: str) -> str | None:
