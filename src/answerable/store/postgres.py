@@ -39,10 +39,12 @@ CHANNEL = "answerable_feed"
 
 _BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _BUMP = """
-WITH head AS (UPDATE feed_head SET seq = seq + ? RETURNING seq)
-INSERT INTO feed SELECT given.subject, head.seq - ? + given.n, 1
-FROM head, unnest(?::text[]) WITH ORDINALITY AS given (subject, n)
-ON CONFLICT (subject) DO UPDATE SET seq = excluded.seq, version = feed.version + 1
+WITH head AS (UPDATE feed_head SET seq = seq + ? RETURNING seq), placed AS (
+  INSERT INTO feed SELECT given.subject, head.seq - ? + given.n, 1
+  FROM head, unnest(?::text[]) WITH ORDINALITY AS given (subject, n)
+  ON CONFLICT (subject) DO UPDATE SET seq = excluded.seq, version = feed.version + 1
+)
+SELECT pg_notify(?, '')
 """
 _PENDING = """
 SELECT (SELECT count(*) FROM pending),
@@ -148,8 +150,7 @@ class PostgresStore(Lists, WithBulk, Record):
         bumped = list(dict.fromkeys(self._group.bumped))
         self._group.bumped, self._group.mark = [], 0
         if bumped:
-            self._own.execute(_BUMP, (len(bumped), len(bumped), bumped))
-            self._own.execute("SELECT pg_notify(?, '')", (CHANNEL,))
+            self._own.execute(_BUMP, (len(bumped), len(bumped), bumped, CHANNEL))
 
     def _rollback(self) -> None:
         write = self._own

@@ -27,7 +27,10 @@ SELECT pos, idx, bytes FROM fact LEFT JOIN leaf ON leaf.fact = fact.id WHERE sub
 """
 _LOCK = "SELECT id, pos FROM subject WHERE id = ANY(?) ORDER BY id FOR UPDATE"
 _FREE = f"{_LOCK} SKIP LOCKED"
-_ENTER = "INSERT INTO subject SELECT id, 0 FROM unnest(?::text[]) AS given (id) ORDER BY id ON CONFLICT DO NOTHING"
+_ENTER = """
+INSERT INTO subject SELECT id, 0 FROM unnest(?::text[]) AS given (id) ORDER BY id ON CONFLICT DO NOTHING
+RETURNING id, pos
+"""
 _FACTS_AHEAD = """
 SELECT fact.subject, pos, idx, bytes FROM unnest(?::text[], ?::bigint[]) AS given (subject, since)
 JOIN fact ON fact.subject = given.subject AND pos > since LEFT JOIN leaf ON leaf.fact = fact.id
@@ -108,7 +111,7 @@ class PgTx(PgReading, SqlTx, Act):
         self._ends: dict[SubjectId, int] = {}
         self._ahead: dict[SubjectId, list[Row]] = {}
         self._is_first = group.acts == 0
-        self._entering = False
+        self._entering: set[str] = set()
         group.acts += 1
 
     # --- facts ---
@@ -125,7 +128,8 @@ class PgTx(PgReading, SqlTx, Act):
         asked = _LOCK if self._is_first and not self._ends else _FREE
         found = self._run(asked, (wanted,)).fetchall()
         if len(found) < len(wanted):
-            self._run(_ENTER, (wanted,))
+            found += self._run(_ENTER, (wanted,)).fetchall()
+        if len(found) < len(wanted):
             found = self._run(asked, (wanted,)).fetchall()
         self._take_locked(found)
         if len(found) < len(wanted):
@@ -197,14 +201,14 @@ class PgTx(PgReading, SqlTx, Act):
         Where none does, nobody else may give it one before this act ends: an account has one token, whoever flags it.
         """
         found = SqlTx.find_alias(self, space, blind)
-        if found:
-            return found
         name = f"{space}\n{blind}"
+        if found or name in self._entering:
+            return found
         if self._is_first and not self._ends and not self._entering:
             self._run(_LOCK_ALIAS, (name,))
         elif not self._run(_TRY_ALIAS, (name,)).fetchone()[0]:
             raise Busy("somebody else is entering this identifier")
-        self._entering = True
+        self._entering.add(name)
         return SqlTx.find_alias(self, space, blind)
 
 
