@@ -5,7 +5,7 @@ Law: a gate that is not in force is never shown as if it were (L1).
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from rich.console import Console
 from rich.markup import escape
@@ -20,6 +20,7 @@ from answerable.errors import AnswerableError
 from answerable.ports.signer import Signer
 from answerable.work import signs as life
 from answerable.work.signs import ALIVE_S, SeenGate, SeenProcess, Signs
+from answerable_gate.clock import SUSPECT_AFTER
 
 WIDTH = 80
 
@@ -33,18 +34,19 @@ def status(config: ConfigPath = DEFAULT_CONFIG) -> None:
         if adoption.in_force is not None:
             policy = reading.gate_policy()
         signs, signer = life.read(house.store, now=health.now), _signer(house.signer)
+        clock = _clock(house.config.clock.offset_file is not None, health.now - house.clock.now())
     finally:
         house.close()
     lease_s = float(policy.lease_s if policy else house.config.gate.lease_s)
     console = Console(width=WIDTH, highlight=False)
     # Never broken, whatever the width: it is there to be copied.
     console.print(f"key to pin  {reading.vkey}", markup=False, soft_wrap=True)
-    console.print(_record(house.config.record.origin, health, adoption, signs, signer))
+    console.print(_record(house.config.record.origin, health, adoption, signs, signer, clock))
     _print_table(console, "processes", _lines_of_processes(signs.processes, health.now))
     _print_table(console, "gates", _lines_of_gates(life.gates(signs.gates, now=health.now, lease_s=lease_s)))
 
 
-def _record(origin: str, health: Health, adoption: Adoption, signs: Signs, signer: str) -> Table:
+def _record(origin: str, health: Health, adoption: Adoption, signs: Signs, signer: str, clock: list[str]) -> Table:
     table, check = Table(show_header=False, box=None), signs.check
     table.add_row("origin", origin)
     table.add_row("policy in force", adoption.in_force or "none: serve and work do not start")
@@ -54,12 +56,22 @@ def _record(origin: str, health: Health, adoption: Adoption, signs: Signs, signe
     table.add_row("under a checkpoint", str(health.sealed))
     table.add_row("signer", escape(signer))
     table.add_row("time", rfc3339(health.now))
+    for line in clock:
+        table.add_row("", line)
     table.add_row("last sweep", rfc3339(signs.swept_at) if signs.swept_at else "never")
     table.add_row("last check", f"{check.verdict} at {rfc3339(check.at)}" if check else "never")
     if check is not None and check.first is not None:
         table.add_row("first bad thing", escape(check.first))
     table.add_row("overdue", "yes: is a worker running?" if health.is_overdue else "no")
     return table
+
+
+def _clock(is_moved: bool, ahead: timedelta) -> list[str]:
+    """Say what is odd about the time: a clock that was once wrong moves every limit, and the record never goes back."""
+    said = ["MOVED by clock.offset_file, which is for rehearsals"] if is_moved else []
+    if ahead > SUSPECT_AFTER:
+        said.append(f"{spelled(ahead.total_seconds())} AHEAD of this machine's clock")
+    return said
 
 
 def _signer(signer: Signer) -> str:
