@@ -16,6 +16,8 @@ from answerable.edge import RandomMint, SystemClock
 from answerable.errors import ConfigError, KeyFault
 from answerable.gateway.callers import Key
 from answerable.vault.keys import load_keyring
+from answerable_gate.io.proofs import pin, snapshot_key, unsealer
+from answerable_gate.snapshot import place
 from tests.cli.test_serve import answered, ask
 from tests.running import House, until
 
@@ -126,6 +128,7 @@ def test_a_gateway_protects_without_the_record(house: House, tmp_path: Path) -> 
 @pytest.mark.long
 def test_what_was_due_stays_due_with_the_store_away(house: House, tmp_path: Path) -> None:
     """A gateway that is killed and started again while nobody serves the feed knows what its host knew (L1)."""
+    house.config.write_text(house.config.read_text().replace("[gate]", '[gate]\non_stale = "allow"'))
     house.start("serve", "--roles", "api")
     host = kit(house, tmp_path / "host")
     host.config.write_text(host.config.read_text() + f'\n[clock]\noffset_file = "{house.home}/clock.offset"\n')
@@ -134,12 +137,15 @@ def test_what_was_due_stays_due_with_the_store_away(house: House, tmp_path: Path
         house.flag("away-1", user="user-1", hazard="mass_casualty")
         house.forward(hours=2)
         until(lambda: b"I was told" in ask(host, "user-1").read(), "what was due is in force here")
-        snapshot = host.home / "gate.snapshot"
-        until(snapshot.exists, "the host keeps it")
+        snapshot, feed = host.home / "gate.snapshot", house.feed()
+        unseal = unsealer(snapshot_key(read_key(host.home / "gate.key")))
+        pinned, last = pin(feed[0]["key"], feed[0]["origin"]), feed[-1]["seq"]
+        until(lambda: snapshot.exists() and place(snapshot.read_bytes(), unseal, pinned) == last, "the host keeps it")
         house.close()
         host.kill(process)
         process = host.start("serve")
-        assert b"I was told" in ask(host, "user-1").read()
+        told = [b"I was told" in ask(host, user).read() for user in ("user-1", "user-2")]
+        assert told == [True, False], "on_stale allows whoever nothing is held of"
         host.kill(process)
         snapshot.unlink()
         host.start("serve")
