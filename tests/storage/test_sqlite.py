@@ -14,7 +14,7 @@ from answerable.core.facts import LoweringKind, SubjectId
 from answerable.errors import Conflict, Corrupt, NewerVersion, StoreUnavailable
 from answerable.ledger.entries import Envelope, encode
 from answerable.ledger.verify import leaf_hash
-from answerable.store import bulk, sql_lists
+from answerable.store import bulk, sql_lists, sqlite
 from answerable.store.folds import Folds
 from answerable.store.protocol import Exchange
 from answerable.store.sqlite import SqliteStore
@@ -276,10 +276,10 @@ def test_a_rollback_that_fails_gives_the_connection_up(opened: Open) -> None:
     assert_sound(store)
 
 
-def test_a_locked_record_is_unavailable(opened: Open) -> None:
+def test_a_locked_record_is_unavailable(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where another process holds the record for too long, nothing is accepted, and that is said."""
     store, other = opened(), opened()
-    other._write.execute("PRAGMA busy_timeout=10")
+    monkeypatch.setattr(sqlite, "BUSY_MS", 50)
     with store.act(), pytest.raises(StoreUnavailable, match="locked"), other.act():
         pass
 

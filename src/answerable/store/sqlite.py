@@ -15,12 +15,13 @@ from pathlib import Path
 from threading import RLock, get_ident
 
 from answerable.core.facts import SubjectId
+from answerable.edge import SystemClock
 from answerable.errors import Corrupt, StoreUnavailable
 from answerable.ledger.tree import CompactRange
 from answerable.ledger.verify import leaf_hash
 from answerable.store.bulk import Bulk, SqliteLink, WithBulk
 from answerable.store.folds import Folds, Rows
-from answerable.store.opening import BULK, RECORD, Identity, check, connect, create, known_faults
+from answerable.store.opening import BULK, BUSY_MS, RECORD, Identity, check, connect, create, known_faults
 from answerable.store.protocol import Checkpointed, Tx
 from answerable.store.record import Record
 from answerable.store.rows import HASH_BYTES, inner_place, moment
@@ -29,6 +30,8 @@ from answerable.store.sql_tx import Seen
 from answerable.store.sqlite_tx import BUMP, HIGH_WATER, SqliteReading, SqliteTx
 
 CHUNK = 500
+LOOK_MS = 18
+"""SQLite keeps no queue, and looks ever more seldom: after 1, 2, 5 and 10 ms, and then it is told to begin anew."""
 
 
 def create_store(folder: Path, *, keys: Path, origin: str, mark: str) -> SqliteStore:
@@ -50,7 +53,7 @@ class SqliteStore(Lists, WithBulk, Record):
         """Take a folder whose files were checked."""
         super().__init__(origin)
         self._path = folder / RECORD
-        self._write = connect(self._path)
+        self._write = self._writing_connection()
         self._readers: dict[int, sqlite3.Connection] = {}
         self._reader_lock = RLock()
         self._bulk = Bulk(SqliteLink(folder / BULK))
@@ -78,7 +81,21 @@ class SqliteStore(Lists, WithBulk, Record):
 
     def _begin(self) -> None:
         self._seen = Seen()
-        self._write.execute("BEGIN IMMEDIATE")
+        clock = SystemClock()
+        until = clock.monotonic() + BUSY_MS / 1000
+        while True:
+            try:
+                self._write.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or clock.monotonic() >= until:
+                    raise
+            else:
+                return
+
+    def _writing_connection(self) -> sqlite3.Connection:
+        found = connect(self._path)
+        found.execute(f"PRAGMA busy_timeout={LOOK_MS}")
+        return found
 
     def _commit(self) -> None:
         self._refuse_undone()
@@ -91,7 +108,7 @@ class SqliteStore(Lists, WithBulk, Record):
         except sqlite3.Error:
             # Closing undoes as well, and a connection that cannot roll back is not to be used again.
             self._write.close()
-            self._write = connect(self._path)
+            self._write = self._writing_connection()
 
     def _save(self) -> None:
         self._refuse_undone()

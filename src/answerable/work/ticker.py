@@ -16,11 +16,11 @@ from answerable.errors import AnswerableError, Busy
 from answerable.work.writer import Failed, attempt
 
 BATCH = 200
-GIVE_WAY_AFTER, GIVE_WAY_S = 4, 0.12
-"""SQLite keeps no queue: whoever waits for the record looks again ten times a second, and must once find it free.
-
-After four full batches: a pause at each would add six seconds to a backlog of ten thousand.
+GIVE_WAY_S = 0.02
+"""SQLite keeps no queue: whoever waits for the record looks again every ten milliseconds, and must once find it free.
 """
+
+Look = Callable[[], list[SubjectId]]
 
 _log = logging.getLogger("answerable.ticker")
 
@@ -37,7 +37,7 @@ def sweep(answerable: Answerable) -> int:
     policy, _ = answerable.acts.policy()
     settled += _settle_found(answerable, partial(store.behind, policy.version), once=True)
     left = sources.revisited(answerable.acts, BATCH)
-    return settled + len(left) - len(_settle(answerable, left) if left else [])
+    return settled + len(left) - len(_settle(answerable, left, lambda: left) if left else [])
 
 
 def _settle_found(answerable: Answerable, find: Callable[[int], list[SubjectId]], *, once: bool) -> int:
@@ -47,29 +47,28 @@ def _settle_found(answerable: Answerable, find: Callable[[int], list[SubjectId]]
     """
     tried: set[SubjectId] = set()
     stuck: set[SubjectId] = set()
-    settled = full = 0
+    settled = 0
     while not (once and settled):
-        found = find(BATCH + len(stuck))
+        look = partial(find, BATCH + len(stuck))
+        found = look()
         due = [subject for subject in found if subject not in tried]
         # Where all were tried before and stayed, there may still be others behind them.
         if not due and stuck.issuperset(found):
             break
         stuck.update(tried.intersection(found))
         tried.update(due)
-        settled += len(due) - len(_settle(answerable, due))
-        full += len(due) >= BATCH
-        if full == GIVE_WAY_AFTER:
-            full = 0
+        settled += len(due) - len(_settle(answerable, due, look))
+        if len(due) >= BATCH:
             sleep(GIVE_WAY_S)
     return settled
 
 
-def _settle(answerable: Answerable, due: list[SubjectId]) -> list[SubjectId]:
+def _settle(answerable: Answerable, due: list[SubjectId], look: Look) -> list[SubjectId]:
     """Settle subjects in one transaction, and where that fails each half by itself; return those that could not be."""
-    passed = _tried(answerable, due)
+    passed = _tried(answerable, due, look)
     if isinstance(passed, Failed) and len(due) > 1:
         half = len(due) // 2
-        return _settle(answerable, due[:half]) + _settle(answerable, due[half:])
+        return _settle(answerable, due[:half], look) + _settle(answerable, due[half:], look)
     faults: Mapping[SubjectId, Exception] = {due[0]: passed.error} if isinstance(passed, Failed) else passed
     for fault in faults.values():
         if not isinstance(fault, Busy):  # whoever is writing there settles what is due as well
@@ -77,8 +76,11 @@ def _settle(answerable: Answerable, due: list[SubjectId]) -> list[SubjectId]:
     return list(faults)
 
 
-def _tried(answerable: Answerable, due: list[SubjectId]) -> Mapping[SubjectId, Exception] | Failed:
+def _tried(answerable: Answerable, due: list[SubjectId], look: Look) -> Mapping[SubjectId, Exception] | Failed:
     try:
-        return attempt(answerable, lambda desk: desk.settle(*due))
+        with answerable.acts.store.batch():
+            # Whoever held the record before may have settled some of them meanwhile.
+            left = set(look())
+            return attempt(answerable, lambda desk: desk.settle(*(one for one in due if one in left)))
     except AnswerableError as error:
         return Failed(error)
