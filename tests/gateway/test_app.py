@@ -356,8 +356,8 @@ def test_nothing_but_the_api_is_there() -> None:
     assert run(story).upstream.served == 0
 
 
-def test_health_says_what_waits() -> None:
-    """In force or not, by which policy, and how many rows wait."""
+def test_health_says_whether_the_gate_is_in_force() -> None:
+    """In force or not, and by which policy."""
 
     async def story(world: World) -> None:
         async with world.session.get(world.base + "/health") as response:
@@ -368,11 +368,25 @@ def test_health_says_what_waits() -> None:
             "policy": 1,
             "withheld": 0,
             "lowering_refused": 0,
-            "rows_waiting": 0,
-            "rows_lost": 0,
         }
 
     run(story)
+
+
+def test_health_tells_nobody_that_he_is_looked_at() -> None:
+    """L11: it stands on the clients' own address, and after a request of the watched it is what it was before."""
+
+    async def story(world: World) -> None:
+        await world.hold(held(Level.WATCH))
+        world.store.status = 503
+        async with world.session.get(world.base + "/health") as response:
+            before = await response.read()
+        for _ in range(3):
+            await world.chat()
+        async with world.session.get(world.base + "/health") as response:
+            assert await response.read() == before
+
+    assert run(story).upstream.served == 3
 
 
 def test_a_lowering_without_proof_is_refused_and_told(caplog: Any) -> None:

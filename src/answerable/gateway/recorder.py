@@ -78,7 +78,6 @@ class Recorder:
         self._confirmations = confirmations
         self._count = 0
         self._lost: dict[str, _Gap] = {}
-        self.lost = 0
 
     def record(
         self, judged: Judged, served: Served | None, *, complete: bool, handed: Handed | None = None
@@ -135,7 +134,6 @@ class Recorder:
         }
 
     def _miss(self, subject: str, at: datetime) -> None:
-        self.lost += 1
         gap = self._lost.setdefault(subject, _Gap(at, at))
         gap.since, gap.until, gap.exchanges = min(gap.since, at), max(gap.until, at), gap.exchanges + 1
 
