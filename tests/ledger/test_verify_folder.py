@@ -309,6 +309,19 @@ def test_the_one_file_runs_alone(folder: Path, tmp_path: Path) -> None:
     assert run(folder, "--what", alone=tmp_path).returncode == 2
 
 
+@pytest.mark.parametrize(
+    ("key", "why"), [("abc", "is no Ed25519 verifier key"), (VKEY[:-1], "has base64 that is broken"), ("", "is no")]
+)
+def test_a_key_that_is_none_is_told(
+    folder: Path, capsys: pytest.CaptureFixture[str], key: str, why: str
+) -> None:
+    """Whoever copied half of a key is told so in words, and nothing is checked."""
+    with pytest.raises(SystemExit) as ended:
+        main([str(folder), "--key", key])
+    assert ended.value.code == 2
+    assert f"argument --key: {why}" in capsys.readouterr().err
+
+
 def test_the_page_cannot_be_painted_over(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Nothing from the folder reaches the terminal as it is: a log's name could carry control sequences."""
     root = base64.b64encode(plain_root([])).decode()

@@ -41,7 +41,7 @@ NOT_SHOWN = (
 )
 
 
-class Malformed(ValueError):
+class Malformed(argparse.ArgumentTypeError, ValueError):
     """Bytes that do not keep their format."""
 
 
