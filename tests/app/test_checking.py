@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import psycopg
@@ -18,12 +18,14 @@ import pytest
 from answerable.app import AccountIn, Identifier, IdentifierKind
 from answerable.app.checking import NOT_SHOWN, Check
 from answerable.core.facts import CaseId, DefaultTookEffect, MeasureLifted, StaffId, SubjectId, SubjectSeen
+from answerable.edge import ManualClock
 from answerable.errors import StoreUnavailable
 from answerable.ledger.verify import Checkpoint
 from answerable.ports.signer import LocalSigner
 from answerable.store.opening import RECORD
 from answerable.store.sql_tx import CASE_COLUMNS
 from answerable.work.outbox import deliver
+from answerable.work.ticker import sweep
 from tests.app.kept import Kept, PgKept, SqliteKept, begin
 from tests.postgres import database
 from tests.work.memory import InMemory, a_flag, a_notice
@@ -110,6 +112,32 @@ def test_a_record_as_it_was_written_is_verified(original: Kept) -> None:
     assert checked.entries == checked.sealed == original.trusted.signed.size
     assert checked.not_shown == NOT_SHOWN
     assert min(checked.subjects, checked.texts, checked.checkpoints) >= 2
+
+
+class Ticking(ManualClock):
+    """A clock at which each who looks finds it a little later, as in service."""
+
+    def now(self) -> datetime:
+        """Return the wall time, a moment after what it was."""
+        return self.advance(timedelta(milliseconds=1))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_fell_due_at_once_is_verified(begun: tuple[InMemory, Kept]) -> None:
+    """What is due about many is written together, each with a time of its own."""
+    house, kept = begun
+    for number in range(5):
+        house.flag(f"s{number}", f"user-{number}")
+    house.clock.advance(timedelta(days=8))
+    house.answerable.acts.clock = Ticking(house.clock.now())
+    sweep(house.answerable)
+    house.clock.advance(timedelta(seconds=1))
+    house.answerable.seal()
+    fell = [one.at for one in house.store.all_recorded() if isinstance(one.fact, DefaultTookEffect)]
+    assert len(set(fell)) == 5
+    assert isinstance(house.answerable.signer, LocalSigner)
+    signed = house.answerable.signer.signed_last()
+    assert kept.check(signed=signed).findings == ()
 
 
 ALIKE = {

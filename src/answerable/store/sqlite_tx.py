@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
+from itertools import accumulate
 
 from answerable.core.facts import SubjectId
 from answerable.ledger.tree import CompactRange
 from answerable.store.act import Act
 from answerable.store.folds import Folds, Row
-from answerable.store.rows import Delta
+from answerable.store.rows import Delta, micros
 from answerable.store.sql_tx import Seen, SqlTx
 
 BUMP = """
@@ -59,9 +60,14 @@ class SqliteTx(SqliteReading, SqlTx, Act):
     def write(self, delta: Delta) -> None:
         """Write a delta down."""
         self.high_water()
+        # Acts that are written together have each a time of their own.
+        highs = accumulate((micros(one.at) for one in delta.leaves), max, initial=self._seen.high_water or 0)
+        next(highs)
         self._note_written(delta)
-        at = self._seen.high_water
-        self._put(_PUT_FACT, [(one.index, one.subject, at, one.nodes, one.data) for one in delta.leaves])
+        self._put(
+            _PUT_FACT,
+            [(one.index, one.subject, at, one.nodes, one.data) for one, at in zip(delta.leaves, highs, strict=True)],
+        )
         self._write_tables(delta)
         self._put("INSERT INTO releasing VALUES (?, ?)", [(one.index, one.subject) for one in delta.releasing])
         self._bump(delta.bumped)
