@@ -43,8 +43,7 @@ WITH head AS (UPDATE feed_head SET seq = seq + ? RETURNING seq), placed AS (
   INSERT INTO feed SELECT given.subject, head.seq - ? + given.n, 1
   FROM head, unnest(?::text[]) WITH ORDINALITY AS given (subject, n)
   ON CONFLICT (subject) DO UPDATE SET seq = excluded.seq, version = feed.version + 1
-)
-SELECT pg_notify(?, '')
+) SELECT pg_notify(?, '')
 """
 _PENDING = """
 SELECT (SELECT count(*) FROM pending),
