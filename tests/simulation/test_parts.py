@@ -19,9 +19,11 @@ from answerable.simulation.database import InDatabase
 from answerable.simulation.grounds import ORIGIN, Ground
 from answerable.simulation.parts import Crash, Disk, FailingStore, MemorySigner, OwnClock, TrueTime
 from answerable.simulation.seen import START
+from answerable_gate import Level
 from tests.mutants.grounds import grounds
 from tests.mutants.stage import Stage
 from tests.postgres import server
+from tests.simulation.test_run import POLICIES
 
 
 @pytest.fixture(params=["memory", "files", "database"])
@@ -77,6 +79,17 @@ def test_a_database_is_gone_after_the_run(tmp_path: Path) -> None:
         during = {name for (name,) in admin.execute(asked)}
         made.close()
         assert during - {name for (name,) in admin.execute(asked)}
+
+
+def test_a_gate_out_of_contact_gives_whom_it_may_not_know_what_its_policy_says() -> None:
+    """L2: where that is `guarded`, nobody finds fault with it; once it is in contact a stranger is let through."""
+    stage = Stage(policy=(POLICIES / "platform.toml").read_text())
+    (site,) = stage.house.sites
+    site.restart(keeps_snapshot=False)
+    assert stage.house.exchange(site, "stranger", None, "m", ()).level is Level.GUARDED
+    stage.house.connect(site)
+    site.arrive()
+    assert stage.house.exchange(site, "stranger", None, "m", ()).level is Level.NONE
 
 
 def test_the_signer_signs_only_what_grows() -> None:

@@ -351,7 +351,7 @@ class House(Seen):
         possible = own + [item for item in tenant if not item.is_default]
         there = self._there(site, subject) + [one for one in self._there(site, above) if not one[0].is_default]
         owed = join(*(standing for _, standing in there))
-        protection.check_verdict(self.checks, verdict, owed, possible, where=where)
+        protection.check_verdict(self.checks, verdict, owed, possible, site.unknown, where=where)
         items = (item for item, _ in there)
         reviewing.check_told(self.checks, verdict, items, possible, now=site.now, where=where)
         self.shielding.check(subject, verdict.shields, self.entries, 0, where=where)

@@ -112,11 +112,14 @@ def _check_item(checks: Checks, witness: Witness, item: Item) -> None:
 
 
 def check_verdict(
-    checks: Checks, verdict: Verdict, owed: Standing, possible: Iterable[SeenItem], *, where: str
+    checks: Checks, verdict: Verdict, owed: Standing, possible: Iterable[SeenItem], unknown: Level, *, where: str
 ) -> None:
-    """Check that an exchange was judged by no less than what is owed (L1), and by nothing that is not there (L2)."""
+    """Check that an exchange was judged by no less than what is owed (L1), and by nothing that is not there (L2).
+
+    `unknown` is what the gate gives at this moment to whom it may not know.
+    """
     found = Standing(verdict.level, verdict.limits, verdict.shields)
-    most = max((item.standing.level for item in possible), default=Level.NONE)
+    most = max((unknown, *(item.standing.level for item in possible)))
     checks.that(Law.L2, found.level <= most, f"{where} judged by {_words(found)}, and nothing there is above {most}")
     seen = f"{where} judged by {_words(found)} and owed {_words(owed)}"
     checks.that(Law.L1, covers(found, owed), seen)

@@ -14,7 +14,7 @@ from answerable.core.facts import SubjectId
 from answerable.edge import rfc3339
 from answerable.ledger.verify import leaf_hash
 from answerable.simulation.parts import OwnClock, TrueTime
-from answerable_gate import Gate, GatePolicy, Pinned, Request, Verdict
+from answerable_gate import Gate, GatePolicy, Level, Pinned, Request, Verdict
 
 LINE_DELAY_MAX = timedelta(seconds=3)
 
@@ -131,6 +131,14 @@ class Site:
         """Judge one exchange, which may come with a tenant's key."""
         request = Request(identity=account, model=model, tools=tools, tenant=tenant)
         return self.gate.check(request, wall=self.clock.now(), monotonic=self.clock.monotonic())
+
+    @property
+    def unknown(self) -> Level:
+        """What its policy gives to whom it may not know, while it is out of contact."""
+        reach = self.gate.status(wall=self.clock.now(), monotonic=self.clock.monotonic()).reach
+        policy = self.gate.policy
+        rule = {"fresh": "allow", "stale": policy.on_stale}.get(reach, policy.on_cold_start)
+        return Level.GUARDED if rule == "guarded" else Level.NONE
 
     def holds(self, subject: str, item: str) -> bool:
         """Tell whether the gate holds an item of a subject."""
