@@ -11,7 +11,7 @@ from typing import NamedTuple
 import pytest
 
 from answerable.simulation import Law, LawBroken
-from tests.mutants import killers, ordering, plants, reviews, shields, tenants
+from tests.mutants import announcing, killers, ordering, plants, reviews, shields, tenants
 
 
 class Mutant(NamedTuple):
@@ -197,6 +197,36 @@ MUTANTS = {
     ),
     "whoever has the reference may read it": _mutant(
         tenants.whoever_has_the_reference_may_read_it, tenants.a_tenants_traffic_is_flagged, Law.L11
+    ),
+    "the clock starts when it is read": _mutant(
+        announcing.the_clock_starts_when_it_is_read, announcing.a_vendor_is_away_for_hours, Law.L3
+    ),
+    "the switch off is new when it is read": _mutant(
+        announcing.the_switch_off_is_new_when_it_is_read, announcing.a_vendor_is_away_for_hours, Law.L3
+    ),
+    "what is not answered is not there": _mutant(
+        announcing.what_is_not_answered_is_not_there, announcing.a_vendor_is_away_for_hours, Law.L17
+    ),
+    "each delivery is a notice": _mutant(
+        announcing.each_delivery_is_a_notice, announcing.a_vendor_repeats_itself, Law.L17
+    ),
+    "each telling is a notice": _mutant(
+        announcing.each_telling_is_a_notice, announcing.a_vendor_repeats_itself, Law.L17
+    ),
+    "it is answered first": _mutant(
+        announcing.it_is_answered_first, announcing.a_vendor_is_away_for_hours, Law.L17
+    ),
+    "a flag first and then the rest": _mutant(
+        announcing.a_flag_first_and_then_the_rest, announcing.a_vendor_switches_somebody_off_and_warns_of_him, Law.L4
+    ),
+    "a switch off is a flag": _mutant(
+        announcing.a_switch_off_is_a_flag, announcing.a_vendor_switches_somebody_off_and_warns_of_him, Law.L4
+    ),
+    "whoever only warns has relented": _mutant(
+        announcing.whoever_only_warns_has_relented,
+        announcing.a_vendor_switches_somebody_off_and_warns_of_him,
+        Law.L1,
+        Law.L2,
     ),
     "a draw from outside the mint": _mutant(
         plants.a_draw_from_outside_the_mint, killers.the_same_seed_runs_twice, Law.L16

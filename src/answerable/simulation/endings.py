@@ -52,6 +52,7 @@ def check(world: World) -> None:
     _gates(house)
     _intake(world)
     house.sourcing.at_rest()
+    world.vendors.at_rest()
     evasion.check_holders(house.checks, house.witness, world.evasion.same)
     check_coverage(house)
     _holds(house)

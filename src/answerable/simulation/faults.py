@@ -40,6 +40,7 @@ class Faults:
             (self._tree_is_late, 15 * DAY),
             (self._mail_is_down, 20 * DAY),
             (self._stores_are_away, 20 * DAY),
+            (self._vendor_is_away, 15 * DAY),
             (self._dies_beside_a_commit, 7 * DAY),
             (self._feed_is_cut, 4 * DAY),
             (self._gate_dies, 9 * DAY),
@@ -56,6 +57,7 @@ class Faults:
         self._over = True
         self._cut.clear()
         self.worker_is_dead = False
+        self._world.vendors.mend()
         house = self._world.house
         house.disk.is_full = house.disk.dies_before = house.disk.dies_after = house.disk.is_late = False
         house.signer.is_down = self._world.mail.is_down = house.stores.is_down = False
@@ -108,6 +110,12 @@ class Faults:
         stores = self._world.house.stores
         stores.is_down = True
         self._world.after(self._chance.span(10 * MINUTE, DAY), lambda: setattr(stores, "is_down", False))
+
+    def _vendor_is_away(self) -> None:
+        """A model vendor answers nobody who asks for what it announced."""
+        records = self._world.vendors.records
+        records.is_away = True
+        self._world.after(self._chance.span(10 * MINUTE, 2 * DAY), lambda: setattr(records, "is_away", False))
 
     def _dies_beside_a_commit(self) -> None:
         """The next commit is the last thing, or the thing after the last, that a process does."""

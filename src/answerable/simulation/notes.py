@@ -100,7 +100,8 @@ def _evidence(
         witness.owed.discard(fact.notice)
     if isinstance(fact, _OWING):
         decide = min(max(p.tiers[case.tier].decide, p.tiers[case.tier].decide_at_night) for p in versions)
-        by = recorded.at + decide
+        told = witness.announced_at(fact) if isinstance(fact, f.SignalRaised | f.MeasureAdopted) else None
+        by = max(recorded.at, (told or recorded.at) + decide)
         case.owes_by = by if case.owes_by is None else min(case.owes_by, by)
 
 
@@ -143,6 +144,10 @@ def _link_withdrawn(witness: Witness, fact: f.LinkWithdrawn, recorded: f.Recorde
     link = witness.links[fact.link]
     link.withdrawn = recorded.index
     link.lifts |= set(fact.lifts)
+
+
+def _announced(witness: Witness, fact: f.VendorNoticed, recorded: f.Recorded) -> None:
+    witness.announced[fact.vendor, fact.kind, fact.reference] = recorded.at
 
 
 def _party(witness: Witness, fact: f.PartyKnown, _: f.Recorded) -> None:
@@ -237,7 +242,7 @@ def _measure(case: SeenCase, fact: f.MeasureSet, _: f.Recorded) -> None:
 
 
 def _switched_off(case: SeenCase, fact: f.MeasureAdopted, recorded: f.Recorded) -> None:
-    case.adopted[fact.item] = recorded.at
+    case.adopted[fact.item], case.off[fact.item] = recorded.at, fact.source
 
 
 def _switched_on(case: SeenCase, fact: f.AdoptionUndone, recorded: f.Recorded) -> None:
@@ -303,6 +308,7 @@ _SYSTEM: dict[type, Callable[[Witness, Any, f.Recorded], None]] = {
     f.StaffLeft: _left,
     f.LinkWithdrawn: _link_withdrawn,
     f.PartyKnown: _party,
+    f.VendorNoticed: _announced,
 }
 _CASE: dict[type, Callable[[SeenCase, Any, f.Recorded], None]] = {
     f.PersonNamed: _named,

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from answerable.app import Exchange
 from answerable.core import facts as f
 from answerable.core import policy as policies
+from answerable.simulation.announcing import Announcing
 from answerable.simulation.keeping import Keeping, Stores
 from answerable.simulation.laws import Checks
 from answerable.simulation.ordering import Ordering
@@ -48,10 +49,12 @@ class Seen:
         self.sourcing = Sourcing(self.checks, self.witness, self.policies)
         self.ordering = Ordering(self.checks, self.witness)
         self.widening = Widening(self.checks, self.witness)
+        self.announcing = Announcing(self.checks, self.witness, self.policies)
         self._watches: tuple[Watch, ...] = (
             Keeping(self.checks, self.stores),
             self.sourcing,
             self.ordering,
             self.widening,
+            self.announcing,
             Reviewing(self.checks, self.witness, self.policies),
         )

@@ -22,6 +22,20 @@ EVERYTHING = 2**53
 _EVER = timedelta.max
 
 
+WEBHOOK = "webhook:"
+"""What the source of a vendor's notice begins with."""
+OFF = ("deactivation", "user.suspended")
+"""The kinds of notice by which vendors say that they refuse an account."""
+Said = tuple[str, str, str]
+"""A vendor's notice: the vendor, its kind and its reference, which is its reason as well."""
+
+
+def said_by(fact: f.SignalRaised | f.MeasureAdopted) -> Said:
+    """Return the notice that a fact is of, where a vendor said it; only one that is announced has to be asked for."""
+    kind = fact.version if isinstance(fact, f.SignalRaised) else OFF[0]
+    return fact.source.removeprefix(WEBHOOK), kind, fact.label or ""
+
+
 @dataclass(slots=True, kw_only=True)
 class SeenItem:
     """An armed default or a measure: what was written of it, when in true time, and how far ahead the record was.
@@ -109,6 +123,7 @@ class SeenCase:
     decide_due: dict[str, datetime] = field(default_factory=dict)
     deciders: set[str] = field(default_factory=set)
     adopted: dict[str, datetime] = field(default_factory=dict)
+    off: dict[str, str] = field(default_factory=dict)
     undone: dict[str, datetime] = field(default_factory=dict)
     claims: dict[str, datetime | None] = field(default_factory=dict)
     orders: set[str] = field(default_factory=set)
@@ -165,6 +180,7 @@ class Witness:
         self.recalls: set[str] = set()
         self.party: dict[str, f.Party] = {}
         self.above: dict[str, str] = {}
+        self.announced: dict[Said, datetime] = {}
 
     def read(self, data: bytes) -> f.Recorded | None:
         """Read an entry that was committed, None where it was read before; its index is its place among all commits.
@@ -259,6 +275,10 @@ class Witness:
                 found |= {name} if notice.fact.repeats is None else set()
                 found |= {f"confirmed {name}"} if notice.confirmed_at else set()
         return frozenset(found)
+
+    def announced_at(self, fact: f.SignalRaised | f.MeasureAdopted) -> datetime | None:
+        """Return when a vendor announced what it said; None where it said all at once, or is none."""
+        return self.announced.get(said_by(fact))
 
     def is_tenant(self, subject: str) -> bool:
         """Tell whether a key or an organisation stands behind an account."""

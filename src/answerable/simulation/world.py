@@ -29,6 +29,7 @@ from answerable.simulation.people import Notice, Size, User, named, population, 
 from answerable.simulation.sourcing import SMALL_BOUND, Noise
 from answerable.simulation.switches import Switches
 from answerable.simulation.tenancy import Tenancy
+from answerable.simulation.vending import Vendors
 from answerable.simulation.wires import LINE_DELAY_MAX, Site
 from answerable.work.look_back import look
 from answerable.work.outbox import deliver
@@ -74,6 +75,7 @@ class World:
         self.evasion, self.noise = Evasion(self, Chance(seed, 8)), Noise(self, Chance(seed, 9))
         self.tenancy, self.offices = Tenancy(self, Chance(seed, 10)), Offices(self, Chance(seed, 12))
         self.courts, self.switches = Courts(self, Chance(seed, 11)), Switches(self, Chance(seed, 13))
+        self.vendors = Vendors(self, Chance(seed, 14))
         self._desks: list[Desk] = []
         self._seed, self._then = seed, then
 
@@ -113,6 +115,7 @@ class World:
         self.offices.begin()
         self.courts.begin()
         self.switches.begin()
+        self.vendors.begin()
         self.crossing.begin(self)
         if (then := self._then) is not None:
             self.after(30 * DAY, lambda: self._adopt(then))
@@ -146,7 +149,7 @@ class World:
         house = self.house
         found = [
             self._signal, self._notice, self._cross, self.evasion.come, self.offices.confirm_notice,
-            self.offices.confirm_link, self.offices.take_back, house.seal, self.groups.come,
+            self.offices.confirm_link, self.offices.take_back, self.vendors.repeat, house.seal, self.groups.come,
             *(desk.work for desk in self._desks),
         ]  # fmt: skip
         if not house.worker.store.is_writing:
@@ -342,10 +345,10 @@ class World:
 
     def tick(self) -> None:
         """Let the worker do everything once."""
-        worker = self.house.worker
+        worker, asked = self.house.worker, self.vendors.asked()
         self.house.act("sweep", lambda: sweep(worker.app))
         for _ in range(20):
-            if not self.house.act("deliver", lambda: deliver(worker.app, (self.mail,), self.house.stores)):
+            if not self.house.act("deliver", lambda: deliver(worker.app, (self.mail,), self.house.stores, asked)):
                 break
 
     def _look(self) -> None:
