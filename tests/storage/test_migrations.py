@@ -277,7 +277,7 @@ def test_of_two_at_once_one_does_it(place: Path | str, tmp_path: Path) -> None:
     """The second waits for the first and then finds nothing to do."""
     steps = _step_3(tmp_path / "steps", "time.sleep(0.5)")
     children = [_spawn(place, steps) for _ in range(2)]
-    said = [one.communicate(timeout=60)[0].strip() for one in children]
+    said = [one.communicate(timeout=300)[0].strip() for one in children]
     assert [one.returncode for one in children] == [0, 0]
     assert sorted(said) == ["", "0003_pre"]
 
