@@ -146,7 +146,8 @@ def test_a_sealed_snapshot_opens_only_under_its_key() -> None:
     assert b"subject_a" not in written
     fresh = restarted(bench, written, unsealer(KEY))
     assert fresh.gate.save(**fresh.times) == bench.gate.save(**bench.times)
-    for broken, key in ((written, b"t" * 32), (written[:-1] + b"\0", KEY), (written[:40], KEY), (written[:30], KEY)):
+    changed = written[:-1] + bytes([written[-1] ^ 1])
+    for broken, key in ((written, b"t" * 32), (changed, KEY), (written[:40], KEY), (written[:30], KEY)):
         with pytest.raises(NotUnsealed):
             snapshot.read(broken, unsealer(key))
 
