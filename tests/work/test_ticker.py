@@ -136,13 +136,16 @@ def test_those_of_one_sweep_share_the_hourly_bound(tmp_path: Path) -> None:
 
 
 def test_a_sweep_ends_where_something_stays_due(tmp_path: Path) -> None:
-    """A subject that stays due without an error is tried once in a sweep, not for ever."""
+    """A subject that stays due without an error is tried once in a sweep, not for ever, and nothing is asked of nobody.
+    """
     house = in_memory(tmp_path)
     house.flag("s1")
     house.clock.advance(timedelta(days=30))
 
     class Idle(Answerable):
         def settle(self, *subjects: SubjectId) -> Passed:
+            if not subjects:
+                raise StoreUnavailable
             return {}
 
     idle = Idle(house.answerable.acts, house.answerable.intake, house.answerable.signer)

@@ -57,6 +57,8 @@ def _settle_found(answerable: Answerable, find: Callable[[int], list[SubjectId]]
             break
         stuck.update(tried.intersection(found))
         tried.update(due)
+        if not due:
+            continue
         settled += len(due) - len(_settle(answerable, due, look))
         if len(due) >= BATCH:
             sleep(GIVE_WAY_S)
@@ -69,7 +71,7 @@ def _settle(answerable: Answerable, due: list[SubjectId], look: Look) -> list[Su
     if isinstance(passed, Failed) and len(due) > 1:
         half = len(due) // 2
         return _settle(answerable, due[:half], look) + _settle(answerable, due[half:], look)
-    faults: Mapping[SubjectId, Exception] = {due[0]: passed.error} if isinstance(passed, Failed) else passed
+    faults: Mapping[SubjectId, Exception] = dict.fromkeys(due, passed.error) if isinstance(passed, Failed) else passed
     for fault in faults.values():
         if not isinstance(fault, Busy):  # whoever is writing there settles what is due as well
             _log.error("what is due could not be written down: %s", fault, exc_info=fault)
@@ -80,7 +82,8 @@ def _tried(answerable: Answerable, due: list[SubjectId], look: Look) -> Mapping[
     try:
         with answerable.acts.store.batch():
             # Whoever held the record before may have settled some of them meanwhile.
-            left = set(look())
-            return attempt(answerable, lambda desk: desk.settle(*(one for one in due if one in left)))
+            found = set(look())
+            left = [one for one in due if one in found]
+            return attempt(answerable, lambda desk: desk.settle(*left)) if left else {}
     except AnswerableError as error:
         return Failed(error)
