@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -48,7 +49,8 @@ def reckon(storm: Storm) -> None:
         recorded = whole(store)
         assert_sound(store)
         promises_are_kept(storm, desk, recorded)
-        what_was_due_came_once(ground, desk, recorded)
+        assert storm.settled is not None
+        what_was_due_came_once(ground, storm.settled, recorded)
         told_once(store, recorded, ground)
         receipt = partial(house.reading().receipt, shows_entry=True)
         proofs_hold(storm, receipt, store, house.signer.vkey)
@@ -90,9 +92,8 @@ def resent(desk: Answerable, number: int) -> Any:
     return desk.receive_notice(body.taken_by("classifier-1", f"n{number}"))
 
 
-def what_was_due_came_once(ground: Ground, desk: Answerable, recorded: list[f.Recorded]) -> None:
-    """Assert that each default took effect once if its time came, that no other did, and each lift counts once."""
-    now = desk.acts.now(desk.acts.store.high_water())
+def what_was_due_came_once(ground: Ground, now: datetime, recorded: list[f.Recorded]) -> None:
+    """Assert that each default took effect once if its time had come, that no other did, and each lift counts once."""
     fired = Counter(one.fact.item for one in recorded if isinstance(one.fact, f.DefaultTookEffect))
     assert set(fired.values()) == {1}
     held = [one for case in fold.fold(recorded).cases() for one in case.held.values()]
