@@ -82,6 +82,22 @@ def test_a_flood_does_not_raise_its_own_bound(house: Story) -> None:
     assert learned(house) == 101
 
 
+def test_names_of_one_key_share_the_keys_bound(house: Story) -> None:
+    """Whoever calls each vendor another name floods as himself; what one name floods by alone is none of the key's."""
+
+    def count_as(*names: str) -> list[str]:
+        rates = Rates()
+        for name in names:
+            with house.answerable.acts.open("key") as act:
+                rates.note(act, name)
+        return [one.fact.source for one in house.store.all_recorded() if isinstance(one.fact, SourceFlooded)]
+
+    assert count_as(*(f"key:v{number}" for number in range(100))) == []
+    assert count_as("key:v1") == ["key"]
+    assert count_as(*["other:loud"] * 102) == ["key", "other:loud"]
+    assert count_as(*["webhook:vendor"] * 60, *["webhook:another"] * 60) == ["key", "other:loud"]
+
+
 def test_processes_far_from_the_bound_share_no_row(house: Story) -> None:
     """So that none waits for another's count; what each counted is the hour's all the same."""
     for lane in range(3):

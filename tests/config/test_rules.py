@@ -148,6 +148,7 @@ HASH = "e" * 64
         ([Operator(id="src", scopes=(), token_hash=HASH)], ("operators", 0, "scopes")),
         ([Operator(id="one", scopes=("signals",), token_hash=HASH)], ("operators", 0, "id")),
         ([Operator(id="src", scopes=("signals",), webhook_secret_env="S")] * 2, ("operators", 1, "id")),
+        ([Operator(id="webhook", scopes=("signals",), webhook_secret_env="S")], ("operators", 0, "id")),
         ([Operator(id="src", scopes=("signals",), token_hash=ONE.token_hash)], ("operators", 0, "token_hash")),
     ],
 )

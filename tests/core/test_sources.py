@@ -76,6 +76,23 @@ def test_a_flood_is_said_once_and_not_again_in_the_hour_of_its_confirmation() ->
     assert world.roster.floods == {"vendor": world.now}
 
 
+def test_a_key_that_floods_holds_back_whatever_vendor_it_names_but_one_that_was_found_meant() -> None:
+    """Its own bound binds the key under every name; confirming the key confirms them all, confirming one just that."""
+    world = a_world()
+    world.act(lambda journal: floods.note(journal, "key", count=101, bound=100))
+    held, free = grave(world, source="key:one"), grave(world, OTHER, source="webhook:one")
+    assert (held.tier, free.tier) == (Tier.CONCERN, Tier.CRITICAL)
+    world.fast_forward(minutes=5)
+    world.act(lambda journal: floods.note(journal, "key:one", count=101, bound=100))
+    assert confirm(world, source="key:one") is None
+    third, fourth = (grave(world, SubjectId(f"su_{name}"), source=f"key:{name}") for name in ("one", "two"))
+    world.fast_forward(minutes=1)
+    assert [case.tier for case in (held, third, fourth)] == [Tier.CRITICAL, Tier.CRITICAL, Tier.CONCERN]
+    assert confirm(world, source="key") is None
+    world.fast_forward(minutes=1)
+    assert fourth.tier is Tier.CRITICAL
+
+
 def test_only_who_decides_confirms_and_only_a_flood() -> None:
     """Sales confirms nothing, and of a source that does not flood there is nothing to confirm."""
     world = flood(a_world())

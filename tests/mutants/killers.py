@@ -427,6 +427,19 @@ def a_source_floods_and_is_confirmed() -> None:
     assert tiers == {f.Tier.CRITICAL}
 
 
+def a_key_calls_every_vendor_another_name() -> None:
+    """Twenty accounts are flagged within an hour, each in another vendor's name, by whoever has one key."""
+    stage = Stage(policy=STAFFED.replace(*SMALL_BOUND))
+    for number in range(20):
+        stage.say(f"u{number}", source=f"noisy:v{number}")
+    house = stage.house
+    tiers = [house.witness.cases[house.witness.accounts[stage.subjects[f"u{one}"]][-1]].tier for one in (1, 19)]
+    assert tiers == [f.Tier.CRITICAL, f.Tier.CONCERN]
+    house.act("confirm", lambda: sources.confirm(house.app.acts, "noisy", staff=LEAD))
+    house.act("sweep", lambda: sweep(house.worker.app))
+    assert {case.tier for case in house.witness.cases.values()} == {f.Tier.CRITICAL}
+
+
 def a_source_is_recalled() -> None:
     """Two take back what it said: all are let go but who was warned of, and those of tier 1 only after three days."""
     stage = _flooded()

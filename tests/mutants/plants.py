@@ -255,6 +255,11 @@ def flood_raises_whom_it_likes(patch: Patch) -> None:
     patch.setattr(floods, "holds_back", lambda *_: False)
 
 
+def each_name_counts_for_itself(patch: Patch) -> None:
+    """Who forwards for several vendors should not have one held back for another."""
+    patch.setattr(floods, "counted", lambda source: (source,))
+
+
 def recall_takes_what_somebody_warned_of(patch: Patch) -> None:
     """What the machine said was wrong, so the cases that it opened are."""
 

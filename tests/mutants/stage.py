@@ -144,8 +144,11 @@ class Stage:
         asked = User(account=user, email=f"{user}@mail.example", subject=self.subjects.get(user))
         ask_for_support(self.house, asked, f.DeskAction.SEND_REENTRY_INSTRUCTIONS)
 
-    def warn(self, user: str, *, reporter: str = "her@mail.example", text: str = "", danger: bool = False) -> f.CaseId:
-        """Give a notice."""
+    def warn(
+        self, user: str, *, reporter: str = "her@mail.example", text: str = "", danger: bool = False,
+        is_person: bool = True,
+    ) -> f.CaseId:  # fmt: skip
+        """Give a notice, by default as the person at risk."""
         self._given += 1
         came = NoticeIn(
             id=f"n{self._given}",
@@ -153,7 +156,7 @@ class Stage:
             text=text or f"He follows me ({self._given}).",
             subject=(Identifier(IdentifierKind.ACCOUNT, user),),
             reporter=named(reporter),
-            reporter_is_person=True,
+            reporter_is_person=is_person,
             hazard=f.Hazard.STALKING,
             danger_now=danger,
         )

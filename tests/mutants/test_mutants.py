@@ -11,7 +11,7 @@ from typing import NamedTuple
 import pytest
 
 from answerable.simulation import Law, LawBroken
-from tests.mutants import announcing, killers, ordering, plants, reviews, shields, tenants
+from tests.mutants import announcing, killers, ordering, plants, promises, reviews, shields, tenants
 
 
 class Mutant(NamedTuple):
@@ -87,6 +87,9 @@ MUTANTS = {
         plants.withdrawal_takes_others_along, killers.the_one_between_two_accounts_is_let_go, Law.L4
     ),
     "tenant is one person": _mutant(plants.tenant_is_one_person, killers.an_administrator_is_flagged, Law.L2),
+    "each name counts for itself": _mutant(
+        plants.each_name_counts_for_itself, killers.a_key_calls_every_vendor_another_name, Law.L13
+    ),
     "flood raises whom it likes": _mutant(
         plants.flood_raises_whom_it_likes, killers.a_source_floods_and_is_confirmed, Law.L13
     ),
@@ -175,6 +178,15 @@ MUTANTS = {
     ),
     "a gate tells the date of measures alone": _mutant(
         reviews.a_gate_tells_the_date_of_measures_alone, reviews.somebody_is_held_and_told_until_when, Law.L3
+    ),
+    "the clock of the case is promised": _mutant(
+        promises.the_clock_of_the_case_is_promised, promises.the_watched_warn_of_themselves, Law.L11
+    ),
+    "a second notice is promised more": _mutant(
+        promises.a_second_notice_is_promised_more, promises.the_watched_warn_of_themselves, Law.L11
+    ),
+    "what was missed is told at once": _mutant(
+        promises.what_was_missed_is_told_at_once, promises.nobody_answers_who_warned_of_a_flagged_account, Law.L11
     ),
     "the same shield for all": _mutant(
         tenants.the_same_shield_for_all, tenants.somebody_decides_for_all_below_a_tenant, Law.L11

@@ -10,13 +10,14 @@ from collections.abc import Callable
 import pytest
 
 from answerable.simulation import simulate
-from tests.mutants import announcing, reviews, tenants
+from tests.mutants import announcing, promises, reviews, tenants
 from tests.mutants.stage import STAFFED
 from tests.simulation.test_run import quiet
 
 __all__ = ["quiet"]
 
 FOUND = (
+    promises.the_clock_of_the_case_is_promised,
     reviews.a_default_is_reviewed_some_day,
     reviews.a_gate_tells_the_last_date,
     reviews.a_gate_tells_the_date_of_measures_alone,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 from answerable.app import Acts, Answerable, Identifier, IdentifierKind, Intake, NoticeIn, SignalIn, Taken
 from answerable.app.genesis import Person, adopt, establish
@@ -33,13 +34,13 @@ class InMemory:
         """Bring another policy into force."""
         assert adopt(self.answerable.acts, policy=text, signers=SIGNERS) is None
 
-    def flag(self, key: str, user: str = "user-7", **more: object) -> Taken:
+    def flag(self, key: str, user: str = "user-7", **more: Any) -> Taken:
         """Raise a flag."""
-        return self.answerable.raise_signal(a_flag(key, user))
+        return self.answerable.raise_signal(replace(a_flag(key, user), **more))
 
-    def warn(self, key: str, user: str = "user-7") -> Taken:
+    def warn(self, key: str, user: str = "user-7", **more: Any) -> Taken:
         """Give notice."""
-        return self.answerable.receive_notice(a_notice(key, user))
+        return self.answerable.receive_notice(replace(a_notice(key, user), **more))
 
 
 STAFF = [

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from answerable.app.briefs import Brief
-from answerable.core.facts import NoticeId, Outcome, StaffId
+from answerable.core.facts import CaseId, Hazard, NoticeId, Outcome, StaffId
 from answerable.ports.notifier import Delivery, DeliveryState, FileNotifier, Letter
 from answerable.store.protocol import Outgoing
 from answerable.work import letters
 from answerable.work.outbox import RETRY_MAX, LogNotifier, deliver, retry_after
+from answerable.work.ticker import sweep
 from tests.work.memory import START, InMemory, in_memory
 
 
@@ -204,13 +205,47 @@ def test_an_answer_is_in_the_words_of_who_answered(tmp_path: Path) -> None:
     assert "object" in letter.body
 
 
+def test_who_warns_of_himself_is_told_the_same_day_whatever_else_is_known(tmp_path: Path) -> None:
+    """A gravest flag and another's warning shorten the case's clock; neither letter nor its day shows it (L11)."""
+    house = in_memory(tmp_path)
+    alone = house.warn("n1", user="nobody-else-warned-of")
+    house.flag("s1", user="u", hazard=Hazard.MASS_CASUALTY)
+    house.warn("n2", user="u", danger_now=True)
+    own = house.warn("n3", user="u", text="I am said to be a danger.")
+    told = {one.to: one.body for one in drained(house, Carrier()) if one.channel == "reporter"}
+    assert told[own.id].replace(own.id, "") == told[alone.id].replace(alone.id, "")
+    promised = told[own.id].split("an answer ")[1].split(".")[0]
+
+    house.clock.advance(timedelta(days=2))
+    sweep(house.answerable)
+    assert [one for one in drained(house, Carrier()) if one.to == own.id] == []
+    house.clock.advance(timedelta(days=20))
+    (late,) = [one for one in drained(house, Carrier()) if one.to == own.id]
+    assert "missed" in late.body
+    assert promised in late.body
+
+
+def test_an_answer_after_the_houses_own_clock_comes_without_an_excuse(tmp_path: Path) -> None:
+    """Staff missed the case's clock and answered before the promised day: the reporter gets the answer alone (L5)."""
+    house = in_memory(tmp_path)
+    house.flag("s1", user="u", hazard=Hazard.MASS_CASUALTY)
+    taken = house.warn("n1", user="u")
+    house.clock.advance(timedelta(days=2))
+    sweep(house.answerable)
+    case, staff = CaseId(taken.case or ""), StaffId("lead-1")
+    house.answerable.view_case(case, staff=staff, purpose="review")
+    house.answerable.answer_notice(case, NoticeId(taken.id), staff=staff, outcome=Outcome.UPHELD, text="We acted.")
+    house.clock.advance(timedelta(days=20))
+    told = [one.subject for one in drained(house, Carrier()) if one.to == taken.id]
+    assert told == ["We received your notice", "There is an answer to your notice"]
+
+
 def test_an_erased_answer_says_so() -> None:
     """Words that are gone are said to be gone."""
-    brief = Brief(notice=NoticeId("nt_1"), received_at=START, role=None, due=None, answer=None)
+    brief = Brief(notice=NoticeId("nt_1"), received_at=START, role=None, promised=START, is_answered=True, answer=None)
     message = Outgoing(idem="case:c:1", topic="answer", body={"notice": "nt_1"}, not_before=START)
     assert "erased" in letters.answer(message, brief).body
     assert "nobody" in letters.lapse(message, brief).body
-    assert "by" not in letters.receipt(message, brief).body.split("Reference")[1]
 
 
 @pytest.mark.parametrize("why", sorted(letters._WHY))

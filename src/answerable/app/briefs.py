@@ -14,13 +14,15 @@ from answerable.core.facts import AUTOMATIC, CaseId, NoticeId, Role
 class Brief:
     """A notice as its reporter may see it: when it came, who answers for it by role, by when, and the answer in words.
 
-    `answer` was written by staff, None where none was.
+    `promised` is the day told to the reporter, never the case's own clock; `answer` was written by staff, None where
+    none was.
     """
 
     notice: NoticeId
     received_at: datetime
     role: Role | None
-    due: datetime | None
+    promised: datetime
+    is_answered: bool
     answer: str | None
 
 
@@ -39,7 +41,8 @@ def read(acts: Acts, case: CaseId, notice: NoticeId, text: str | None) -> Brief 
                 notice=notice,
                 received_at=known.at,
                 role=_role(act, found),
-                due=_due(found, notice),
+                promised=known.fact.promised,
+                is_answered=known.answered,
                 answer=_answer(act, text),
             )
 
@@ -47,10 +50,6 @@ def read(acts: Acts, case: CaseId, notice: NoticeId, text: str | None) -> Brief 
 def _role(act: Act, case: Case) -> Role | None:
     enrolled = act.journal.roster.staff.get(case.owner) if case.owner is not None else None
     return enrolled.role if enrolled else None
-
-
-def _due(case: Case, notice: NoticeId) -> datetime | None:
-    return min((one.due for one in case.deadlines.values() if one.about == notice), default=None)
 
 
 def _answer(act: Act, token: str | None) -> str | None:

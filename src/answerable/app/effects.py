@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Protocol
 
 from answerable.core import facts as f
@@ -39,8 +40,22 @@ def outgoing(act: Written) -> Iterator[Outgoing]:
         found = _effect(act, recorded.fact)
         if found is not None:
             topic, body = found
-            at = recorded.fact.send if isinstance(recorded.fact, f.DigestPlanned) else recorded.at
+            at = _not_before(act, recorded)
             yield Outgoing(idem=f"{recorded.stream}:{recorded.seq}", topic=topic, body=body, not_before=at)
+
+
+def _not_before(act: Written, recorded: f.Recorded) -> datetime:
+    """Return when a message leaves: at once, or when it may be told.
+
+    That an answer is late is told by the day that was promised. The case's own clock may be shorter, and whoever warned
+    of himself would learn from the earlier letter what else is known of him (L11).
+    """
+    fact = recorded.fact
+    if isinstance(fact, f.DigestPlanned):
+        return fact.send
+    if isinstance(fact, f.AnswerLapsed):
+        return max(recorded.at, act.files.case(fact.case).notices[fact.notice].fact.promised)
+    return recorded.at
 
 
 def _effect(act: Written, fact: f.Fact) -> tuple[str, dict[str, str]] | None:

@@ -34,7 +34,16 @@ class Rates:
     _lane: int | None = None
 
     def note(self, act: Act, source: str) -> None:
-        """Count one signal of a source, and record where it floods; beyond the bound it need not be counted on."""
+        """Count one signal of a source and of the key that forwards it, and record where either floods.
+
+        What its own name holds back already is none of the key's.
+        """
+        for name in floods.counted(source):
+            if self._is_beyond(act, name):
+                break
+
+    def _is_beyond(self, act: Act, source: str) -> bool:
+        """Count one signal under a name, and tell whether that is too many; beyond the bound none is counted on."""
         hour = act.now.strftime(HOUR)
         bound = act.journal.policy.source_bound(self._median(act.tx, source, act.now, hour))
         part, lane = bound // (LANES + 1), self._own_lane(act)
@@ -42,7 +51,7 @@ class Rates:
         # Once anybody counts in common everybody does: a lane that fills behind his back would hide a flood.
         if not common and self._counted(act.tx, source, hour, lane, enough=part) < part:
             self._count(act.tx, source, hour, lane)
-            return
+            return False
         count = bound + 1
         if self._beyond.get(source) != (hour, bound, common):
             count = common + sum(self._counted(act.tx, source, hour, one, enough=part) for one in range(LANES))
@@ -51,6 +60,7 @@ class Rates:
             if count > bound:
                 self._beyond[source] = (hour, bound, common)
         floods.note(act.journal, source, count=count, bound=bound)
+        return count > bound
 
     def _own_lane(self, act: Act) -> int:
         """Return where this process counts first; two in one lane wait for each other."""

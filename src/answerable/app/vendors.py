@@ -17,7 +17,7 @@ from answerable.app.identifying import told_alias
 from answerable.app.incoming import AccountState, SignalIn, StateIn, Taken
 from answerable.app.intake import Asked, Intake
 from answerable.config import VendorKind, WebhookTable
-from answerable.core import vendors
+from answerable.core import floods, vendors
 from answerable.edge import parse_time
 from answerable.errors import BadInput
 from answerable.ports.directory import Directory, OneAccount
@@ -220,4 +220,4 @@ def _meaning(table: WebhookTable, came: Reported) -> VendorKind:
 
 
 def _source(vendor: str) -> str:
-    return f"webhook:{vendor}"
+    return f"{floods.WEBHOOK}:{vendor}"

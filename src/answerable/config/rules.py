@@ -149,11 +149,17 @@ def _staff_ids(config: Config) -> Iterator[Complaint]:
             yield ("staff", place, "duty"), f"a {person.role.value} role decides nothing and takes no duty (R12)"
 
 
+_TAKEN = frozenset({"gate", "tenant", "webhook"})
+"""Before a colon these say who else acted; an operator called so could speak in a webhook's name."""
+
+
 def _operators(config: Config) -> Iterator[Complaint]:
     ids = [operator.id for operator in config.operators]
     for place, operator in enumerate(config.operators):
         if operator.id in ids[:place] or operator.id in {person.id for person in config.staff}:
             yield ("operators", place, "id"), f"{operator.id} is there twice"
+        if operator.id in _TAKEN:
+            yield ("operators", place, "id"), f"the record calls others {operator.id}; give another name"
         if operator.token_hash is None and operator.webhook_secret_env is None:
             yield ("operators", place), "give token_hash, webhook_secret_env or both"
         if not operator.scopes:

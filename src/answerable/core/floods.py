@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from answerable.core import defaults
 from answerable.core.cases import Case
 from answerable.core.facts import (
@@ -19,6 +17,17 @@ from answerable.core.facts import (
 from answerable.core.journal import Journal
 
 CONFIRMED = "source_confirmed"
+WEBHOOK = "webhook"
+"""Before the name of a vendor who announces by himself: each is configured, and nobody forwards for another."""
+
+
+def counted(source: str) -> tuple[str, ...]:
+    """Return under which names a signal counts: its source's, then that of the key which forwards it for a vendor.
+
+    Whoever has a key names the vendors as he likes, so a bound that each name has for itself would bind nobody.
+    """
+    key, names_vendor, _ = source.partition(":")
+    return (source, key) if names_vendor and key != WEBHOOK else (source,)
 
 
 def note(journal: Journal, source: str, *, count: int, bound: int) -> None:
@@ -37,13 +46,21 @@ def holds_back(journal: Journal, subject: SubjectId, source: str) -> bool:
 
     A signal that two people found untrue speaks of nobody any more.
     """
-    if source not in journal.roster.floods:
+    if not _floods(journal, source):
         return False
     return all(
         set(case.evidence) - (case.refuted & case.signals.keys()) <= _waiting(journal, case)
         and not (case.decisions or case.adopted or case.acts_recorded)
         for case in journal.files.holder_cases(subject)
     )
+
+
+def _floods(journal: Journal, source: str) -> bool:
+    """Tell whether a source floods; or the key that forwards it, unless a person found this very source meant since."""
+    floods, meant_at = journal.roster.floods, journal.roster.confirmed.get(source)
+    if source in floods:
+        return True
+    return any(key in floods and (meant_at is None or meant_at < floods[key]) for key in counted(source)[1:])
 
 
 def meant(*, gravest: bool, kind: SignalKind, after_notice: bool) -> Tier:
@@ -81,5 +98,5 @@ def _waiting(journal: Journal, case: Case) -> set[SignalId]:
 
 
 def _is_confirmed(journal: Journal, source: str, case: Case, signal: SignalId) -> bool:
-    confirmed: datetime | None = journal.roster.confirmed.get(source)
-    return confirmed is not None and confirmed >= case.signals[signal].at
+    confirmed = [journal.roster.confirmed.get(name) for name in counted(source)]
+    return any(at is not None and at >= case.signals[signal].at for at in confirmed)

@@ -99,14 +99,21 @@ def _record(journal: Journal, case: Case, incoming: Incoming) -> None:
             repeats=incoming.repeats,
             barred=openings.kept_away(journal, case, incoming.barred, incoming.named),
             seen=incoming.seen,
+            promised=journal.now + journal.policy.tiers[_claimed(incoming)].answer,
         )
     )
 
 
 def _tier(journal: Journal, incoming: Incoming) -> Tier:
+    """Return how urgent a notice makes its case: a second one is as serious as one that names a person."""
+    return _claimed(incoming, is_second=_is_second(journal, incoming))
+
+
+def _claimed(incoming: Incoming, *, is_second: bool = False) -> Tier:
+    """Return how urgent a notice is by what it says itself."""
     if incoming.danger_now:
         return Tier.CRITICAL
-    tier = Tier.SERIOUS if incoming.person != UNKNOWN or _is_second(journal, incoming) else Tier.CONCERN
+    tier = Tier.SERIOUS if incoming.person != UNKNOWN or is_second else Tier.CONCERN
     return Tier(max(tier - 1, 1)) if incoming.minor_at_risk else tier
 
 

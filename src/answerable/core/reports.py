@@ -65,7 +65,8 @@ class NoticeReceived(OfCase):
     """A person warned. The answer is owed to this notice, whatever becomes of the case (L5).
 
     `repeats` names an earlier notice with the same text; `barred` are members of staff whom the reporter named or
-    who match an identifier of subject or reporter (L6).
+    who match an identifier of subject or reporter (L6). `promised` is by when its reporter is told to expect an answer:
+    by what the notice itself says, whatever else is known; the case's own clock is as soon, or sooner (L11).
     """
 
     notice: NoticeId
@@ -79,6 +80,7 @@ class NoticeReceived(OfCase):
     repeats: NoticeId | None
     barred: tuple[StaffId, ...]
     seen: datetime
+    promised: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

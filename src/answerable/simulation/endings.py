@@ -71,11 +71,19 @@ def _answers(house: House) -> None:
 
 
 def check_letters(house: House, carried: Counter[str]) -> None:
-    """Check that every receipt, answer and lapse was sent (L5)."""
+    """Check that every receipt, answer and lapse was sent (L5), and no lapse before the day that was promised (L11)."""
+    now = house.worker.acts.now(house.store.high_water())
     for recorded in house.facts:
-        if isinstance(recorded.fact, f.NoticeReceived | f.NoticeAnswered | f.AnswerLapsed):
-            letter = f"{recorded.stream}:{recorded.seq}"
-            kind = type(recorded.fact).__name__
+        fact, letter = recorded.fact, f"{recorded.stream}:{recorded.seq}"
+        if isinstance(fact, f.AnswerLapsed):
+            notice = house.witness.cases[fact.case].notices[fact.notice]
+            promised = notice.fact.promised
+            is_early = promised > now
+            house.checks.that(Law.L11, not (is_early and carried[letter]), f"{letter} left before {promised}")
+            if is_early or notice.answered:
+                continue
+        if isinstance(fact, f.NoticeReceived | f.NoticeAnswered | f.AnswerLapsed):
+            kind = type(fact).__name__
             house.checks.that(Law.L5, carried[letter] > 0, f"no letter left for {kind} {letter}")
 
 

@@ -39,6 +39,8 @@ def check(
         _stepped(checks, witness, fact, recorded.at)
     elif isinstance(fact, f.AdoptionUndone):
         _undone(checks, witness, fact, act)
+    elif isinstance(fact, f.NoticeReceived):
+        _promised(checks, fact, recorded.at, policies[witness.policies[-1]])
     elif isinstance(fact, HANDS):
         case = getattr(fact, "case", None)
         lifts = [one for one in act if isinstance(one, f.MeasureLifted) and case in (None, one.case)]
@@ -54,6 +56,15 @@ def _armed(
     latest = at + min(max(rule.decide, rule.decide_at_night) for rule in rules)
     running = min((due for due in case.decide_due.values() if due > at), default=latest)
     checks.that(Law.L3, fact.due <= min(running, latest), f"{fact.item} is due {fact.due}, after {running}")
+
+
+def _promised(checks: Checks, fact: f.NoticeReceived, at: datetime, policy: Policy) -> None:
+    """What a reporter is promised follows from the notice itself: whatever else is known would be told with it (L11).
+    """
+    urgency = 1 if fact.danger_now else (3 if fact.person == f.UNKNOWN else 2) - fact.minor_at_risk
+    waits = fact.promised - at
+    seen = f"{fact.notice} is promised an answer in {waits}, which tells more than it said itself"
+    checks.that(Law.L11, waits == policy.tiers[f.Tier(urgency)].answer, seen)
 
 
 def _decided(checks: Checks, witness: Witness, fact: f.DecisionTaken, act: Sequence[f.Fact]) -> None:

@@ -52,7 +52,7 @@ class Sourcing(Watch):
         self._checks, self._witness, self._policies = checks, witness, policies
         self._decided: set[str] = set()
         self._said: dict[str, Counter[datetime]] = {}
-        self._floods: set[str] = set()
+        self._floods: dict[str, datetime] = {}
         self._confirmed: dict[str, datetime] = {}
         self._waiting: dict[str, str] = {}
         self.recalls: dict[str, SeenRecall] = {}
@@ -61,11 +61,11 @@ class Sourcing(Watch):
         """Note one fact, after the witness."""
         fact = recorded.fact
         if isinstance(fact, f.SourceFlooded):
-            self._floods.add(fact.source)
+            self._floods[fact.source] = recorded.at
         elif isinstance(fact, f.SourceConfirmed):
-            self._floods.discard(fact.source)
+            self._floods.pop(fact.source, None)
             self._confirmed[fact.source] = recorded.at
-            self._waiting = {one: source for one, source in self._waiting.items() if source != fact.source}
+            self._waiting = {one: said for one, said in self._waiting.items() if fact.source not in _names(said)}
         elif isinstance(fact, f.RecallProposed):
             self.recalls[fact.recall] = SeenRecall(fact=fact)
             self._witness.recalls.add(fact.recall)
@@ -79,18 +79,33 @@ class Sourcing(Watch):
             self._decided.add(fact.case)
 
     def _raised(self, fact: f.SignalRaised, at: datetime) -> None:
-        hour = at.replace(minute=0, second=0, microsecond=0)
-        floor = max(policy.source_floor for policy in self._policies.values())
-        said = self._said.setdefault(fact.source, Counter())
-        said[hour] += fact.kind is not f.SignalKind.LOOK_BACK
-        before = [count for one, count in said.items() if one != hour and at - one <= timedelta(days=31)]
-        bound = max(floor, FACTOR * int(median(before or [0])))
-        fine = said[hour] <= bound or fact.source in self._floods or self._confirmed.get(fact.source, hour) > hour
-        self._checks.that(Law.L13, fine, f"{fact.source} raised {said[hour]} in an hour and nobody was told")
-        held = fact.source in self._floods and self._is_alone(fact)
+        if fact.kind is not f.SignalKind.LOOK_BACK:
+            for name in _names(fact.source):
+                if self._is_beyond(name, at):
+                    break  # what its own name holds back already is none of the key's
+        held = self._is_flood(fact.source) and self._is_alone(fact)
         self._checks.that(Law.L13, held or not fact.beyond, f"{fact.signal} was held back outside a flood")
         if held:
             self._waiting[fact.signal] = fact.source
+
+    def _is_beyond(self, source: str, at: datetime) -> bool:
+        """Count one under a name, check that somebody was told of too many, and tell whether it is."""
+        hour = at.replace(minute=0, second=0, microsecond=0)
+        floor = max(policy.source_floor for policy in self._policies.values())
+        said = self._said.setdefault(source, Counter())
+        said[hour] += 1
+        before = [count for one, count in said.items() if one != hour and at - one <= timedelta(days=31)]
+        bound = max(floor, FACTOR * int(median(before or [0])))
+        fine = said[hour] <= bound or source in self._floods or self._confirmed.get(source, hour) > hour
+        self._checks.that(Law.L13, fine, f"{source} raised {said[hour]} in an hour and nobody was told")
+        return said[hour] > bound
+
+    def _is_flood(self, source: str) -> bool:
+        meant_at = self._confirmed.get(source)
+        own, *key = _names(source)
+        return own in self._floods or any(
+            name in self._floods and (meant_at is None or meant_at < self._floods[name]) for name in key
+        )
 
     def _is_alone(self, fact: f.SignalRaised) -> bool:
         cases = list(self._witness.cases_of(self._witness.holder(fact.subject)))
@@ -167,6 +182,12 @@ class Sourcing(Watch):
                 self._checks.that(Law.L4, not left, f"{said.recall} left {len(left)} cases that rest on it alone")
 
 
+def _names(source: str) -> tuple[str, ...]:
+    """Return who answers for what a source says: it, and whoever forwards it."""
+    key = source.split(":", maxsplit=1)[0]
+    return (source,) if key == source else (source, key)
+
+
 class Noise:
     """A source that goes wrong: it floods, and later somebody finds it meant, or two people take it back."""
 
@@ -185,17 +206,19 @@ class Noise:
         world = self._world
         self._count += 1
         since = world.house.now
+        # Whoever has a key can call each vendor another name; what it says under all of them counts together.
+        names = self._chance.happens(0.3)
         for number in range(FLOOR + 4 + self._chance.below(8)):
             hazard = self._chance.pick((f.Hazard.THREAT, f.Hazard.MASS_CASUALTY, f.Hazard.STALKING))
             user = User(account=f"quiet-{self._count}-{number}", email=f"q{number}@mail.example", harms=None)
             about = self._chance.pick(world.people.harmless) if self._chance.happens(0.2) else user
             came = SignalIn(
-                id=f"noise-{self._count}-{number}", source=NOISY, model="n", version=str(self._count), label="x",
-                hazard=hazard, user=about.account,
+                id=f"noise-{self._count}-{number}", source=f"{NOISY}:v{number}" if names else NOISY, model="n",
+                version=str(self._count), label="x", hazard=hazard, user=about.account,
             )  # fmt: skip
             world.given.add(came.id)
             world.after(timedelta(seconds=20 * number), partial(world.give_flag, came, about))
-        if self._chance.happens(0.4):
+        if names or self._chance.happens(0.4):
             world.after(self._chance.span(timedelta(hours=1), timedelta(days=2)), self._confirm)
         else:
             world.after(self._chance.span(timedelta(hours=3), timedelta(days=2)), partial(self._recall, since))

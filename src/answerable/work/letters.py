@@ -49,8 +49,7 @@ def page(outgoing: Outgoing) -> Letter:
 def receipt(outgoing: Outgoing, brief: Brief) -> Letter:
     """Return the letter that tells a reporter that the notice is kept, and by when it will be answered."""
     lines = [f"We received what you told us at {_time(brief.received_at)}.", _reference(brief)]
-    if brief.due is not None:
-        lines.append(f"You will have an answer by {_time(brief.due)}.")
+    lines.append(f"You will have an answer by {_time(brief.promised)}.")
     return _to_reporter(outgoing, brief, "We received your notice", lines)
 
 
@@ -68,8 +67,7 @@ def lapse(outgoing: Outgoing, brief: Brief) -> Letter:
     lines = [
         f"You told us something at {_time(brief.received_at)}.",
         _reference(brief),
-        f"It was the duty of {whose} to answer you"
-        + (f" by {_time(brief.due)}." if brief.due is not None else "."),
+        f"It was the duty of {whose} to answer you by {_time(brief.promised)}.",
         "That limit was missed, and this letter goes out by itself to say so. Your notice stays open.",
         _OBJECT,
         "If somebody is in danger now, call the emergency number.",

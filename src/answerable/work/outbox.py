@@ -80,10 +80,7 @@ def _deliver(answerable: Answerable, claimed: Claimed, carriers: Sequence[Notifi
     if claimed.outgoing.topic == ATTEMPT:
         return _tell(answerable, claimed.outgoing, carriers)
     letter = _worded(answerable, claimed.outgoing)
-    if letter is None:
-        _log.error("message %s speaks of a notice that is not there", claimed.outgoing.idem)
-        return True
-    return _carry(letter, carriers)
+    return letter is None or _carry(letter, carriers)
 
 
 def _tell(answerable: Answerable, outgoing: Outgoing, carriers: Sequence[Notifier]) -> bool:
@@ -110,15 +107,20 @@ def _carry(letter: Letter, carriers: Sequence[Notifier]) -> bool:
 
 
 def _worded(answerable: Answerable, outgoing: Outgoing) -> Letter | None:
+    """Return the letter, or None where there is nothing left to tell."""
     if outgoing.topic == PAGE:
         return letters.page(outgoing)
     body = outgoing.body
     brief = answerable.brief(CaseId(body["case"]), NoticeId(body["notice"]), text=body.get("text"))
     if brief is None:
+        _log.error("message %s speaks of a notice that is not there", outgoing.idem)
         return None
     if outgoing.topic == RECEIPT:
         return letters.receipt(outgoing, brief)
     assert outgoing.topic == ANSWER, f"nobody words a {outgoing.topic}"
-    return letters.lapse(outgoing, brief) if body["outcome"] == "lapsed" else letters.answer(outgoing, brief)
+    if body["outcome"] != "lapsed":
+        return letters.answer(outgoing, brief)
+    # The house's own clock was missed, and by the day that was promised there was an answer after all.
+    return letters.lapse(outgoing, brief) if not brief.is_answered else None
 
 
