@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from answerable.api.fanout import FRESH_S
 from answerable.config import init_config
 from answerable.edge import RandomMint, shift_clock
 
@@ -148,7 +149,8 @@ class House:
         return self.call("POST", path, body, who=who, headers={"Content-Type": "application/x-ndjson"})
 
     def feed(self, after: int = 0) -> list[dict[str, Any]]:
-        """Return the feed from a place on, up to the first heartbeat."""
+        """Return the feed from a place on, up to the first heartbeat; none that was read for another gate before."""
+        time.sleep(FRESH_S)
         connection = http.client.HTTPConnection(urlsplit(self.api).netloc, timeout=PATIENCE_S)
         try:
             sent = {"Authorization": f"Bearer {self.tokens['gate']}"}
