@@ -19,6 +19,8 @@ from answerable.edge import rfc3339
 from answerable_gate import Level
 
 DAY_AFTER = datetime(2025, 11, 11, 10, 30, tzinfo=UTC)
+PROMISED = datetime(2025, 11, 13, 10, 30, tzinfo=UTC)
+"""After the day that a notice of a named person promises an answer by: three days, as the shipped policies have it."""
 LETTER_S = 60.0
 RECORD_S = 60.0
 REFUSALS = ("ActRefused", "EntitlementRaiseRefused")
@@ -43,8 +45,11 @@ def other_account(story: Telling) -> None:
 def comes_back(story: Telling) -> None:
     """The worker comes back: it writes down what the gate did, and the reporter hears that nobody answered her."""
     stage = story.stage
-    stage.say("The workers come back. They change nothing; they write down what was, and send her what she is owed.")
+    stage.say("The workers come back. They change nothing; they write down what was, and page whoever was late.")
     story.house.start_work()
+    stage.chapter(PROMISED, "Nobody answers")
+    story.jump(PROMISED)
+    stage.say("Staff had a day. She was promised three, which tells nobody how urgent the case is. They are over.")
     story.demand(until(lambda: letter(story) is not None, LETTER_S), "no letter went to the reporter")
     found = letter(story)
     assert found is not None, "it was there a moment ago"
