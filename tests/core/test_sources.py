@@ -83,8 +83,9 @@ def test_a_key_that_floods_holds_back_whatever_vendor_it_names_but_one_that_was_
     held, free = grave(world, source="key:one"), grave(world, OTHER, source="webhook:one")
     assert (held.tier, free.tier) == (Tier.CONCERN, Tier.CRITICAL)
     world.fast_forward(minutes=5)
-    world.act(lambda journal: floods.note(journal, "key:one", count=101, bound=100))
     assert confirm(world, source="key:one") is None
+    assert refusal(confirm(world, source="key:one")) == "not_found"
+    assert refusal(confirm(world, source="webhook:one")) == "not_found"
     third, fourth = (grave(world, SubjectId(f"su_{name}"), source=f"key:{name}") for name in ("one", "two"))
     world.fast_forward(minutes=1)
     assert [case.tier for case in (held, third, fourth)] == [Tier.CRITICAL, Tier.CRITICAL, Tier.CONCERN]

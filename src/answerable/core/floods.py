@@ -74,7 +74,7 @@ def confirm(journal: Journal, source: str, *, staff: StaffId) -> Refused | None:
     """Record that a person finds a flood to be meant; a case that was held back is raised when next settled."""
     if not journal.roster.may_decide(staff):
         return Refused("not_authorised", "You cannot confirm a source.")
-    if source not in journal.roster.floods:
+    if not _floods(journal, source):
         return Refused("not_found", "This source does not flood.")
     journal.write(SourceConfirmed(source=source, staff=staff))
     return None

@@ -183,9 +183,9 @@ class Sourcing(Watch):
 
 
 def _names(source: str) -> tuple[str, ...]:
-    """Return who answers for what a source says: it, and whoever forwards it."""
+    """Return who answers for what a source says: it, and whoever forwards it; webhooks and tenants have no key."""
     key = source.split(":", maxsplit=1)[0]
-    return (source,) if key == source else (source, key)
+    return (source,) if key in (source, "webhook", "tenant") else (source, key)
 
 
 class Noise:
